@@ -1,0 +1,1 @@
+"""One file a protocol: plain functions `parse(buf, start, end, ...)` that never read outside `[start, end)`."""
