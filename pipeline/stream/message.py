@@ -1,0 +1,143 @@
+"""A message: one record batch on its way from a sensor to the workers, with its name for ever.
+
+The payload is one Arrow IPC stream (schema, one batch, end) whose buffers are LZ4 frames. The
+headers repeat what a reader must know without opening it.
+"""
+
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.records import SCHEMA_VERSION, SCHEMAS
+
+#: First and last event time of each kind of record.
+SPAN = {"flows": ("start", "end"), "dns": ("ts", "ts"), "sightings": ("ts", "ts"), "health": ("ts", "ts")}
+#: The schemas without their notes, which would be most of a small message.
+PLAIN = {kind: pa.schema([field.remove_metadata() for field in schema]) for kind, schema in SCHEMAS.items()}
+WRITE_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
+
+
+class Message(NamedTuple):
+    """Headers and payload. `(sensor, boot, sequence)` names the batch for ever."""
+
+    sensor: str
+    boot: str
+    """One run of the sensor, or one replayed file."""
+    sequence: int
+    """From 0, one higher with each batch of the boot, whatever its kind."""
+    records: str
+    """Kind of record: a key of `pipeline.records.SCHEMAS`."""
+    schema: int
+    """Version of the schema the payload was written with."""
+    rows: int
+    first: int
+    """Earliest event time in the batch, µs since 1970; 0 without rows."""
+    last: int
+    """Latest event time in the batch, µs since 1970; 0 without rows."""
+    payload: bytes
+    """Arrow IPC stream, LZ4."""
+
+    @property
+    def token(self) -> str:
+        """Deduplication token at the store."""
+        return f"{self.sensor}/{self.boot}/{self.sequence}"
+
+
+def encode(records: str, batch: pa.RecordBatch, *, sensor: str, boot: str, sequence: int) -> Message:
+    """Message of one batch. Raises ValueError where the batch does not follow `SCHEMAS[records]`."""
+    schema = _schema(records)
+    if not batch.schema.equals(schema):
+        raise ValueError(f"cannot encode a batch of {records}: {_difference(batch.schema, schema)}")
+    for field in schema:
+        if not field.nullable and batch[field.name].null_count:
+            raise ValueError(f"cannot encode a batch of {records}: column {field.name} holds nulls")
+    if sequence < 0:
+        raise ValueError(f"cannot encode a batch of {records}: sequence {sequence} is below 0")
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, PLAIN[records], options=WRITE_OPTIONS) as writer:
+        writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=PLAIN[records]))
+    first = last = 0
+    if batch.num_rows:
+        start, end = SPAN[records]
+        first = pc.min(batch[start].cast(pa.int64())).as_py()
+        last = pc.max(batch[end].cast(pa.int64())).as_py()
+    payload = sink.getvalue().to_pybytes()
+    return Message(sensor, boot, sequence, records, SCHEMA_VERSION, batch.num_rows, first, last, payload)
+
+
+def decode(message: Message) -> pa.RecordBatch:
+    """Batch of a message, its offsets and indices checked, its text valid UTF-8.
+
+    Bytes of text that are no UTF-8 come back as `\\xNN`. Raises ValueError, in one line, on a
+    damaged payload, an unknown kind, another schema version, or headers that contradict it.
+    """
+    where = f"message {message.token} of {message.records}"
+    schema = _schema(message.records)
+    if message.schema != SCHEMA_VERSION:
+        raise ValueError(
+            f"{where} has schema version {message.schema}, this program reads {SCHEMA_VERSION}; "
+            "run the same version on sensor and worker"
+        )
+    try:
+        with pa.ipc.open_stream(pa.py_buffer(message.payload)) as reader:
+            if not reader.schema.equals(schema):
+                raise ValueError(f"{where} is not readable: {_difference(reader.schema, schema)}")
+            batches = list(reader)
+        if len(batches) != 1:
+            raise ValueError(f"{where} is not readable: it holds {len(batches)} batches instead of one")
+        batch = _checked(pa.RecordBatch.from_arrays(batches[0].columns, schema=schema))
+    except (pa.ArrowException, OSError, EOFError, MemoryError, OverflowError) as error:
+        raise ValueError(f"{where} is not readable: {' '.join(str(error).split()) or 'damaged'}") from None
+    if batch.num_rows != message.rows:
+        raise ValueError(f"{where} is not readable: {batch.num_rows} rows, its header says {message.rows}")
+    return batch
+
+
+def _schema(records: str) -> pa.Schema:
+    try:
+        return SCHEMAS[records]
+    except KeyError:
+        raise ValueError(f"unknown kind of record {records!r}; known are {', '.join(SCHEMAS)}") from None
+
+
+def _difference(found: pa.Schema, wanted: pa.Schema) -> str:
+    for field in wanted:
+        index = found.get_field_index(field.name)
+        if index < 0:
+            return f"column {field.name} is missing"
+        if not found.field(index).equals(field):
+            return f"column {field.name} is {found.field(index).type}, not {field.type}"
+    return "its columns are not those of the schema, or not in their order"
+
+
+def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:
+    for field, column in zip(batch.schema, batch.columns, strict=True):
+        if column.null_count and not field.nullable:
+            raise pa.ArrowInvalid(f"column {field.name} holds {column.null_count} nulls")
+    try:
+        batch.validate(full=True)
+        return batch
+    except pa.ArrowInvalid:
+        columns = [_with_valid_text(column) for column in batch.columns]
+    repaired = pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+    repaired.validate(full=True)
+    return repaired
+
+
+def _with_valid_text(column: pa.Array) -> pa.Array:
+    """The column, text that is no UTF-8 escaped, at any depth. Raises ArrowInvalid on bad offsets."""
+    if pa.types.is_string(column.type):
+        raw = column.view(pa.binary())
+        raw.validate(full=True)
+        texts = [
+            None if value is None else value.decode("utf-8", "backslashreplace") for value in raw.to_pylist()
+        ]
+        return pa.array(texts, pa.string())
+    if pa.types.is_dictionary(column.type):
+        return pa.DictionaryArray.from_arrays(column.indices, _with_valid_text(column.dictionary))
+    if pa.types.is_map(column.type):
+        return pa.MapArray.from_arrays(column.offsets, *map(_with_valid_text, (column.keys, column.items)))
+    if pa.types.is_list(column.type):
+        return pa.ListArray.from_arrays(column.offsets, _with_valid_text(column.values))
+    return column
