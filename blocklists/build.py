@@ -1,0 +1,214 @@
+"""Compiling: listed names and what lists say about them become a matcher."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from blocklists import compiled, taxonomy
+from blocklists.matcher import BLOCK, LOAD, Matcher, Source, fill_slots, front_code
+from pipeline.kernels import kernel
+
+
+class Statement(NamedTuple):
+    """What a list says about a name."""
+
+    mask: int
+    """Category mask; of an exception: the categories it takes away."""
+    service: str
+    source: int
+    """Index of the list."""
+    exception: bool
+
+
+@kernel
+def _reverse(offsets, data, out):
+    for i in range(len(offsets) - 1):
+        begin, end = np.int64(offsets[i]), np.int64(offsets[i + 1])
+        for k in range(end - begin):
+            out[begin + k] = data[end - 1 - k]
+
+
+@kernel
+def _distinct(offsets, data, first):
+    """first[i]: 1 where sorted name i differs from the one before; returns how many."""
+    count = 0
+    for i in range(len(offsets) - 1):
+        begin, end = np.int64(offsets[i]), np.int64(offsets[i + 1])
+        same = False
+        if i > 0:
+            before = np.int64(offsets[i - 1])
+            same = end - begin == begin - before
+            k = np.int64(0)
+            while same and k < end - begin:
+                same = data[begin + k] == data[before + k]
+                k += 1
+        first[i] = not same
+        count += not same
+    return count
+
+
+@kernel
+def _resolve(offsets, data, start, statement, masks, services, exceptions, mask, service):
+    """Label of each distinct name: its own, less exceptions at or above it, else its parent's.
+
+    Names are reversed and sorted, so the listed names above a name are a stack.
+    """
+    stack = np.zeros(256, np.int64)
+    taken = np.zeros(256, np.int64)
+    depth = 0
+    for i in range(len(start) - 1):
+        begin, end = np.int64(offsets[i]), np.int64(offsets[i + 1])
+        while depth > 0:
+            above = stack[depth - 1]
+            b, e = np.int64(offsets[above]), np.int64(offsets[above + 1])
+            inside = e - b < end - begin and data[begin + e - b] == 46
+            k = np.int64(0)
+            while inside and k < e - b:
+                inside = data[begin + k] == data[b + k]
+                k += 1
+            if inside:
+                break
+            depth -= 1
+        own = np.int64(0)
+        away = taken[depth - 1] if depth > 0 else np.int64(0)
+        named = np.int64(0)
+        for row in range(start[i], start[i + 1]):
+            said = statement[row]
+            if exceptions[said]:
+                away |= masks[said]
+            else:
+                own |= masks[said]
+                if named == 0:
+                    named = services[said]
+        own &= ~away
+        if depth > 0:
+            above = stack[depth - 1]
+            if own == 0:
+                own = mask[above] & ~away
+            if named == 0:
+                named = service[above]
+        mask[i] = own
+        service[i] = named
+        if depth < 256:
+            stack[depth] = i
+            taken[depth] = away
+            depth += 1
+
+
+class Builder:
+    """Collects listed names, then compiles them."""
+
+    def __init__(self) -> None:
+        self._sources: list[Source] = []
+        self._statements: dict[Statement, int] = {}
+        self._chunks: list[pa.Array] = []
+        self._lines: list[np.ndarray] = []
+        self._said: list[np.ndarray] = []
+
+    def source(self, source: Source) -> int:
+        """Index of a list, for its statements."""
+        self._sources.append(source)
+        return len(self._sources) - 1
+
+    def set_source(self, index: int, source: Source) -> None:
+        """Replaces what is known about a list, as its entry count after reading."""
+        self._sources[index] = source
+
+    def statement(self, statement: Statement) -> int:
+        """Number of a statement, for `add`."""
+        return self._statements.setdefault(statement, len(self._statements))
+
+    def add(self, names: Sequence[str], lines: Sequence[int], statements: Sequence[int]) -> None:
+        """Names in normal form, the line each stands on, and the statement about each."""
+        self._chunks.append(pa.array(names, pa.binary()))
+        self._lines.append(np.array(lines, np.uint32))
+        self._said.append(np.array(statements, np.uint16))
+
+    def build(self) -> Matcher:
+        """The matcher over everything added. Raises ValueError past 65,535 label sets or statements."""
+        if len(self._statements) > 65_535:
+            raise ValueError(
+                f"{len(self._statements)} kinds of statement; the matcher holds 65,535: use fewer lists"
+            )
+        names = pa.concat_arrays([*self._chunks, pa.array([], pa.binary())])
+        self._chunks.clear()
+        line = np.concatenate([*self._lines, np.zeros(0, np.uint32)])
+        said = np.concatenate([*self._said, np.zeros(0, np.uint16)])
+        self._lines.clear()
+        self._said.clear()
+        offsets, data = _arena(names)
+        backward = np.empty_like(data)
+        _reverse(offsets, data, backward)
+        reversed_names = pa.Array.from_buffers(
+            pa.binary(), len(names), [None, pa.py_buffer(offsets), pa.py_buffer(backward)]
+        )
+        order = pc.array_sort_indices(reversed_names)
+        place = order.to_numpy()
+        # Stable, so statements about one name stay in the order of the lists.
+        reversed_names = reversed_names.take(order)
+        line, said = line[place], said[place]
+        offsets, data = _arena(reversed_names)
+        first = np.zeros(len(reversed_names), np.bool_)
+        count = _distinct(offsets, data, first)
+        begin = np.flatnonzero(first)
+        start = np.append(begin, len(reversed_names)).astype(np.uint32)
+        offsets, data = _arena(reversed_names.take(pa.array(begin)))
+        del reversed_names, order, place
+
+        statements = list(self._statements)
+        services = ["", *sorted({s.service for s in statements} - {""})]
+        number = {service: i for i, service in enumerate(services)}
+        mask = np.zeros(count, np.int64)
+        service = np.zeros(count, np.int64)
+        _resolve(
+            offsets, data, start.astype(np.int64), said.astype(np.int64),
+            np.array([s.mask for s in statements], np.int64),
+            np.array([number[s.service] for s in statements], np.int64),
+            np.array([s.exception for s in statements], np.bool_),
+            mask, service,
+        )  # fmt: skip
+        masks, mask_of = np.unique(mask, return_inverse=True)
+        sets, set_of = np.unique(mask_of * len(services) + service, return_inverse=True)
+        if len(sets) > 65_535:
+            raise ValueError(f"{len(sets)} label sets; the matcher holds 65,535: use fewer lists or services")
+
+        block_start = np.zeros(-(-count // BLOCK), np.uint32)
+        front = np.zeros(len(data) + 2 * count, np.uint8)
+        front = front[: front_code(offsets, data, count, front, block_start)].copy()
+        fingerprint_bits = 32 - (len(block_start) + 1).bit_length()
+        slots = np.zeros(max(int(count / LOAD) + 1, 8), np.uint32)
+        fill_slots(slots, count, fingerprint_bits, offsets, data)
+        sections = {
+            "front": front,
+            "block_start": block_start,
+            "slots": slots,
+            "set_of": set_of.astype(np.uint16),
+            "origin_start": start,
+            "origin_statement": said,
+            "origin_line": line,
+        }
+        for array in sections.values():
+            array.flags.writeable = False
+        header = {
+            "block": BLOCK,
+            "taxonomy": list(taxonomy.NAMES),
+            "names": count,
+            "fingerprint_bits": fingerprint_bits,
+            "sources": [source._asdict() for source in self._sources],
+            "sets": [[int(masks[s // len(services)]), services[s % len(services)]] for s in sets.tolist()],
+            "statements": [list(s) for s in statements],
+        }
+        return Matcher(header, sections, compiled.version_of(header, sections))
+
+
+def _arena(names: pa.BinaryArray) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets (from 0) and bytes of an Arrow array."""
+    _, offset_buffer, data_buffer = names.buffers()
+    if len(names) == 0 or data_buffer is None:
+        return np.zeros(len(names) + 1, np.int32), np.zeros(0, np.uint8)
+    offsets = np.frombuffer(offset_buffer, np.int32, len(names) + 1, names.offset * 4)
+    data = np.frombuffer(data_buffer, np.uint8)[offsets[0] : offsets[-1]]
+    return offsets - offsets[0], data

@@ -1,0 +1,95 @@
+"""The compiled file: a JSON header and named arrays, written atomically, mapped when opened."""
+
+import contextlib
+import hashlib
+import json
+import mmap
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+MAGIC = b"SPANLST1"
+_ALIGN = 64
+_CHUNK = 1 << 20
+
+
+def _padded(size: int) -> int:
+    return -size % _ALIGN
+
+
+def write(path: Path, header: dict[str, Any], sections: dict[str, np.ndarray]) -> None:
+    """Writes beside `path`, then takes its place. Raises OSError; `path` is then untouched.
+
+    Layout: magic, SHA-256 of all that follows, header length (uint64), header, arrays, each at a
+    multiple of 64 bytes.
+    """
+    place = 0
+    table = {}
+    for name, array in sections.items():
+        table[name] = [array.dtype.str, len(array), place]
+        place += array.nbytes + _padded(array.nbytes)
+    head = json.dumps({**header, "sections": table, "body": place}, ensure_ascii=True).encode()
+    head += b" " * _padded(len(MAGIC) + 32 + 8 + len(head))
+    digest = hashlib.sha256()
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as out:
+            out.write(MAGIC + b"\0" * 32)
+
+            def put(data: bytes) -> None:
+                digest.update(data)
+                out.write(data)
+
+            put(len(head).to_bytes(8, "little"))
+            put(head)
+            for array in sections.values():
+                put(array.tobytes())
+                put(b"\0" * _padded(array.nbytes))
+            out.seek(len(MAGIC))
+            out.write(digest.digest())
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(part, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            part.unlink()
+        raise
+
+
+def version_of(header: dict[str, Any], sections: dict[str, np.ndarray]) -> str:
+    """First 16 hex digits of a SHA-256 over the content; the same content has the same version."""
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name, array in sections.items():
+        digest.update(name.encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray], str]:
+    """Header, read-only arrays over the mapped file, and the version the header carries.
+
+    The whole file is read once, outside the map, to check its digest. Raises OSError, and
+    ValueError for a file that is damaged or no compiled list.
+    """
+    mend = "remove it and compile the lists again"
+    with open(path, "rb") as file:
+        start = file.read(len(MAGIC) + 32)
+        if start[: len(MAGIC)] != MAGIC or len(start) < len(MAGIC) + 32:
+            raise ValueError(f"{path}: no compiled list of this version; {mend}")
+        digest = hashlib.sha256()
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+        if digest.digest() != start[len(MAGIC) :]:
+            raise ValueError(f"{path}: damaged, its digest differs; {mend}")
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    at = len(MAGIC) + 32
+    size = int.from_bytes(mapped[at : at + 8], "little")
+    header = json.loads(mapped[at + 8 : at + 8 + size])
+    base = at + 8 + size
+    sections = {
+        name: np.frombuffer(mapped, np.dtype(kind), count, base + place)
+        for name, (kind, count, place) in header["sections"].items()
+    }
+    return header, sections, header["version"]

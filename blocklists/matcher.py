@@ -1,0 +1,305 @@
+"""The compiled suffix matcher: which listed name, if any, a domain name equals or lies below.
+
+The longest listed suffix wins, at label boundaries only. A fingerprint in a hash table finds the
+block of front-coded names where a suffix would stand; the suffix is then compared byte by byte, so
+no match rests on a hash. Names are stored reversed and sorted, each as (bytes shared with the one
+before, bytes that follow), `BLOCK` to a block.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from blocklists import compiled, taxonomy
+from blocklists.names import MAX_NAME, normal_name
+from pipeline.kernels import inline_kernel, kernel
+
+#: Names a block of front-coded text holds: fewer cost memory, more cost time per hit.
+BLOCK = 16
+#: Part of the hash table's slots in use.
+LOAD = 0.75
+
+
+@inline_kernel
+def _mix(h):
+    """Final mix of a 32-bit hash: two rounds of xor-shift and multiply (constants of "lowbias32",
+    C. Wellons, hash-prospector); products stay below 2^63."""
+    h = ((h ^ (h >> 16)) * 0x21F0AAAD) & 0xFFFFFFFF
+    h = ((h ^ (h >> 15)) * 0x735A2D97) & 0xFFFFFFFF
+    return h ^ (h >> 15)
+
+
+@kernel
+def _equal_in_block(front, block_start, names, block, data, begin, end):
+    """Entry id in `block` whose reversed name is data[begin:end] read backwards, or -1.
+
+    `shared` is how many leading (reversed) bytes the current entry has in common with the query;
+    sorted order makes it never necessary to look at bytes before it again.
+    """
+    length = end - begin
+    at = np.int64(block_start[block])
+    first = block * BLOCK
+    last = min(first + BLOCK, names)
+    shared = np.int64(0)
+    for entry in range(first, last):
+        common = np.int64(front[at])
+        tail = np.int64(front[at + 1])
+        at += 2
+        if common < shared:
+            return -1
+        if common == shared:
+            k = np.int64(0)
+            while k < tail and shared < length and front[at + k] == data[end - 1 - shared]:
+                k += 1
+                shared += 1
+            if shared == length and k == tail:
+                return entry
+        at += tail
+    return -1
+
+
+@kernel
+def _match(front, block_start, slots, names, fingerprint_bits, offsets, data, first, out):
+    """out[i] = entry id of the longest listed suffix of name i, or -1."""
+    size = np.int64(len(slots))
+    fingerprint_mask = (np.int64(1) << fingerprint_bits) - 1
+    for i in range(len(out)):
+        begin = np.int64(offsets[first + i])
+        end = np.int64(offsets[first + i + 1])
+        found = np.int64(-1)
+        h1 = np.int64(0x811C9DC5)
+        h2 = np.int64(0x3C6EF372)
+        dots = 0
+        floor = max(begin, end - MAX_NAME)
+        k = end - 1
+        while k >= floor:
+            c = np.int64(data[k])
+            if c == 46:
+                dots += 1
+            h1 = ((h1 ^ c) * 16777619) & 0xFFFFFFFF
+            h2 = ((h2 ^ c) * 0x1B873593) & 0xFFFFFFFF
+            # A suffix is whole where the next byte to the left is a dot or nothing.
+            if dots > 0 and c != 46 and (k == begin or data[k - 1] == 46):
+                position = (_mix(h1) * size) >> 32
+                fingerprint = _mix(h2) & fingerprint_mask
+                slot = np.int64(slots[position])
+                while slot != 0:
+                    if slot & fingerprint_mask == fingerprint:
+                        block = (slot >> fingerprint_bits) - 1
+                        entry = _equal_in_block(front, block_start, names, block, data, k, end)
+                        if entry >= 0:
+                            found = entry
+                            break
+                    position += 1
+                    if position == size:
+                        position = 0
+                    slot = np.int64(slots[position])
+            k -= 1
+        out[i] = found
+
+
+@kernel
+def fill_slots(slots, names, fingerprint_bits, offsets, data):
+    """Enters names (reversed, sorted) into an empty hash table; a slot is (block + 1, fingerprint)."""
+    size = np.int64(len(slots))
+    fingerprint_mask = (np.int64(1) << fingerprint_bits) - 1
+    for i in range(names):
+        h1 = np.int64(0x811C9DC5)
+        h2 = np.int64(0x3C6EF372)
+        for k in range(offsets[i], offsets[i + 1]):
+            c = np.int64(data[k])
+            h1 = ((h1 ^ c) * 16777619) & 0xFFFFFFFF
+            h2 = ((h2 ^ c) * 0x1B873593) & 0xFFFFFFFF
+        position = (_mix(h1) * size) >> 32
+        value = ((np.int64(i) // BLOCK + 1) << fingerprint_bits) | (_mix(h2) & fingerprint_mask)
+        while slots[position] != 0:
+            position += 1
+            if position == size:
+                position = 0
+        slots[position] = value
+
+
+@kernel
+def front_code(offsets, data, names, front, block_start):
+    """Writes the front-coded text of sorted names; returns its length in bytes."""
+    at = np.int64(0)
+    for i in range(names):
+        begin = np.int64(offsets[i])
+        length = np.int64(offsets[i + 1]) - begin
+        common = np.int64(0)
+        if i % BLOCK == 0:
+            block_start[i // BLOCK] = at
+        else:
+            before = np.int64(offsets[i - 1])
+            limit = min(length, begin - before)
+            while common < limit and data[before + common] == data[begin + common]:
+                common += 1
+        front[at] = common
+        front[at + 1] = length - common
+        at += 2
+        for k in range(common, length):
+            front[at] = data[begin + k]
+            at += 1
+    return at
+
+
+class Source(NamedTuple):
+    """One list that a matcher was compiled from."""
+
+    name: str
+    title: str
+    file: str
+    format: str
+    categories: tuple[str, ...]
+    allow: bool
+    """An allow list: its names carry no category, whatever other lists say."""
+    sha256: str
+    entries: int
+    url: str = ""
+    licence: str = ""
+
+
+class LabelSet(NamedTuple):
+    """What a name can carry."""
+
+    mask: int
+    """Category mask, see `taxonomy.names_of`."""
+    service: str
+
+
+class Origin(NamedTuple):
+    """Where a listed name comes from."""
+
+    name: str
+    source: Source
+    line: int
+    exception: bool
+
+
+class Explanation(NamedTuple):
+    """What a matcher knows about a name."""
+
+    name: str
+    matched: str
+    """The longest listed suffix; empty none."""
+    categories: list[str]
+    service: str
+    origins: list[Origin]
+    """Of every listed suffix, the longest first."""
+
+
+#: Label set of names that are on no list.
+UNLISTED = LabelSet(0, "")
+
+
+class Matcher:
+    """Answers for compiled names. Made by `build.Builder` or `Matcher.open`; never changes."""
+
+    def __init__(self, header: dict[str, Any], sections: dict[str, np.ndarray], version: str) -> None:
+        self.version = version
+        self._header = header
+        self.names: int = header["names"]
+        """Distinct names that are listed."""
+        self._fingerprint_bits: int = header["fingerprint_bits"]
+        self.sources = tuple(Source(**{**s, "categories": tuple(s["categories"])}) for s in header["sources"])
+        self.sets = tuple(LabelSet(mask, service) for mask, service in header["sets"])
+        """Every distinct label set; `set_of` points into it."""
+        self._statements = [tuple(s) for s in header["statements"]]
+        self._sections = sections
+        self.set_of = sections["set_of"]
+        """uint16[names]: label set of each entry."""
+
+    @classmethod
+    def open(cls, path: Path) -> "Matcher":
+        """A matcher over a compiled file, mapped into memory.
+
+        Raises OSError, and ValueError for a file that is damaged or not of this version.
+        """
+        header, sections, version = compiled.read(path)
+        if header.get("block") != BLOCK or header.get("taxonomy") != list(taxonomy.NAMES):
+            raise ValueError(f"{path}: compiled for another version of spanwatch; compile the lists again")
+        return cls(header, sections, version)
+
+    def save(self, path: Path) -> None:
+        """Writes the compiled file atomically. Raises OSError."""
+        compiled.write(path, {**self._header, "version": self.version}, self._sections)
+
+    def match(self, names: pa.StringArray) -> np.ndarray:
+        """int32[n]: entry id of the longest listed suffix of each name, -1 for none and for null.
+
+        Names are as in records: lower case, punycode, no trailing dot. Exact.
+        """
+        out = np.full(len(names), -1, np.int32)
+        if len(names) == 0 or self.names == 0:
+            return out
+        if names.null_count:
+            names = names.fill_null("")
+        wide = pa.types.is_large_string(names.type) or pa.types.is_large_binary(names.type)
+        if not (wide or pa.types.is_string(names.type) or pa.types.is_binary(names.type)):
+            raise TypeError(f"names are {names.type}, not strings")
+        _, offset_buffer, data_buffer = names.buffers()
+        offsets = np.frombuffer(offset_buffer, np.int64 if wide else np.int32)
+        data = np.frombuffer(data_buffer, np.uint8) if data_buffer is not None else np.zeros(1, np.uint8)
+        s = self._sections
+        _match(
+            s["front"], s["block_start"], s["slots"], self.names, self._fingerprint_bits,
+            offsets, data, names.offset, out,
+        )  # fmt: skip
+        return out
+
+    def set_ids(self, names: pa.StringArray) -> np.ndarray:
+        """int32[n]: index into `sets` of each name, -1 for names on no list."""
+        entries = self.match(names)
+        return np.where(entries >= 0, self.set_of[entries].astype(np.int32), np.int32(-1))
+
+    def labels(self, name: str) -> LabelSet:
+        """Label set of one name; `UNLISTED` if no list knows it."""
+        found = int(self.set_ids(pa.array([_asked(name)]))[0])
+        return self.sets[found] if found >= 0 else UNLISTED
+
+    def lookup(self, name: str) -> Explanation:
+        """Which lists and lines say what about a name."""
+        asked = _asked(name)
+        suffixes = list(_suffixes(asked))
+        entries = self.match(pa.array(suffixes, pa.string()))
+        matched, labels = "", UNLISTED
+        origins: list[Origin] = []
+        for suffix, entry in zip(suffixes, entries.tolist(), strict=True):
+            if entry < 0 or self._text(entry) != suffix:
+                continue
+            if not matched:
+                matched, labels = suffix, self.sets[self.set_of[entry]]
+            origins += self._origins(entry, suffix)
+        return Explanation(asked, matched, taxonomy.names_of(labels.mask), labels.service, origins)
+
+    def _origins(self, entry: int, name: str) -> Iterator[Origin]:
+        start, stop = (int(n) for n in self._sections["origin_start"][entry : entry + 2])
+        for row in range(start, stop):
+            _, _, source, exception = self._statements[self._sections["origin_statement"][row]]
+            yield Origin(name, self.sources[source], int(self._sections["origin_line"][row]), bool(exception))
+
+    def _text(self, entry: int) -> str:
+        front = self._sections["front"]
+        at = int(self._sections["block_start"][entry // BLOCK])
+        text = b""
+        for _ in range(entry % BLOCK + 1):
+            common, tail = int(front[at]), int(front[at + 1])
+            text = text[:common] + front[at + 2 : at + 2 + tail].tobytes()
+            at += 2 + tail
+        return text[::-1].decode("ascii")
+
+
+def _asked(name: str) -> str:
+    try:
+        return normal_name(name)
+    except ValueError:
+        return name.strip().lower().removesuffix(".")[-MAX_NAME:]
+
+
+def _suffixes(name: str) -> Iterator[str]:
+    while name:
+        yield name
+        _, _, name = name.partition(".")
