@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.records import SCHEMA_VERSION, SCHEMAS
+from pipeline.text import valid_batch
 
 #: First and last event time of each kind of record.
 SPAN = {"flows": ("start", "end"), "dns": ("ts", "ts"), "sightings": ("ts", "ts"), "health": ("ts", "ts")}
@@ -115,29 +116,4 @@ def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:
     for field, column in zip(batch.schema, batch.columns, strict=True):
         if column.null_count and not field.nullable:
             raise pa.ArrowInvalid(f"column {field.name} holds {column.null_count} nulls")
-    try:
-        batch.validate(full=True)
-        return batch
-    except pa.ArrowInvalid:
-        columns = [_with_valid_text(column) for column in batch.columns]
-    repaired = pa.RecordBatch.from_arrays(columns, schema=batch.schema)
-    repaired.validate(full=True)
-    return repaired
-
-
-def _with_valid_text(column: pa.Array) -> pa.Array:
-    """The column, text that is no UTF-8 escaped, at any depth. Raises ArrowInvalid on bad offsets."""
-    if pa.types.is_string(column.type):
-        raw = column.view(pa.binary())
-        raw.validate(full=True)
-        texts = [
-            None if value is None else value.decode("utf-8", "backslashreplace") for value in raw.to_pylist()
-        ]
-        return pa.array(texts, pa.string())
-    if pa.types.is_dictionary(column.type):
-        return pa.DictionaryArray.from_arrays(column.indices, _with_valid_text(column.dictionary))
-    if pa.types.is_map(column.type):
-        return pa.MapArray.from_arrays(column.offsets, *map(_with_valid_text, (column.keys, column.items)))
-    if pa.types.is_list(column.type):
-        return pa.ListArray.from_arrays(column.offsets, _with_valid_text(column.values))
-    return column
+    return valid_batch(batch)

@@ -1,0 +1,301 @@
+"""One client for both kinds of store: ClickHouse in the process (chDB), or a server over HTTP."""
+
+import errno
+import fcntl
+import json
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+
+import clickhouse_connect
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, ProgrammingError
+
+from pipeline.records import time_text
+from pipeline.settings import Settings
+from pipeline.store import migrate
+from pipeline.text import valid_batch
+
+DATABASE = "spanwatch"
+#: Statements at the same time; the others wait. chDB serialises within one handle. Our default.
+CLIENTS = 8
+SESSION = {
+    "session_timezone": "UTC",
+    "date_time_output_format": "iso",
+    "output_format_json_quote_64bit_integers": 0,
+}
+#: One block an insert, written before the call returns; retried ones are recognised by their token,
+#: in the table and in the targets of its views; a batch may hold any mixture of months.
+INSERT = {
+    "async_insert": 0,
+    "max_insert_threads": 1,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "max_partitions_per_insert_block": 0,
+}
+#: Codes with which ClickHouse says that statement or data are wrong, and a retry is in vain.
+FAULTS = {
+    int(line.split("\t")[0])
+    for line in Path(__file__).with_name("faults.tsv").read_text("utf-8").splitlines()[1:]
+}
+
+# The driver reports through exceptions, which is enough.
+logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL + 1)
+
+
+class Store:
+    """An opened store. Every method may be called from any thread."""
+
+    def __init__(self, dsn: str, days: Mapping[str, int]) -> None:
+        """`days`: `raw_days` and `summary_days`, 0 for ever. Raises as `open_store`."""
+        self.dsn, self.database = _split(dsn)
+        self.days = dict(days)
+        self._slots = threading.BoundedSemaphore(CLIENTS)
+        self._idle: list[Client] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        _refuse_held(self.dsn)
+        first = self._connect(None)
+        try:
+            with _faults(f"make database {self.database}"):
+                first.command(f"CREATE DATABASE IF NOT EXISTS `{self.database}`")
+            self._idle.append(self._connect(self.database))
+        finally:
+            first.close()
+
+    def _connect(self, database: str | None) -> Client:
+        options: dict[str, Any] = {"settings": SESSION, "database": database}
+        if not self.dsn.startswith("chdb:"):
+            options |= {"autogenerate_session_id": False, "connect_timeout": 10}
+        try:
+            with _faults(f"open the store {_shown(self.dsn)}"):
+                return clickhouse_connect.get_client(dsn=self.dsn, **options)
+        except OSError as error:
+            raise _opening_fault(self.dsn, error) from None
+
+    @contextmanager
+    def _client(self) -> Iterator[Client]:
+        with self._slots:
+            with self._lock:
+                if self._closed:
+                    raise ValueError("the store is closed")
+                client = self._idle.pop() if self._idle else None
+            if client is None:
+                client = self._connect(self.database)
+            keep = False
+            try:
+                yield client
+                keep = True
+            finally:
+                with self._lock:
+                    keep = keep and not self._closed
+                    if keep:
+                        self._idle.append(client)
+                if not keep:
+                    # chDB may hand what a failed statement had begun to write to the next one.
+                    client.close()
+
+    def migrate(self) -> list[str]:
+        """Bring tables and TTLs up to date; names of the migrations applied now.
+
+        Raises ValueError (a changed or unknown migration), OSError.
+        """
+        fresh = migrate.apply(self._run, self.rows)
+        migrate.apply_retention(self._run, self.rows, self.days)
+        return fresh
+
+    def _run(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        self.command(sql, parameters)
+
+    def insert(self, table: str, batch: pa.RecordBatch | pa.Table, token: str) -> None:
+        """Insert rows, columns by name; those absent take their defaults. On disk when it returns.
+
+        The same `token` for the same table again does nothing: not there, nor in the rollups fed by
+        it, as long as it is among the table's last 10,000 inserted parts. No rows: nothing happens.
+        Raises ValueError (table and columns don't fit: a retry is in vain) or OSError (try again).
+        """
+        if not batch.num_rows:
+            return
+        whole = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
+        settings = INSERT | {"insert_deduplication_token": token}
+        with self._client() as client, _faults(f"insert into {table}"):
+            client.insert_arrow(table, whole.combine_chunks(), settings=settings)
+
+    def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+        """Result of a query as a table: IPv6 as 16 bytes, DateTime64 as timestamps, DateTime as uint32
+        seconds (cast it in the query where that matters), text always valid UTF-8.
+
+        `parameters` fill `{name:Type}` in the query. Raises ValueError (query), OSError (store).
+        """
+        with self._client() as client, _faults("answer a query"):
+            raw = client.raw_query(sql, dict(parameters or {}), fmt="ArrowStream")
+        with pa.ipc.open_stream(raw) as reader:
+            batches = [valid_batch(batch) for batch in reader]
+            return pa.Table.from_batches(batches, reader.schema)
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Result of a query as JSON-ready dictionaries.
+
+        Times are RFC 3339 text ending in `Z` with the column's precision (6 digits for the records'
+        times), addresses text with IPv4-mapped ones as dotted quads, NaN and infinity None, maps
+        dictionaries, bytes of text that are no UTF-8 U+FFFD. Raises as `arrow`.
+        """
+        with self._client() as client, _faults("answer a query"):
+            raw = client.raw_query(sql, dict(parameters or {}), fmt="JSONCompact")
+        answer = json.loads(raw)
+        names = [column["name"] for column in answer["meta"]]
+        rows = answer["data"]
+        for index, column in enumerate(answer["meta"]):
+            if "IPv6" in column["type"]:
+                for row in rows:
+                    row[index] = _dotted(row[index])
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
+        """Run a statement that has no result, or one value. Raises as `arrow`."""
+        with self._client() as client, _faults("run a statement"):
+            return client.command(sql, dict(parameters or {}))
+
+    def expired(self, table: str, us: int, now_us: int | None = None) -> str:
+        """Empty, or one line that rows of `table` with event time `us` (µs since 1970) won't be kept.
+
+        A replay of an old capture vanishes with the first merge unless the setting allows its age.
+        """
+        keep = migrate.read_retention().get(table)
+        days = self.days[keep.setting] if keep else 0
+        now = time.time_ns() // 1000 if now_us is None else now_us
+        if keep is None or not days or us >= now - days * 86_400_000_000:
+            return ""
+        return (
+            f"records of {time_text(us)[:10]} are older than store.{keep.setting} = {days} and won't be kept "
+            f"in {table}; set store.{keep.setting} = 0 to keep them"
+        )
+
+    def close(self) -> None:
+        """Close what is idle now and the rest when its statement ends; the engine goes with the last."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for client in idle:
+            client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def open_store(settings: Settings) -> Store:
+    """The store of `settings.store_dsn`, its database made where it is not there; not migrated.
+
+    `chdb:///folder`, `chdb://:memory:` (gone when closed), `http(s)://user:password@host:port/database`;
+    a database other than `spanwatch` in chDB: `?database=…`. Raises OSError (held by another process,
+    not writable, not reachable), ValueError (DSN).
+    """
+    return Store(
+        settings.store_dsn,
+        {"raw_days": settings.store.raw_days, "summary_days": settings.store.summary_days},
+    )
+
+
+def _split(dsn: str) -> tuple[str, str]:
+    """The DSN without its database, and the database."""
+    parts = urlsplit(dsn)
+    named = parse_qs(parts.query).get("database", [""])[0]
+    if parts.scheme == "chdb":
+        bare = parts._replace(query="", path="" if parts.netloc else parts.path)
+        bare_dsn = f"chdb://{parts.netloc}{bare.path}"
+        named = named or (unquote(parts.path.strip("/")) if parts.netloc else "")
+    elif parts.scheme in ("http", "https"):
+        named = named or unquote(parts.path.strip("/"))
+        query = "&".join(part for part in parts.query.split("&") if part and not part.startswith("database="))
+        bare_dsn = urlunsplit(parts._replace(path="", query=query))
+    else:
+        raise ValueError(
+            f"store.dsn {_shown(dsn)} is no store; give chdb:///folder or http(s)://host:port/database"
+        )
+    named = named or DATABASE
+    if not re.fullmatch(r"\w+", named):
+        raise ValueError(f"store.dsn names database {named!r}; give letters, digits and underscores")
+    return bare_dsn, named
+
+
+def _shown(dsn: str) -> str:
+    return re.sub(r"//[^@/]*@", "//…@", dsn)
+
+
+def _folder(dsn: str) -> Path:
+    return Path(urlsplit(dsn).path or ".")
+
+
+def _refuse_held(dsn: str) -> None:
+    """Raise OSError where another process has the folder open: chDB would say less, on standard error too."""
+    if not dsn.startswith("chdb:"):
+        return
+    owner = _holder(_folder(dsn) / "status")
+    if owner is not None and owner != str(os.getpid()):
+        raise OSError(
+            errno.EBUSY,
+            f"another spanwatch process{f' (pid {owner})' if owner else ''} holds the store {_folder(dsn)}; "
+            "stop it, ask its API, or set store.dsn to another folder",
+        )
+
+
+def _opening_fault(dsn: str, error: OSError) -> OSError:
+    if not dsn.startswith("chdb:"):
+        return OSError(error.errno, f"{error.strerror}; start the server or mend store.dsn")
+    folder = _folder(dsn)
+    if "already initialized with path" in str(error):
+        return OSError(errno.EBUSY, f"this process has another store open than {folder}; close that first")
+    reason = re.search(r"filesystem error: in \w+: ([^\[\n]*)", str(error))
+    return OSError(
+        error.errno,
+        f"cannot open the store {folder}: {reason[1].strip() if reason else error.strerror}; "
+        "set store.dsn or `state` to a folder that can be written and has room",
+    )
+
+
+def _holder(status: Path) -> str | None:
+    """Process id that holds chDB's status file (empty: not readable); None where nobody does."""
+    try:
+        with status.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                found = re.search(rb"PID: (\d+)", file.read(200))
+                return found[1].decode() if found else ""
+    except OSError:
+        pass
+    return None
+
+
+def _dotted(value: Any) -> Any:
+    if isinstance(value, str):
+        return value[7:] if value.startswith("::ffff:") and "." in value else value
+    if isinstance(value, list):
+        return [_dotted(item) for item in value]
+    if isinstance(value, dict):
+        return {_dotted(key): _dotted(item) for key, item in value.items()}
+    return value
+
+
+@contextmanager
+def _faults(doing: str) -> Iterator[None]:
+    """The driver's errors as ValueError (what was asked is wrong) or OSError (it could not be done)."""
+    try:
+        yield
+    except ClickHouseError as error:
+        code = getattr(error, "code", None)
+        line = " ".join(re.sub(r"^.*?DB::Exception: ", "", str(error), flags=re.S).split())[:500]
+        if code in FAULTS and not isinstance(error, ProgrammingError):
+            raise ValueError(f"the store cannot {doing}: {line}") from None
+        number = errno.ENOSPC if code in (243, 1001) and "space" in line.lower() else errno.EIO
+        raise OSError(number, f"the store cannot {doing}: {line}") from None
