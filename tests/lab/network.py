@@ -174,9 +174,10 @@ class Lab:
             raise ValueError(f"host {name} is not in the lab yet: give its VLAN, one of {', '.join(VLANS)}")
         host = self._namespace(name, VLANS[vlan])
         self._ip(name, "link set lo up")
-        self._run(
-            ["ip", "link", "add", host.interface, "netns", host.namespace, "address", host.mac]
-            + ["type", "veth", "peer", "name", name[:15], "netns", self.hosts["switch"].namespace]
+        port = f"port{len(self.hosts)}"
+        self._ip(
+            "switch",
+            f"link add {port} type veth peer name {host.interface} address {host.mac} netns {host.namespace}",
         )
         self._offloads_off(name, host.interface)
         self._sysctl(
@@ -187,7 +188,7 @@ class Lab:
                 f"net.ipv6.conf.{host.interface}.disable_ipv6": 0 if ipv6 else 1,
             },
         )
-        self._plug(name[:15], VLANS[vlan])
+        self._plug(port, VLANS[vlan])
         self._ip(name, f"link set {host.interface} up")
         if address is not None:
             self._ip(name, f"addr add {address}/{VLANS[vlan].network.prefixlen} dev {host.interface}")
