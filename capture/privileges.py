@@ -40,7 +40,7 @@ def _prctl(option: int, value: int, *, optional: bool = False) -> None:
         return
     code = ctypes.get_errno()
     if not (optional and code in (errno.EINVAL, errno.EPERM)):
-        raise OSError(code, f"cannot drop privileges: prctl {option}: {os.strerror(code)}")
+        raise OSError(f"cannot drop privileges: prctl {option}: {os.strerror(code)}")
 
 
 def _clear_capabilities() -> None:
@@ -49,7 +49,7 @@ def _clear_capabilities() -> None:
     header, sets = _Header(CAPABILITY_VERSION_3, 0), (_Sets * 2)()
     if _libc.capset(ctypes.byref(header), ctypes.byref(sets)) != 0:
         code = ctypes.get_errno()
-        raise OSError(code, f"cannot drop capabilities: {os.strerror(code)}")
+        raise OSError(f"cannot drop capabilities: {os.strerror(code)}")
 
 
 def _status(path: Path) -> dict[str, str]:
@@ -111,4 +111,6 @@ def _verify(account: pwd.struct_passwd | None) -> None:
     if own.get("NoNewPrivs", "1") != "1":
         left.add("new privileges by exec")
     if left:
-        raise OSError(errno.EPERM, f"privileges are not gone: {', '.join(sorted(left))}; start as another user")
+        raise OSError(
+            errno.EPERM, f"privileges are not gone: {', '.join(sorted(left))}; start as another user"
+        )

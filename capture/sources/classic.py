@@ -4,8 +4,6 @@ Layout: draft-ietf-opsawg-pcap, sections 4 and 5. µs and ns resolution, both by
 Kuznetzov's "modified" format of old Linux systems with 24-byte record headers.
 """
 
-import numpy as np
-
 from capture.frames import Frames
 from capture.sources.container import (
     DAMAGED,

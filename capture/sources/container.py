@@ -23,7 +23,7 @@ RAW_ALIASES = {12: LINK_RAW, 14: LINK_RAW}
 class Walk(NamedTuple):
     """Where a walk over a buffer stopped, and why."""
 
-    count: int
+    frames: int
     """Frames written to the arrays."""
     offset: int
     """First byte that was not consumed."""

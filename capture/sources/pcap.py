@@ -39,7 +39,7 @@ class Capture:
         self._source = source
         self._stream = stream
         self._data = np.empty(BUFFER, np.uint8)
-        self._view = memoryview(self._data)
+        self._view = self._data.data
         self._base = 0
         self._end = 0
         self._begin = 0
@@ -95,9 +95,9 @@ class Capture:
         while True:
             walk = container.walk(self._begin, self._end)
             self._begin = walk.offset
-            if walk.count:
-                self.frames += walk.count
-                yield container.frames._replace(count=walk.count)
+            if walk.frames:
+                self.frames += walk.frames
+                yield container.frames._replace(count=walk.frames)
             if walk.outcome == DAMAGED:
                 self._cut(f"has a damaged record header: {container.damage(self._begin, self._end)}")
                 return

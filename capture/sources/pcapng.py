@@ -40,6 +40,10 @@ MAX_BLOCK = 1 << 20
 #: Interfaces of one section. Our default.
 MAX_INTERFACES = 65_536
 
+#: As far as 63 bits hold them; a time in finer units than the last is taken for one in those.
+FINEST = 18
+POWERS_OF_TEN = np.array([10**exponent for exponent in range(FINEST + 1)], np.int64)
+
 # Columns of the table of interfaces. Times: `raw // divide * multiply + offset`, or for a power of
 # two (shift >= 0) `raw * 1,000,000 >> shift`.
 LINK, SNAPLEN, MULTIPLY, DIVIDE, SHIFT, OFFSET = range(6)
@@ -97,13 +101,19 @@ def read_interface(data, at, end, big, row):
         if code == OPTION_END or last - value < length:
             break
         if code == OPTION_RESOLUTION and length >= 1:
-            exponent = np.int64(data[value]) & 0x7F
+            exponent = np.int64(data[value] & 0x7F)
             if data[value] & 0x80:
                 row[SHIFT] = exponent
             else:
-                # 10^18 is the last power of ten that 63 bits hold; beyond it every time is 0.
-                row[MULTIPLY] = np.int64(10) ** max(6 - exponent, 0)
-                row[DIVIDE] = np.int64(10) ** min(max(exponent - 6, 0), 18)
+                if exponent < 6:
+                    row[MULTIPLY] = POWERS_OF_TEN[6 - exponent]
+                    row[DIVIDE] = 1
+                else:
+                    if exponent > 6 + FINEST:
+                        exponent = np.int64(6 + FINEST)
+                    row[MULTIPLY] = 1
+                    row[DIVIDE] = POWERS_OF_TEN[exponent - 6]
+                row[SHIFT] = -1
         elif code == OPTION_OFFSET and length >= 8:
             first = u32(data, value, big)
             second = u32(data, value + 4, big)
@@ -151,7 +161,7 @@ def walk_blocks(data, begin, end, state, interfaces, start, captured, wire, ts, 
         if u32(data, at + length - 4, big) != length:
             return count, at, DAMAGED
 
-        if kind == ENHANCED_PACKET or kind == OBSOLETE_PACKET:
+        if kind in (ENHANCED_PACKET, OBSOLETE_PACKET):
             if length < PACKET_LEAST:
                 return count, at, DAMAGED
             size = u32(data, at + 20, big)

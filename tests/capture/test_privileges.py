@@ -27,7 +27,8 @@ def test_becomes_the_user_and_keeps_nothing():
         import os
         from capture.privileges import drop_privileges
         drop_privileges("nobody")
-        status = dict(l.split(":\\t", 1) for l in open("/proc/self/status").read().splitlines() if ":\\t" in l)
+        lines = open("/proc/self/status").read().splitlines()
+        status = dict(line.split(":\\t", 1) for line in lines if ":\\t" in line)
         print(os.getresuid(), os.getresgid(), os.getgroups())
         print(*(int(status[k], 16) for k in ("CapPrm", "CapEff", "CapInh", "CapAmb", "CapBnd")))
         print(status["NoNewPrivs"])
@@ -97,7 +98,7 @@ def test_open_files_stay_usable():
     [("no-such-user", "'no-such-user': it does not exist; create it"), ("root", "'root': it is root")],
 )
 def test_says_what_is_wrong_with_the_user(user, says):
-    """A user that does not exist or is root is refused with the setting to change, before anything is dropped."""
+    """A user that does not exist or is root is refused with the setting to change; nothing is dropped."""
     with pytest.raises(ValueError, match=says) as caught:
         drop_privileges(user)
     assert "sensor.user" in str(caught.value)
@@ -106,7 +107,7 @@ def test_says_what_is_wrong_with_the_user(user, says):
 
 @as_root
 def test_without_root_the_user_stays():
-    """A process that is not root keeps its user, does not ask whether the other exists, and loses capabilities."""
+    """A process that is not root keeps its user, whether the other exists or not."""
     done = run("""
         import os
         from capture.privileges import drop_privileges
