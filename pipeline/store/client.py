@@ -57,6 +57,7 @@ class Store:
         """`days`: `raw_days` and `summary_days`, 0 for ever. Raises as `open_store`."""
         self.dsn, self.database = _split(dsn)
         self.days = dict(days)
+        self._keeps = migrate.read_retention()
         self._slots = threading.BoundedSemaphore(CLIENTS)
         self._idle: list[Client] = []
         self._lock = threading.Lock()
@@ -168,7 +169,7 @@ class Store:
 
         A replay of an old capture vanishes with the first merge unless the setting allows its age.
         """
-        keep = migrate.read_retention().get(table)
+        keep = self._keeps.get(table)
         days = self.days[keep.setting] if keep else 0
         now = time.time_ns() // 1000 if now_us is None else now_us
         if keep is None or not days or us >= now - days * 86_400_000_000:
