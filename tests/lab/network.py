@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import zlib
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from tests.lab import vlan_tag
 
+ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "spanlab"
 RESOLVER = "10.10.0.53"
 SINKHOLE = "10.10.0.80"
@@ -104,6 +106,8 @@ def why_not() -> str:
     missing = [name for name in ("ip", "tc", "ethtool", "nft") if shutil.which(name) is None]
     if missing:
         return f"the lab needs {', '.join(missing)}: apt-get install iproute2 ethtool nftables"
+    if not Path("/dev/net/tun").exists():
+        return "the lab needs /dev/net/tun: modprobe tun"
     probe = f"{PREFIX}-probe-{os.getpid()}"
     for command in (
         ["ip", "netns", "add", probe],
@@ -396,21 +400,21 @@ class Lab:
     def _build_internet(self) -> None:
         self._namespace("internet", None)
         self._ip("internet", "link set lo up")
-        self.wire("gateway", "wan", "internet", "eth0")
+        self._line()
         self._sysctl(
             "internet",
             {
                 "net.ipv4.ip_default_ttl": INTERNET_TTL,
                 "net.ipv6.conf.all.hop_limit": INTERNET_TTL,
-                "net.ipv6.conf.eth0.hop_limit": INTERNET_TTL,
+                "net.ipv6.conf.wan.hop_limit": INTERNET_TTL,
                 "net.ipv4.ip_unprivileged_port_start": 0,
                 "net.ipv6.ip_nonlocal_bind": 1,
             },
         )
         self._ip("gateway", f"addr add {UPLINK['gateway']}/30 dev wan")
         self._ip("gateway", f"addr add {UPLINK['gateway6']}/64 dev wan nodad")
-        self._ip("internet", f"addr add {UPLINK['internet']}/30 dev eth0")
-        self._ip("internet", f"addr add {UPLINK['internet6']}/64 dev eth0 nodad")
+        self._ip("internet", f"addr add {UPLINK['internet']}/30 dev wan")
+        self._ip("internet", f"addr add {UPLINK['internet6']}/64 dev wan nodad")
         for network in INTERNET_RANGES:
             sixth = ":" in network
             via = UPLINK["internet6" if sixth else "internet"]
@@ -420,6 +424,27 @@ class Lab:
         self._ip("internet", f"route add default via {UPLINK['gateway']}")
         self._ip("internet", f"-6 route add default via {UPLINK['gateway6']}")
         self.nft("gateway", NAT.format(address=UPLINK["gateway"]))
+
+    def _line(self) -> None:
+        """The line to the internet: TUN interfaces with a program between them that takes its time."""
+        names = [self.hosts[name].namespace for name in ("gateway", "internet")]
+        with open(self.path / "distance.log", "wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.lab.distance", *names],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.processes.append(process)
+        assert process.stdout is not None
+        with process.stdout as output:
+            if output.readline() != b"ready\n":
+                said = (self.path / "distance.log").read_text().strip()
+                raise OSError(f"cannot lay the line to the internet: {said[-300:]}")
+        for name in ("gateway", "internet"):
+            self._ip(name, "link set wan up txqueuelen 2000")
 
     def serve_on(self, addresses: Sequence[str]) -> None:
         """Gives the internet's namespace these addresses."""

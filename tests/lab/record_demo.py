@@ -107,37 +107,26 @@ def lesson(chance: random.Random) -> list[Act]:
     """The background: every host goes online, opens lesson pages now and then, and gets updates."""
     acts = []
     for number, host in enumerate(LESSON_HOSTS):
-        system = ROSTER[host][2]
-        acts.append(Act(12 + number * 0.7, lambda lab, h=host, s=system: traffic.check_connection(lab, h, s)))
+        acts.append(Act(12 + number * 0.7, on(traffic.check_connection, host, ROSTER[host][2])))
         at = 15 + chance.uniform(0, 25)
         while at < SECONDS - 25:
             name = chance.choice(LESSON_NAMES)
             parts = traffic.PAGE_PARTS if chance.random() < 0.2 else LIGHT_PAGE
-            options = ("--http1.1",) if chance.random() < 0.25 else ()
+            options = ["--http1.1"] if chance.random() < 0.25 else []
             if chance.random() < 0.1:
-                options += ("--tls-max", "1.2")
-            acts.append(
-                Act(at, lambda lab, h=host, n=name, p=parts, o=options: traffic.visit(lab, h, n, *o, parts=p))
-            )
+                options += ["--tls-max", "1.2"]
+            acts.append(Act(at, on(traffic.visit, host, name, *options, parts=parts)))
             at += chance.uniform(18, 55)
-    for at, host in ((40, "staff-laptop-1"), (70, "student-laptop-2")):
-        acts.append(
-            Act(at, lambda lab, h=host: traffic.download(lab, h, "download.windowsupdate.com", "update.cab"))
-        )
-    acts.append(
-        Act(
-            60,
-            lambda lab: traffic.fetch(
-                lab,
-                "staff-laptop-2",
-                [f"https://us04web.zoom.us/feed.json?{n}" for n in range(40)],
-                "--rate",
-                "30/m",
-                timeout=100,
-            ),
-        )
-    )
+    for begin, host in ((40, "staff-laptop-1"), (70, "student-laptop-2")):
+        acts.append(Act(begin, on(traffic.download, host, "download.windowsupdate.com", "update.cab")))
+    meeting = [f"https://us04web.zoom.us/feed.json?{number}" for number in range(40)]
+    acts.append(Act(60, on(traffic.fetch, "staff-laptop-2", meeting, "--rate", "30/m", timeout=100)))
     return acts
+
+
+def on(act: Callable[..., object], *arguments: object, **options: object) -> Callable[[Lab], object]:
+    """`act` with everything but the lab, which comes first, filled in."""
+    return lambda lab: act(lab, *arguments, **options)
 
 
 def visits(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 WHOLE_FRAMES = 24  # per flow, both directions together: hello, certificate and the first requests fit
+SMALL_DATAGRAM = 700  # bytes of a frame: names, leases and times come as such, many in one flow
 CUT_AT = 96  # bytes of a later frame: Ethernet, tag, IPv6 and TCP with timestamps fit
 PCAP_LE = {0xA1B2C3D4: "microseconds", 0xA1B23C4D: "nanoseconds"}
 ETHERNET = 1
@@ -77,7 +78,8 @@ def shrink(source: BinaryIO, target: BinaryIO) -> Counts:
         raise ValueError("not a capture of Ethernet frames")
     ticks = 1000 if PCAP_LE[struct.unpack("<I", header[:4])[0]] == "nanoseconds" else 1
     target.write(header)
-    counts, flows = Counts(), {}
+    counts = Counts()
+    flows: dict[tuple[bytes, ...], Flow] = {}
     while head := source.read(16):
         if len(head) < 16:
             raise ValueError(f"cut off in the header of frame {counts.frames + 1}")
@@ -106,7 +108,8 @@ def shorten(frame: bytearray, flows: dict[tuple[bytes, ...], Flow]) -> bytes:
     flow.frames += 1
     if layers.payload < 0 or layers.payload >= layers.end:
         return bytes(frame)
-    whole = flow.frames <= WHOLE_FRAMES
+    small = layers.protocol == UDP and len(frame) <= SMALL_DATAGRAM
+    whole = flow.frames <= WHOLE_FRAMES or small
     if layers.protocol == TCP:
         direction = flow.directions.setdefault(layers.source, Direction())
         body = memoryview(frame)[layers.payload : layers.end]
