@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from blocklists import compiled, taxonomy
+from blocklists.addresses import Network
 from blocklists.matcher import BLOCK, LOAD, Matcher, Source, fill_slots, front_code
 from pipeline.kernels import kernel
 
@@ -107,6 +108,7 @@ class Builder:
         self._chunks: list[pa.Array] = []
         self._lines: list[np.ndarray] = []
         self._said: list[np.ndarray] = []
+        self._networks: dict[Network, list[tuple[int, int]]] = {}
 
     def source(self, source: Source) -> int:
         """Index of a list, for its statements."""
@@ -126,6 +128,10 @@ class Builder:
         self._chunks.append(pa.array(names, pa.binary()))
         self._lines.append(np.array(lines, np.uint32))
         self._said.append(np.array(statements, np.uint16))
+
+    def add_network(self, network: Network, line: int, statement: int) -> None:
+        """A network, the line it stands on, and the statement about it."""
+        self._networks.setdefault(network, []).append((line, statement))
 
     def build(self) -> Matcher:
         """The matcher over everything added. Raises ValueError past 65,535 label sets or statements."""
@@ -172,7 +178,7 @@ class Builder:
         )  # fmt: skip
         masks, mask_of = np.unique(mask, return_inverse=True)
         sets, set_of = np.unique(mask_of * len(services) + service, return_inverse=True)
-        if len(sets) > 65_535:
+        if len(sets) > 65_535 - len(self._statements):
             raise ValueError(f"{len(sets)} label sets; the matcher holds 65,535: use fewer lists or services")
 
         block_start = np.zeros(-(-count // BLOCK), np.uint32)
@@ -192,16 +198,40 @@ class Builder:
         }
         for array in sections.values():
             array.flags.writeable = False
+        labels = [(int(masks[s // len(services)]), services[s % len(services)]) for s in sets.tolist()]
+        networks = self._label_networks(statements, labels)
         header = {
             "block": BLOCK,
             "taxonomy": list(taxonomy.NAMES),
             "names": count,
             "fingerprint_bits": fingerprint_bits,
             "sources": [source._asdict() for source in self._sources],
-            "sets": [[int(masks[s // len(services)]), services[s % len(services)]] for s in sets.tolist()],
+            "sets": [list(label) for label in labels],
+            "networks": networks,
             "statements": [list(s) for s in statements],
         }
         return Matcher(header, sections, compiled.version_of(header, sections))
+
+    def _label_networks(
+        self, statements: list[Statement], labels: list[tuple[int, str]]
+    ) -> list[list[object]]:
+        """Each network with its label set (added to `labels` where new), ports, and (line, statement)s."""
+        number = {label: i for i, label in enumerate(labels)}
+        rows: list[list[object]] = []
+        for network, said in self._networks.items():
+            mask, service = 0, ""
+            for _, place in said:
+                mask |= 0 if statements[place].exception else statements[place].mask
+                service = service or statements[place].service
+            for _, place in said:
+                mask &= ~statements[place].mask if statements[place].exception else -1
+            if (mask, service) not in number:
+                number[mask, service] = len(labels)
+                labels.append((mask, service))
+            of_lists = [self._sources[statements[place].source].ports for _, place in said]
+            ports = sorted({port for some in of_lists for port in some}) if all(of_lists) else []
+            rows.append([str(network), number[mask, service], ports, said])
+        return rows
 
 
 def _arena(names: pa.BinaryArray) -> tuple[np.ndarray, np.ndarray]:

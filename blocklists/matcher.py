@@ -6,6 +6,7 @@ no match rests on a hash. Names are stored reversed and sorted, each as (bytes s
 before, bytes that follow), `BLOCK` to a block.
 """
 
+import ipaddress
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from blocklists import compiled, taxonomy
+from blocklists.addresses import PrefixTable
 from blocklists.names import MAX_NAME, normal_name
 from pipeline.kernels import inline_kernel, kernel
 
@@ -158,6 +160,8 @@ class Source(NamedTuple):
     """An allow list: its names carry no category, whatever other lists say."""
     sha256: str
     entries: int
+    ports: tuple[int, ...] = ()
+    """Of a list of addresses: server ports it is about; empty all."""
     url: str = ""
     licence: str = ""
 
@@ -204,13 +208,23 @@ class Matcher:
         self.names: int = header["names"]
         """Distinct names that are listed."""
         self._fingerprint_bits: int = header["fingerprint_bits"]
-        self.sources = tuple(Source(**{**s, "categories": tuple(s["categories"])}) for s in header["sources"])
+        self.sources = tuple(
+            Source(**{**s, "categories": tuple(s["categories"]), "ports": tuple(s["ports"])})
+            for s in header["sources"]
+        )
         self.sets = tuple(LabelSet(mask, service) for mask, service in header["sets"])
         """Every distinct label set; `set_of` points into it."""
         self._statements = [tuple(s) for s in header["statements"]]
         self._sections = sections
         self.set_of = sections["set_of"]
         """uint16[names]: label set of each entry."""
+        self._networks = header["networks"]
+        answers: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._prefixes = PrefixTable(
+            (ipaddress.ip_network(text), answers.setdefault((labels, tuple(ports)), len(answers)))
+            for text, labels, ports, _ in self._networks
+        )
+        self._address_answers = list(answers)
 
     @classmethod
     def open(cls, path: Path) -> "Matcher":
@@ -254,6 +268,18 @@ class Matcher:
         """int32[n]: index into `sets` of each name, -1 for names on no list."""
         entries = self.match(names)
         return np.where(entries >= 0, self.set_of[entries].astype(np.int32), np.int32(-1))
+
+    def address_set_ids(self, addresses: pa.FixedSizeBinaryArray, ports: np.ndarray) -> np.ndarray:
+        """int32[n]: index into `sets` of each server address (16 bytes) and port, -1 for no list.
+
+        The longest listed prefix wins; a list that names ports speaks about those alone.
+        """
+        found = self._prefixes.match(addresses)
+        result = np.full(len(found), -1, np.int32)
+        for number, (label_set, listed) in enumerate(self._address_answers):
+            rows = found == number
+            result[rows & np.isin(ports, listed) if listed else rows] = label_set
+        return result
 
     def labels(self, name: str) -> LabelSet:
         """Label set of one name; `UNLISTED` if no list knows it."""

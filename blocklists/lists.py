@@ -1,0 +1,322 @@
+"""The lists in force: our starter lists, a folder of fetched ones, and what is wrong with any of them.
+
+A folder of lists holds `sources.toml` (see `ListFile` for its keys) and the files it names.
+"""
+
+import hashlib
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from blocklists import taxonomy
+from blocklists.build import Builder, Statement
+from blocklists.formats import FORMATS, Entry, Problem
+from blocklists.matcher import Matcher, Source
+
+STARTER = Path(__file__).with_name("data")
+SOURCES = "sources.toml"
+COMPILED = "compiled.spanlist"
+
+#: Problems of a list that are kept word for word; the rest is counted.
+SAMPLES = 25
+#: A file of which more than half is refused, looked at from this many lines on, is no list.
+JUDGED_FROM = 100
+#: Names handed on at once.
+_BLOCK = 65_536
+
+
+class ListError(ValueError):
+    """A list, or the table of lists, that can't be used: file, line, what, and how to mend it."""
+
+    def __init__(self, file: Path, line: int, what: str, mend: str) -> None:
+        super().__init__(f"{file}:{line}: {what}; {mend}" if line else f"{file}: {what}; {mend}")
+        self.file = file
+        self.line = line
+        self.what = what
+        self.mend = mend
+
+
+class ListFile(BaseModel):
+    """One `[[lists]]` table of a `sources.toml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    name: str
+    file: str
+    """Path below the folder."""
+    format: str = "domains"
+    title: str = ""
+    categories: tuple[str, ...] = ()
+    """What its names carry; a list that carries them itself needs none."""
+    allow: bool = False
+    """An allow list: takes every category from its names."""
+    ports: tuple[int, ...] = ()
+    """Of a list of addresses: server ports it is about; empty all."""
+    url: str = ""
+    licence: str = ""
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, name: str) -> str:
+        if name not in FORMATS:
+            raise ValueError(f"unknown format {name!r}; use one of {', '.join(FORMATS)}")
+        return name
+
+    @field_validator("categories")
+    @classmethod
+    def _known_categories(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in taxonomy.CATEGORIES:
+                raise ValueError(f"unknown category {name!r}; use one of {', '.join(taxonomy.NAMES)}")
+        return names
+
+    @field_validator("file")
+    @classmethod
+    def _inside(cls, file: str) -> str:
+        if Path(file).is_absolute() or ".." in Path(file).parts:
+            raise ValueError(f"{file!r} leads out of the folder")
+        return file
+
+
+@dataclass
+class Report:
+    """What reading one list gave."""
+
+    file: Path
+    listed: ListFile
+    entries: int = 0
+    lines: int = 0
+    """Last line that gave an entry or a problem."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """Problems by kind: `refused`, `held`, `skipped`."""
+    problems: list[Problem] = field(default_factory=list)
+    """The first `SAMPLES` that are not `skipped`."""
+    sha256: str = ""
+
+    def note(self, problem: Problem) -> None:
+        self.counts[problem.kind] += 1
+        self.lines = problem.line
+        if problem.kind != "skipped" and len(self.problems) < SAMPLES:
+            self.problems.append(problem)
+
+    @property
+    def good(self) -> bool:
+        """Nothing in it was refused or held, and it lists something."""
+        return self.entries > 0 and not self.counts["refused"] and not self.counts["held"]
+
+    def messages(self) -> list[str]:
+        """One line for each kept problem: file, line, what, mend."""
+        said = [f"{self.file}:{p.line}: {p.kind}: {p.what}; {p.mend}" for p in self.problems]
+        if not self.entries:
+            said.append(f"{self.file}: no entry at all; is {self.listed.format!r} its format?")
+        return said
+
+    def source(self) -> Source:
+        listed = self.listed
+        return Source(
+            listed.name, listed.title or listed.name, listed.file, listed.format, listed.categories,
+            listed.allow, self.sha256, self.entries, listed.ports, listed.url, listed.licence,
+        )  # fmt: skip
+
+
+def read_sources(folder: Path) -> list[ListFile]:
+    """The lists a folder's `sources.toml` names, in its order. Raises ListError."""
+    path = folder / SOURCES
+    try:
+        tables = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ListError(
+            path, 0, f"cannot read: {error.strerror}", "write one or set another folder"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ListError(path, 0, f"not TOML: {error}", "mend the line") from None
+    unknown = set(tables) - {"lists"}
+    if unknown or not isinstance(tables.get("lists", []), list):
+        raise ListError(
+            path, 0, f"unexpected {', '.join(sorted(unknown)) or 'lists'}", "write [[lists]] tables"
+        )
+    listed = []
+    for number, table in enumerate(tables.get("lists", []), 1):
+        try:
+            listed.append(ListFile.model_validate(table))
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            what = first["msg"].removeprefix("Value error, ")
+            raise ListError(path, 0, f"list {number}: {key}: {what}", "mend the table") from None
+    twice = [name for name, count in Counter(one.name for one in listed).items() if count > 1]
+    if twice:
+        raise ListError(path, 0, f"list {twice[0]!r} is named twice", "give each its own name")
+    return listed
+
+
+def entries(report: Report) -> Iterator[Entry]:
+    """Entries of one list; problems, counts and digest are left in the report.
+
+    Raises ListError where the file can't be read, or is no list: more than half of it refused.
+    """
+    try:
+        with open(report.file, "rb") as stream:
+            for item in FORMATS[report.listed.format](stream):
+                if isinstance(item, Problem):
+                    report.note(item)
+                    refused = report.counts["refused"]
+                    if refused >= JUDGED_FROM and refused > report.entries + report.counts["skipped"]:
+                        raise ListError(
+                            report.file, item.line,
+                            f"no list of format {report.listed.format!r}: {refused} refused, {item.what}",
+                            "give another file or format",
+                        )  # fmt: skip
+                    continue
+                report.entries += 1
+                report.lines = item.line
+                yield item
+        with open(report.file, "rb") as stream:
+            report.sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ListError(
+            report.file, 0, f"cannot read the list: {error.strerror}", "fetch it or remove its table"
+        ) from None
+
+
+def _compile(builder: Builder, folder: Path, listed: ListFile) -> Report:
+    report = Report(folder / listed.file, listed)
+    source = builder.source(report.source())
+    kinds: dict[tuple[bool, tuple[str, ...], str], int] = {}
+    everything = taxonomy.mask_of(taxonomy.NAMES)
+    names: list[str] = []
+    lines: list[int] = []
+    said: list[int] = []
+    for entry in entries(report):
+        kind = (entry.exception, entry.categories, entry.service)
+        number = kinds.get(kind)
+        if number is None:
+            mask = taxonomy.mask_of(entry.categories or listed.categories)
+            exception = entry.exception != listed.allow
+            if exception and (listed.allow or not mask):
+                mask = everything
+            number = kinds[kind] = builder.statement(Statement(mask, entry.service, source, exception))
+        if entry.network is not None:
+            builder.add_network(entry.network, entry.line, number)
+            continue
+        names.append(entry.name)
+        lines.append(entry.line)
+        said.append(number)
+        if len(names) == _BLOCK:
+            builder.add(names, lines, said)
+            names, lines, said = [], [], []
+    builder.add(names, lines, said)
+    builder.set_source(source, report.source())
+    return report
+
+
+def compile_lists(folders: list[Path]) -> tuple[Matcher, list[Report]]:
+    """A matcher over the lists of several folders, in that order, and what reading each gave.
+
+    Lines that are refused or held are left out and reported. Raises ListError.
+    """
+    builder = Builder()
+    reports = [_compile(builder, folder, listed) for folder in folders for listed in read_sources(folder)]
+    return builder.build(), reports
+
+
+def _digest(path: Path) -> str:
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ListError(
+            path, 0, f"cannot read the list: {error.strerror}", "fetch it or remove its table"
+        ) from None
+
+
+def load_matcher(folder: Path | None = None) -> Matcher:
+    """The matcher over the starter lists and, if given, a folder's.
+
+    A folder's compiled file is used while it fits the lists' digests, and written where it does
+    not. Raises ListError; a folder that can't be written only costs the next start time.
+    """
+    if folder is None:
+        return compile_lists([STARTER])[0]
+    wanted = [
+        (listed.name, _digest(place / listed.file), listed.categories, listed.allow, listed.ports)
+        for place in (STARTER, folder)
+        for listed in read_sources(place)
+    ]
+    path = folder / COMPILED
+    try:
+        matcher = Matcher.open(path)
+        if [(s.name, s.sha256, s.categories, s.allow, s.ports) for s in matcher.sources] == wanted:
+            return matcher
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    matcher, _ = compile_lists([STARTER, folder])
+    try:
+        matcher.save(path)
+    except OSError:
+        return matcher
+    return Matcher.open(path)
+
+
+def guess_format(path: Path) -> str:
+    """The format that reads most of a file's first lines, and refuses fewest. Raises ListError."""
+    scores = {}
+    for name, read in FORMATS.items():
+        score = 0.0
+        try:
+            with open(path, "rb") as stream:
+                for count, item in enumerate(read(stream)):
+                    if isinstance(item, Entry):
+                        score += 1
+                    elif item.kind == "refused":
+                        score -= 1
+                    elif item.kind == "skipped":
+                        score -= 0.25
+                    if count == 200:
+                        break
+        except OSError as error:
+            raise ListError(
+                path, 0, f"cannot read the list: {error.strerror}", "give a readable file"
+            ) from None
+        scores[name] = score
+    return max(scores, key=lambda name: scores[name])
+
+
+def check(*paths: Path) -> list[Report]:
+    """Reads lists without using them: files (format guessed) and folders with a `sources.toml`.
+
+    Without paths: the starter lists. A file that is no list has its reason among its problems.
+    Raises ListError for a path or table of lists that can't be read.
+    """
+    reports = []
+    for path in paths or (STARTER,):
+        if path.is_dir():
+            found = [Report(path / listed.file, listed) for listed in read_sources(path)]
+        else:
+            found = [Report(path, ListFile(name=path.stem, file=path.name, format=guess_format(path)))]
+        for report in found:
+            try:
+                for _ in entries(report):
+                    pass
+            except ListError as error:
+                if not report.counts["refused"]:
+                    raise
+                report.problems.append(Problem(error.line, "refused", error.what, error.mend))
+        reports += found
+    return reports
+
+
+def show(matcher: Matcher) -> list[dict[str, object]]:
+    """Each list in force: name, title, categories, entries, SHA-256, address and licence."""
+    return [
+        {
+            "name": source.name, "title": source.title, "format": source.format,
+            "categories": list(source.categories), "allow": source.allow, "entries": source.entries,
+            "sha256": source.sha256, "url": source.url, "licence": source.licence,
+        }
+        for source in matcher.sources
+    ]  # fmt: skip
