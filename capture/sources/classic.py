@@ -4,6 +4,8 @@ Layout: draft-ietf-opsawg-pcap, sections 4 and 5. µs and ns resolution, both by
 Kuznetzov's "modified" format of old Linux systems with 24-byte record headers.
 """
 
+import numpy as np
+
 from capture.frames import Frames
 from capture.sources.container import (
     DAMAGED,
@@ -47,7 +49,11 @@ def walk_records(data, begin, end, big, header, fraction, start, captured, wire,
             break
         if count == room:
             return count, at, FULL
-        time = u32(data, at, big) * 1_000_000 + u32(data, at + 4, big) // fraction
+        part = u32(data, at + 4, big) // fraction
+        # Some writers forget to carry; a fraction beyond that is none, the second still holds.
+        if part > 1_999_999:
+            part = np.int64(999_999)
+        time = u32(data, at, big) * 1_000_000 + part
         start[count] = at + header
         captured[count] = length
         wire[count] = believed_wire(length, u32(data, at + 12, big))

@@ -99,7 +99,7 @@ class Capture:
                 self.frames += walk.frames
                 yield container.frames._replace(count=walk.frames)
             if walk.outcome == DAMAGED:
-                self._cut(f"has a damaged record header: {container.damage(self._begin, self._end)}")
+                self._cut("has a damaged record header", container.damage(self._begin, self._end))
                 return
             if walk.outcome != FULL and not self._read():
                 break
@@ -108,10 +108,10 @@ class Capture:
         elif self._stream.damage or container.omitted():
             self._cut("was not read in full")
 
-    def _cut(self, what: str) -> None:
+    def _cut(self, what: str, why: str = "") -> None:
         details = "".join(f"; {text}" for text in (self._stream.damage, self._container.omitted()) if text)
         self.truncated = (
-            f"capture {self.name} {what} at byte {self._base + self._begin}; "
+            f"capture {self.name} {what} at byte {self._base + self._begin}{': ' if why else ''}{why}; "
             f"the {self.frames} frames before it were read{details}"
         )
 

@@ -261,7 +261,7 @@ class Pcapng:
         kind, length = int(u32(data, begin, big)), int(u32(data, begin + 4, big))
         if kind == INTERFACE and self._state[INTERFACES] >= MAX_INTERFACES:
             return f"the section has more than {MAX_INTERFACES} interfaces"
-        if BLOCK_LEAST <= length <= min(MAX_BLOCK, end - begin):
+        if BLOCK_LEAST <= length <= min(MAX_BLOCK, end - begin) and length % 4 == 0:
             tail = int(u32(data, begin + length - 4, big))
             if tail != length:
                 return f"block of type {kind:#x} says {length} bytes in front and {tail} behind"
