@@ -9,12 +9,14 @@ import errno
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from pipeline.stream.faults import BUSY_S, fault
 from pipeline.stream.message import Message
+from pipeline.stream.reserve import Reserve
 
 SCRIPT = Path(__file__).with_name("log.sql")
 #: Version of `log.sql`, kept in the file's `user_version`.
@@ -24,8 +26,9 @@ PAGE_BYTES = 16_384
 OVERHEAD_BYTES = 1_024
 #: Free pages are handed back to the file system from this many on (64 MiB). Our default.
 FREE_PAGES = 4_096
-#: A process waits so long for another one's transaction.
-BUSY_S = 30.0
+#: Room kept free for acknowledging on a full disk: what the write-ahead log may hold, with a margin; at
+#: most an eighth of the bound. Without it a full disk would stop the very reading that makes room.
+RESERVE_BYTES = 32 << 20
 #: Messages set aside keep at most this share of the bound. Our default.
 DEAD_SHARE = 0.1
 
@@ -74,6 +77,7 @@ class Log:
             )
         self.path = Path(path)
         self.bound_bytes = bound_bytes
+        self._reserve = Reserve(Path(f"{path}-reserve"), min(RESERVE_BYTES, bound_bytes // 8))
         self._lock = threading.Lock()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,6 +129,10 @@ class Log:
         Raises OSError (disk full, busy); then nothing was added and the log stays usable.
         """
         added = lost = 0
+        try:
+            self._reserve.keep()
+        except OSError as error:
+            raise fault(f"cannot append to the log {self.path}", error) from None
         with self._lock, self._faults("append to"), self._transaction():
             for message in messages:
                 if message.sequence <= self._highest(message.sensor, message.boot):
@@ -211,16 +219,23 @@ class Log:
         What all consumers acknowledged is deleted. Raises ValueError (unknown consumer, or an id
         the log never gave).
         """
-        with self._lock, self._faults("acknowledge in"), self._transaction():
-            self._acknowledged(consumer)
-            given = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
-            if id > (0 if given is None else given[0]):
-                raise ValueError(f"cannot acknowledge {id} in the log {self.path}: no message has that id")
-            self._db.execute(
-                "UPDATE consumers SET acknowledged = max(acknowledged, ?) WHERE name = ?", (id, consumer)
-            )
-            self._purge()
+
+        def step() -> None:
+            with self._lock, self._faults("acknowledge in"), self._transaction():
+                self._acknowledge(consumer, id)
+
+        self._on_reserve(step)
         self._shrink()
+
+    def _acknowledge(self, consumer: str, id_: int) -> None:
+        self._acknowledged(consumer)
+        given = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
+        if id_ > (0 if given is None else given[0]):
+            raise ValueError(f"cannot acknowledge {id_} in the log {self.path}: no message has that id")
+        self._db.execute(
+            "UPDATE consumers SET acknowledged = max(acknowledged, ?) WHERE name = ?", (id_, consumer)
+        )
+        self._purge()
 
     def _acknowledged(self, consumer: str) -> int:
         row = self._db.execute("SELECT acknowledged FROM consumers WHERE name = ?", (consumer,)).fetchone()
@@ -241,9 +256,26 @@ class Log:
         self._add("bytes", -size)
 
     def _shrink(self) -> None:
+        """Hand free pages back to the file system: many, or any while the reserve is used up."""
         with self._lock, self._faults("shrink"):
-            if self._db.execute("PRAGMA freelist_count").fetchone()[0] >= FREE_PAGES:
-                self._db.execute(f"PRAGMA incremental_vacuum({FREE_PAGES // 2})").fetchall()
+            free = self._db.execute("PRAGMA freelist_count").fetchone()[0]
+            if free < (FREE_PAGES if self._reserve.there() else 1):
+                return
+            # `execute` would stop after the first page: the statement gives a row for each, without columns.
+            self._db.executescript(f"PRAGMA incremental_vacuum({FREE_PAGES // 2})")
+            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def _on_reserve(self, step: Callable[[], None]) -> None:
+        """Run `step`; on a full disk once more with the reserve given up. The next append makes it anew."""
+        try:
+            step()
+        except OSError as error:
+            if error.errno != errno.ENOSPC or not self._reserve.there():
+                raise
+            self._reserve.give_up()
+            with self._lock, self._faults("checkpoint"):
+                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            step()
 
     def set_aside(self, id: int, reason: str) -> None:  # noqa: A002
         """Copy the message with `id` to the dead ones, with the reason; once, however often it is called.
@@ -273,6 +305,18 @@ class Log:
         with self._lock, self._faults("read"):
             found = self._db.execute(f"SELECT id, {HEADERS}, reason, ts FROM dead ORDER BY id").fetchall()
         return [Dead(id_, Message(*headers), reason, ts) for id_, *headers, reason, ts in found]
+
+    def revive(self) -> int:
+        """Put the messages set aside back at the end of the log, for every consumer; how many."""
+        with self._lock, self._faults("change"), self._transaction():
+            columns = f"{HEADERS}, size"
+            count = self._db.execute(
+                f"INSERT INTO messages ({columns}) SELECT {columns} FROM dead ORDER BY id"
+            ).rowcount
+            self._db.execute("DELETE FROM dead")
+            self._add("bytes", self._get("dead_bytes"))
+            self._set("dead_bytes", 0)
+        return count
 
     def waiting(self, consumer: str) -> tuple[int, int]:
         """Messages that `consumer` has not acknowledged, and their bytes."""
@@ -327,27 +371,4 @@ class Log:
         try:
             yield
         except sqlite3.Error as error:
-            raise _fault(f"cannot {doing} the log {self.path}", error) from None
-
-
-#: SQLite's primary result codes (sqlite.org/rescode.html): errno, and how to mend it.
-MENDS: dict[int, tuple[int, str]] = {
-    sqlite3.SQLITE_FULL: (errno.ENOSPC, "the disk is full; free space there or lower stream.log_bytes"),
-    sqlite3.SQLITE_BUSY: (errno.EAGAIN, f"another process held it for {BUSY_S:.0f} s; end that process"),
-    sqlite3.SQLITE_LOCKED: (errno.EAGAIN, "another process holds it; end that process"),
-    sqlite3.SQLITE_READONLY: (errno.EROFS, "it can't be written; give this user the file and its folder"),
-    sqlite3.SQLITE_CANTOPEN: (errno.EACCES, "it can't be opened; give this user the file and its folder"),
-    sqlite3.SQLITE_PERM: (errno.EACCES, "no permission; give this user the file and its folder"),
-}
-
-
-def _fault(what: str, error: sqlite3.Error) -> Exception:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in MENDS:
-        number, mend = MENDS[code]
-        return OSError(number, f"{what}: {mend}")
-    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return ValueError(
-            f"{what}: it is no log or is damaged ({error}); move the file away, a new one is made"
-        )
-    return OSError(errno.EIO, f"{what}: {error}; check the disk")
+            raise fault(f"cannot {doing} the log {self.path}", error) from None
