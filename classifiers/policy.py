@@ -41,6 +41,8 @@ class _MisplacedError(ValueError):
 
 
 def _unique(policy: Policy) -> Iterator[_MisplacedError]:
+    if not policy.sites:
+        yield _MisplacedError(("sites",), "the policy has no site", "add a [[sites]]")
     for section in ("sites", "groups", "exemptions"):
         seen: dict[str, int] = {}
         for index, item in enumerate(getattr(policy, section)):

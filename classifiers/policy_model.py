@@ -217,7 +217,8 @@ class Policy(Section):
     """The text the clauses refer to."""
     clauses: dict[str, str] = Field(default_factory=dict)
     """Reference → what the clause asks."""
-    sites: tuple[Site, ...] = Field(min_length=1)
+    sites: tuple[Site, ...]
+    """At least one."""
     groups: tuple[Group, ...] = ()
     rules: tuple[Rule, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
