@@ -34,4 +34,5 @@ CREATE TABLE IF NOT EXISTS attempts
 )
 ENGINE = ReplacingMergeTree(updated, removed)
 PARTITION BY toYYYYMM(window_start)
-ORDER BY (toStartOfHour(window_start), site, client, name, window_start);
+ORDER BY (toStartOfHour(window_start), site, client, name, window_start)
+SETTINGS non_replicated_deduplication_window = 10000;

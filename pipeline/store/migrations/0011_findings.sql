@@ -23,4 +23,5 @@ CREATE TABLE IF NOT EXISTS findings
     updated DateTime64(6, 'UTC') DEFAULT now64(6) CODEC(Delta, ZSTD)
 )
 ENGINE = ReplacingMergeTree(updated)
-ORDER BY (id);
+ORDER BY (id)
+SETTINGS non_replicated_deduplication_window = 10000;

@@ -1,0 +1,190 @@
+"""A detector: one `.sql` file whose header says what it states, over what window, and from which numbers.
+
+The header is the file's leading comment lines, `-- key: value`; a line that begins with more than
+one space goes on with the value before it. Keys, all needed unless marked:
+
+- `title`, `class` (`scanning`, `equipment`, `bandwidth`, `circumvention`, `filtering`), `subject`
+  (what kind the subject is), `severity`, `clause` (may be empty);
+- `states`: the sentence of a finding. `{subject}`, `{from}`, `{to}`, names of inputs, texts and
+  parameters stand in braces. `states NAME` (optional) is the sentence of rows whose `variant` is NAME;
+- `window`, `step`, `lookback`: spans such as `15m`. A window ends with each step, `lookback` is how
+  much earlier than a window the statement may read;
+- `reads`: the tables, separated by commas;
+- `rests_on`: `presence`, or `absence` if loss on the mirror could have made it;
+- `parameter NAME` (any number): `default | source | meaning`; the source is `[S] …` published,
+  `[K]` established, `[D]` our default.
+
+docs/detectors.md shows how one is added.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).with_name("detectors")
+CLASSES = ("scanning", "equipment", "bandwidth", "circumvention", "filtering")
+SUBJECTS = ("host", "device", "server", "name", "site")
+SEVERITIES = ("low", "medium", "high")
+TABLES = ("flows", "dns", "sightings", "attempts", "traffic_1m")
+GROUNDS = ("presence", "absence")
+
+_ENTRY = re.compile(r"-- (?! )([a-z_]+)(?: ([a-z0-9_]+))?: ?(.*)")
+_MORE = re.compile(r"--  +(.*)")
+_SPAN = re.compile(r"(\d+)([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_SOURCE = re.compile(r"\[([SKD])\]( .+)?")
+_PLACEHOLDER = re.compile(r"\{([a-z0-9_]+):[A-Z]")
+_SINGLE = ("title", "class", "subject", "severity", "clause", "states", "window", "step", "lookback",
+           "reads", "rests_on")  # fmt: skip
+
+
+class DetectorError(ValueError):
+    """A detector file or threshold that can't be used; the message says where and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number of a detector that the policy may override."""
+
+    name: str
+    default: float
+    source: str
+    """`[S] …`, `[K]` or `[D]`."""
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A parsed detector file. Spans are seconds."""
+
+    name: str
+    title: str
+    kind: str
+    """The header's `class`."""
+    subject: str
+    severity: str
+    clause: str
+    states: dict[str, str]
+    """Sentence by variant; the plain one under the empty name."""
+    window: int
+    step: int
+    lookback: int
+    reads: tuple[str, ...]
+    rests_on: str
+    parameters: tuple[Parameter, ...]
+    sql: str
+
+    def thresholds(self, overrides: dict[str, float]) -> dict[str, float]:
+        """Numbers in force, by name. Raises DetectorError for an unknown one."""
+        numbers = {parameter.name: parameter.default for parameter in self.parameters}
+        for name, value in overrides.items():
+            if name not in numbers:
+                known = ", ".join(sorted(numbers)) or "none"
+                raise DetectorError(f"thresholds.{self.name}: unknown parameter {name!r}; it has {known}")
+            numbers[name] = float(value)
+        return numbers
+
+
+def _entries(path: Path, text: str) -> dict[tuple[str, str], tuple[int, str]]:
+    entries: dict[tuple[str, str], tuple[int, str]] = {}
+    last: tuple[str, str] | None = None
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.startswith("--"):
+            break
+        more = _MORE.fullmatch(line)
+        if more and last:
+            entries[last] = (entries[last][0], f"{entries[last][1]} {more[1]}".strip())
+            continue
+        entry = _ENTRY.fullmatch(line)
+        if not entry:
+            raise DetectorError(f"{path}:{number}: not a header line; write -- key: value")
+        last = (entry[1], entry[2] or "")
+        if last in entries:
+            raise DetectorError(f"{path}:{number}: {' '.join(last).strip()} stands twice; keep one")
+        if not (last[0] in _SINGLE and not last[1]) and not (last[0] in ("states", "parameter") and last[1]):
+            raise DetectorError(f"{path}:{number}: unknown key {' '.join(last).strip()!r}; "
+                                f"use one of {', '.join(_SINGLE)}, parameter NAME, states NAME")  # fmt: skip
+        entries[last] = (number, entry[3].strip())
+    return entries
+
+
+def parse_detector(path: Path) -> Detector:
+    """The detector of a file; its name is the file's. Raises DetectorError with file and line."""
+    text = path.read_text("utf-8")
+    entries = _entries(path, text)
+
+    def fail(key: tuple[str, str], what: str) -> DetectorError:
+        return DetectorError(f"{path}:{entries[key][0]}: {' '.join(key).strip()}: {what}")
+
+    def one(key: str, allowed: tuple[str, ...] = ()) -> str:
+        if (key, "") not in entries:
+            raise DetectorError(f"{path}:1: the header has no {key}; add -- {key}: …")
+        value = entries[key, ""][1]
+        if allowed and value not in allowed:
+            raise fail((key, ""), f"{value!r} is none of {', '.join(allowed)}")
+        return value
+
+    def span(key: str) -> int:
+        match = _SPAN.fullmatch(one(key))
+        if not match:
+            raise fail((key, ""), f"{one(key)!r} is no span; write 30s, 15m, 1h or 1d")
+        return int(match[1]) * _SECONDS[match[2]]
+
+    parameters = []
+    for key, (_, value) in entries.items():
+        if key[0] != "parameter":
+            continue
+        parts = [part.strip() for part in value.split("|")]
+        if len(parts) != 3 or not _SOURCE.fullmatch(parts[1]) or not parts[2]:
+            raise fail(key, "write default | [S] source, [K] or [D] | meaning")
+        try:
+            parameters.append(Parameter(key[1], float(parts[0]), parts[1], parts[2]))
+        except ValueError:
+            raise fail(key, f"{parts[0]!r} is no number") from None
+    reads = tuple(part.strip() for part in one("reads").split(","))
+    for table in reads:
+        if table not in TABLES:
+            raise fail(("reads", ""), f"{table!r} is none of {', '.join(TABLES)}")
+    window, step, lookback = span("window"), span("step"), span("lookback")
+    if not step or window % step:
+        raise fail(("step", ""), "the window must be a whole number of steps")
+    states = {key[1]: value for key, (_, value) in entries.items() if key[0] == "states"}
+    one("states")
+    return Detector(
+        name=path.stem,
+        title=one("title"),
+        kind=one("class", CLASSES),
+        subject=one("subject", SUBJECTS),
+        severity=one("severity", SEVERITIES),
+        clause=one("clause"),
+        states=states,
+        window=window,
+        step=step,
+        lookback=lookback,
+        reads=reads,
+        rests_on=one("rests_on", GROUNDS),
+        parameters=tuple(parameters),
+        sql=text,
+    )
+
+
+def load_detectors(folder: Path = FOLDER) -> tuple[Detector, ...]:
+    """All detectors of a folder, by name. Raises DetectorError."""
+    return tuple(parse_detector(path) for path in sorted(folder.glob("*.sql")))
+
+
+def used_parameters(sql: str) -> set[str]:
+    """Names of the query parameters that a statement binds."""
+    return set(_PLACEHOLDER.findall(sql))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value.is_integer() else f"{value:,.2f}"
+    return str(value)
+
+
+def sentence(template: str, values: dict[str, Any]) -> str:
+    """The template with its braces filled. Raises KeyError for a name that `values` lacks."""
+    return re.sub(r"\{([a-z0-9_]+)\}", lambda match: _plain(values[match[1]]), template)

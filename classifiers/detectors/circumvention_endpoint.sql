@@ -1,0 +1,65 @@
+-- title: Way around the filter, by name
+-- class: circumvention
+-- states: {subject} ({group}) reached {names} names of services that lead around the filter in {window} to {to} ({categories}:
+--   {name_list}); {delivered} of {attempts} attempts were delivered, {kilobytes} kB in the first minutes.
+-- states tried: {subject} ({group}) tried {attempts} times to reach {names} names of services that lead around the filter in {window} to
+--   {to} ({categories}: {name_list}); none was seen to be delivered.
+-- subject: host
+-- severity: medium
+-- clause: S11, L K5
+-- window: 15m
+-- step: 1m
+-- lookback: 0s
+-- reads: attempts
+-- rests_on: presence
+-- parameter delivered_min: 1 | [D] | attempts that were delivered
+-- parameter tried_min: 5 | [D] | attempts that are enough where none was delivered
+WITH
+['vpn', 'proxy', 'tor', 'doh'] AS ways,
+steps AS
+(
+    SELECT
+        site, client, any(`group`) AS step_group,
+        toStartOfInterval(window_start, toIntervalSecond({step:UInt32})) AS step,
+        count() AS step_attempts,
+        countIf(verdict IN ('allowed', 'partial')) AS step_delivered,
+        sumIf(bytes_down, verdict IN ('allowed', 'partial')) AS step_bytes,
+        uniqExactState(name) AS names_state,
+        groupUniqArray(5)(name) AS step_names,
+        groupUniqArrayArray(4)(arrayIntersect(categories, ways)) AS step_categories,
+        min(first) AS seen, max(last) AS seen_last,
+        groupArray(10)(tuple(window_start, client, name, verdict, confidence, bytes_down)) AS samples
+    FROM attempts FINAL
+    WHERE toStartOfHour(window_start) >= toStartOfHour({from:DateTime64(6, 'UTC')})
+        AND window_start >= {from:DateTime64(6, 'UTC')} AND window_start < {to:DateTime64(6, 'UTC')}
+        AND action != 'allow' AND hasAny(categories, ways)
+        AND NOT has({sanctioned_services:Array(String)}, service)
+    GROUP BY site, client, step
+),
+windows AS
+(
+    SELECT
+        site, client, step, step_group, samples,
+        sum(step_attempts) OVER w AS tried,
+        sum(step_delivered) OVER w AS delivered,
+        sum(step_bytes) OVER w AS bytes,
+        uniqExactMerge(names_state) OVER w AS names,
+        groupUniqArrayArray(5)(step_names) OVER w AS name_list,
+        groupUniqArrayArray(4)(step_categories) OVER w AS categories,
+        min(seen) OVER w AS `from`,
+        max(seen_last) OVER w AS `to`
+    FROM steps
+    WINDOW w AS (PARTITION BY site, client ORDER BY step
+        RANGE BETWEEN {before:UInt32} PRECEDING AND CURRENT ROW)
+)
+SELECT
+    site, step, `from`, `to`, toString(client) AS subject,
+    if(delivered >= {delivered_min:Float64}, '', 'tried') AS variant,
+    -- What was delivered outranks any number of attempts.
+    if(variant = '', toFloat64(1000 * delivered), tried / {tried_min:Float64}) AS strength,
+    map('attempts', toFloat64(tried), 'delivered', toFloat64(delivered), 'names', toFloat64(names), 'kilobytes', round(bytes / 1000, 1)) AS inputs,
+    map('group', if(step_group = '', 'no group', toString(step_group)), 'categories', arrayStringConcat(arraySort(categories), ', '),
+        'name_list', arrayStringConcat(arraySort(name_list), ', ')) AS texts,
+    arrayMap(s -> toJSONString(s), samples) AS samples
+FROM windows
+WHERE delivered >= {delivered_min:Float64} OR tried >= {tried_min:Float64}

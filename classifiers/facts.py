@@ -1,0 +1,97 @@
+"""What the policy says about the network, in the form the detectors' SQL takes it."""
+
+from dataclasses import dataclass, fields
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Any
+
+from classifiers.policy_model import Policy
+
+
+def _address(address: IPv4Address | IPv6Address) -> str:
+    return f"::ffff:{address}" if address.version == 4 else str(address)
+
+
+def _ends(networks: list[IPv4Network | IPv6Network]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return (
+        tuple(_address(network.network_address) for network in networks),
+        tuple(_address(network.broadcast_address) for network in networks),
+    )
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Each field is a query parameter of its name; addresses as IPv6 text (IPv4 mapped).
+
+    Networks come as two lists of equal length, first and last address.
+    """
+
+    inside_from: tuple[str, ...] = ()
+    """Subnets of all sites."""
+    inside_to: tuple[str, ...] = ()
+    exempt_from: tuple[str, ...] = ()
+    """Machines that IT scans and monitors from."""
+    exempt_to: tuple[str, ...] = ()
+    vpn_from: tuple[str, ...] = ()
+    """End points of the organisation's own VPN."""
+    vpn_to: tuple[str, ...] = ()
+    approved_dhcp: tuple[str, ...] = ()
+    approved_routers: tuple[str, ...] = ()
+    router_macs: tuple[int, ...] = ()
+    access_point_macs: tuple[int, ...] = ()
+    resolvers: tuple[str, ...] = ()
+    sanctioned_services: tuple[str, ...] = ()
+    sinkholes: tuple[str, ...] = ("::", "::ffff:0.0.0.0")
+    """Addresses that stand for "blocked" in an answer, and servers that deliver only block pages."""
+    block_hosts: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    """How the filter blocks, where the policy says so."""
+    block_page_bytes: int = 0
+    quota_groups: tuple[str, ...] = ()
+    """One entry for each group of each quota with a link share; `*` is every group."""
+    quota_categories: tuple[tuple[str, ...], ...] = ()
+    """Categories of that quota; empty: all traffic."""
+    quota_shares: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, policy: Policy) -> "Facts":
+        """The facts of a policy."""
+        inside = _ends([network for site in policy.sites for network in site.subnets])
+        exempt = _ends(list(policy.approved.scanners))
+        vpn = _ends(list(policy.sanctioned.vpn))
+        sinkholes = {_address(a) for a in (*policy.filter.sinkholes, *policy.filter.block_pages)}
+        quotas = [
+            (group, quota.categories, quota.link_share)
+            for quota in policy.quotas
+            if quota.link_share is not None
+            for group in quota.groups
+        ]
+        return cls(
+            inside_from=inside[0],
+            inside_to=inside[1],
+            exempt_from=exempt[0],
+            exempt_to=exempt[1],
+            vpn_from=vpn[0],
+            vpn_to=vpn[1],
+            approved_dhcp=tuple(_address(a) for a in policy.approved.dhcp),
+            approved_routers=tuple(_address(a) for a in policy.approved.routers),
+            router_macs=tuple(int(mac.replace(":", ""), 16) for mac in policy.approved.router_macs),
+            access_point_macs=tuple(int(mac.replace(":", ""), 16) for mac in policy.approved.access_points),
+            resolvers=tuple(_address(a) for a in policy.filter.resolvers),
+            sanctioned_services=policy.sanctioned.services,
+            sinkholes=tuple(sorted(sinkholes | {"::", "::ffff:0.0.0.0"})),
+            block_hosts=policy.filter.block_hosts,
+            methods=policy.filter.methods,
+            block_page_bytes=policy.filter.block_page_bytes,
+            quota_groups=tuple(group for group, _, _ in quotas),
+            quota_categories=tuple(categories for _, categories, _ in quotas),
+            quota_shares=tuple(float(share) for _, _, share in quotas),
+        )
+
+    def parameters(self) -> dict[str, Any]:
+        """Query parameters by name, sequences as lists."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values["quota_categories"] = [list(categories) for categories in self.quota_categories]
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+
+
+FACT_NAMES = frozenset(field.name for field in fields(Facts))

@@ -1,0 +1,153 @@
+"""What became of each attempt to reach a name: blocked, allowed, partial or inconclusive.
+
+An attempt is what one client does about one name, without a pause of 30 s, over DNS, TCP and QUIC
+together. The method is `attempts.sql`, its numbers are `verdict.toml`; what was delivered on any
+path outranks a block on another. Method and points: docs/detectors.md.
+"""
+
+import time
+import tomllib
+import uuid
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from classifiers.facts import Facts
+from classifiers.loss import LOSS_BOUND, Loss, Store, floor, moment, sql_time
+from pipeline.records import TIME
+
+ATTEMPTS_SQL = Path(__file__).with_name("attempts.sql").read_text("utf-8")
+#: Event time judged by one statement, so that memory does not grow with the range.
+PIECE = timedelta(hours=1)
+_KEY = ("site", "client", "name", "window_start")
+_STORED_SQL = """
+SELECT site, client, name, window_start, content FROM attempts FINAL
+WHERE toStartOfHour(window_start) >= toStartOfHour({from:DateTime64(6, 'UTC')})
+    AND window_start >= {from:DateTime64(6, 'UTC')} AND window_start < {to:DateTime64(6, 'UTC')}
+"""
+
+
+class Rebuilt(NamedTuple):
+    """What a rebuild did."""
+
+    changed: int
+    """Attempts that are new, changed or gone."""
+    since: datetime
+    """Earliest event time whose attempts may have changed."""
+
+
+@cache
+def method() -> dict[str, Any]:
+    """The content of `verdict.toml`."""
+    return tomllib.loads(Path(__file__).with_name("verdict.toml").read_text("utf-8"))
+
+
+class Verdicts:
+    """The `attempts` of a store."""
+
+    def __init__(self, store: Store, facts: Facts, overrides: dict[str, float] | None = None) -> None:
+        """Raises ValueError for an override that is no bound of `verdict.toml`."""
+        self._store = store
+        bounds = dict(method()["bounds"])
+        for name, value in (overrides or {}).items():
+            if name not in bounds:
+                raise ValueError(
+                    f"thresholds.verdict: unknown parameter {name!r}; it has {', '.join(bounds)}"
+                )
+            bounds[name] = int(value) if name.endswith(("_s", "_days")) else value
+        self._slot = int(bounds["slot_s"])
+        self._reach = timedelta(seconds=bounds["reach_s"])
+        evidence = method()["evidence"]
+        self._parameters: dict[str, Any] = {
+            **bounds,
+            **method()["lists"],
+            **{f"delivered_{path}": points for path, points in method()["delivered"].items()},
+            "words": [row["mechanism"] for row in evidence],
+            "points": [row["points"] for row in evidence],
+            "absence_words": [row["mechanism"] for row in evidence if row.get("absence")],
+            "dns_words": [row["mechanism"] for row in evidence if row.get("dns")],
+            "sinkholes": list(facts.sinkholes),
+            "block_hosts": list(facts.block_hosts),
+            "block_page_bytes": facts.block_page_bytes,
+            "methods": list(facts.methods),
+            "loss_bound": LOSS_BOUND,
+        }
+
+    def rebuild(self, first: datetime, last: datetime) -> Rebuilt:
+        """Judges anew what rows between two event times can have changed; writes only what differs."""
+        slot = timedelta(seconds=self._slot)
+        # A row belongs to the attempt at its flow's first packet; attempts last two slots at most, and
+        # corroborate each other one slot around.
+        since = floor(first - self._reach, self._slot) - 3 * slot
+        until = floor(last, self._slot) + 4 * slot
+        changed = 0
+        start = since
+        while start < until:
+            end = min(until, floor(start, int(PIECE.total_seconds())) + PIECE)
+            changed += self._piece(start, end)
+            start = end
+        return Rebuilt(changed, since)
+
+    def _piece(self, start: datetime, end: datetime) -> int:
+        slot = timedelta(seconds=self._slot)
+        read_from, read_to = start - 4 * slot, end + 4 * slot
+        stored = {
+            tuple(row[name] for name in _KEY): row["content"] for row in self._stored(start, end).to_pylist()
+        }
+        judged = self._store.arrow(
+            ATTEMPTS_SQL,
+            {
+                **self._parameters,
+                **self._loss(start, end),
+                "emit_from": sql_time(start),
+                "emit_to": sql_time(end),
+                "read_from": sql_time(read_from),
+                "read_to": sql_time(read_to),
+            },
+        )
+        keys = [tuple(row[name] for name in _KEY) for row in judged.select(_KEY).to_pylist()]
+        content = judged.column("content").to_pylist()
+        differs = [stored.get(key) != value for key, value in zip(keys, content, strict=True)]
+        gone = sorted(stored.keys() - set(keys), key=str)
+        self._write(judged.filter(pa.array(differs, pa.bool_())), gone)
+        return sum(differs) + len(gone)
+
+    def _stored(self, start: datetime, end: datetime) -> pa.Table:
+        return self._store.arrow(_STORED_SQL, {"from": sql_time(start), "to": sql_time(end)})
+
+    def _loss(self, start: datetime, end: datetime) -> dict[str, Any]:
+        """Keys and shares of the slots whose loss is past the bound; one entry of neither otherwise."""
+        loss = Loss.between(self._store, start, end + timedelta(seconds=self._slot))
+        keys, shares = [""], [0.0]
+        slot = floor(start, self._slot)
+        while slot < end and loss.sites:
+            for site in sorted(loss.sites):
+                share = loss.share(site, slot, slot + timedelta(seconds=self._slot - 1))
+                if share > LOSS_BOUND:
+                    keys.append(f"{site}/{int(slot.timestamp())}")
+                    shares.append(share)
+            slot += timedelta(seconds=self._slot)
+        return {"loss_keys": keys, "loss_shares": shares}
+
+    def _write(self, judged: pa.Table, gone: list[tuple[Any, ...]]) -> None:
+        updated = pa.scalar(moment(time.time_ns() // 1_000), TIME)
+        # The table replaces by key, so no two writes may be taken for repetitions of each other.
+        if judged.num_rows:
+            table = judged.append_column("removed", pa.array([0] * judged.num_rows, pa.uint8()))
+            self._insert(table.append_column("updated", pa.array([updated.as_py()] * judged.num_rows, TIME)))
+        if gone:
+            columns = {
+                name: pc.cast(pa.array([key[i] for key in gone]), judged.schema.field(name).type)
+                for i, name in enumerate(_KEY)
+            }
+            columns["removed"] = pa.array([1] * len(gone), pa.uint8())
+            columns["updated"] = pa.array([updated.as_py()] * len(gone), TIME)
+            self._insert(pa.table(columns))
+
+    def _insert(self, table: pa.Table) -> None:
+        for batch in table.combine_chunks().to_batches():
+            self._store.insert("attempts", batch, f"attempts/{uuid.uuid4().hex}")
