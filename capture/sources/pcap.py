@@ -12,8 +12,9 @@ from capture.sources.classic import FILE_HEADER, Classic, is_classic
 from capture.sources.container import DAMAGED, FULL, Container
 from capture.sources.pcapng import BYTE_ORDER_MAGICS, SECTION_MAGIC, Pcapng
 
-#: Bytes of the one buffer: stays in the L2 cache, and any record or block that is looked into fits. Measured:
-#: 370 MB cost 0.05 s of CPU with 1 MiB, 0.06 s with 8 MiB, as much as mapping the file instead.
+#: Bytes of the one buffer: it stays in the L2 cache, and any record or block that is looked into fits.
+#: Measured: 370 MB in 540,000 records cost 0.05 s of CPU with 1 or 2 MiB and 0.06 s with 8 MiB. Mapping
+#: the file costs as much, leaves cold memory behind and dies where the file shrinks.
 BUFFER = 2 << 20
 #: Frames of a block at most. Our default.
 FRAMES = 32_768
@@ -132,12 +133,16 @@ def open_capture(path: str) -> Capture:
     says what, where and how to mend it.
     """
     name = "standard input" if path == STANDARD_INPUT else os.fspath(path)
+    source = None
     try:
         source = PlainFile(path)
+        stream = unpack(source)
     except OSError as error:
+        if source:
+            source.close()
         raise type(error)(f"cannot read capture {name}: {error.strerror}; give a readable file") from None
     try:
-        return Capture(name, source, unpack(source))
+        return Capture(name, source, stream)
     except BaseException:
         source.close()
         raise

@@ -236,12 +236,15 @@ class Ring:
 
     def close(self) -> None:
         """Leaves the interface, at the latest when the last frames given out are let go of."""
+        if self._socket.fileno() < 0:
+            return
         self._socket.close()
         self._held.clear()
         # The memory map holds the socket open, and the arrays hold the memory map.
         del self._frames, self._status, self._counts
         with contextlib.suppress(BufferError):
             self._memory.close()
+        del self._memory
 
     def __enter__(self) -> Self:
         return self

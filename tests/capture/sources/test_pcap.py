@@ -1,5 +1,6 @@
 """Opening captures: what they are, where they end, what is wrong with them, and what others read in them."""
 
+import errno
 import gzip
 import resource
 import struct
@@ -8,6 +9,8 @@ import sys
 import textwrap
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import dpkt
 import pyarrow as pa
@@ -19,6 +22,7 @@ from tests.capture.sources.made import (
     MICRO,
     NANO,
     Packet,
+    Trickle,
     interface,
     packets_of,
     pcap,
@@ -124,6 +128,39 @@ def test_what_can_not_be_opened(tmp_path):
     with pytest.raises(IsADirectoryError) as folder:
         open_capture(str(tmp_path))
     assert str(folder.value) == f"cannot read capture {tmp_path}: Is a directory; give a readable file"
+    # Address 0 of a process is mapped nowhere: opening works, reading does not.
+    with pytest.raises(OSError, match=r"^cannot read capture /proc/self/mem: Input/output error; give"):
+        open_capture("/proc/self/mem")
+
+
+def test_a_disk_that_fails_in_the_middle():
+    """Frames read before an error of the disk are given, then the error says how far it went."""
+
+    class Failing(Trickle):
+        def read1(self, size: int = -1) -> bytes:
+            taken = super().read1(size)
+            if not taken:
+                raise OSError(errno.EIO, "Input/output error")
+            return taken
+
+    made = pcap(PACKETS)
+    seen = 0
+    stream = SimpleNamespace(buffer=Failing(made, 1_000), isatty=lambda: False)
+    with patch.object(sys, "stdin", stream), open_capture("-") as capture:
+        blocks = iter(capture)
+        with pytest.raises(OSError, match=rf"beyond byte {len(made)}: Input/output error; check the disk"):  # noqa: PT012
+            for frames in blocks:
+                seen += frames.count
+    assert seen == len(PACKETS)
+
+
+def test_a_terminal_is_no_capture():
+    """Nobody types a capture: the message says to pipe one in."""
+    with (
+        patch.object(sys, "stdin", SimpleNamespace(isatty=lambda: True)),
+        pytest.raises(ValueError, match="standard input is no capture but a terminal; pipe"),
+    ):
+        open_capture("-")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -333,3 +334,49 @@ def test_works_after_privileges_are_dropped(pair):
         assert child.stdout.readline() == "ready\n"
         raw.send(ethernet(1))
         assert child.stdout.readline() == "1 (0, 0)\n"
+
+
+@pytest.mark.service
+def test_closing_leaves_the_interface(pair):
+    """Once closed and its frames let go of, nothing listens any more."""
+
+    def listeners() -> int:
+        index = str(socket.if_nametoindex(pair.near))
+        rows = Path("/proc/net/packet").read_text().splitlines()[1:]
+        return sum(row.split()[4] == index for row in rows)
+
+    with Ring(pair.near, MIB) as ring, pair.sender() as raw:
+        assert listeners() == 1
+        raw.send(ethernet(1))
+        frames = ring.poll(1.0)
+        assert frames is not None
+        # Frames that somebody still holds stay readable.
+        ring.close()
+        assert bytes(frames.data[frames.start[0] : frames.start[0] + 6]) == DESTINATION
+    del frames
+    assert listeners() == 0
+
+
+@pytest.mark.service
+def test_loopback_frames_are_counted_once():
+    """What goes out on loopback and comes in again is one frame, of the Ethernet link type."""
+    seen = []
+    with (
+        Ring("lo", 8 * MIB) as ring,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+    ):
+        receiver.bind(("127.0.0.1", 0))
+        marks = [os.urandom(16) for _ in range(50)]
+        for mark in marks:
+            sender.sendto(mark, receiver.getsockname())
+        quiet = time.monotonic() + 10
+        while len(seen) < len(marks) and time.monotonic() < quiet:
+            frames = ring.poll(0.2)
+            for index in range(frames.count if frames else 0):
+                start, captured = int(frames.start[index]), int(frames.captured[index])
+                mark = frames.data[start : start + captured].tobytes()[-16:]
+                if mark in marks:
+                    assert frames.link[index] == LINK_ETHERNET
+                    seen.append(mark)
+    assert seen == marks
