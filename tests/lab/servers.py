@@ -6,18 +6,34 @@ for dnsmasq, unbound and nginx, written into the lab's folder at start, certific
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.network import INTERNET_NAMESERVER, RESOLVER, SINKHOLE, VLANS, Lab
 
-PROGRAMS = ("dnsmasq", "unbound", "nginx", "openssl", "iptables", "curl", "busybox")
+PROGRAMS = {
+    "dnsmasq": "dnsmasq",
+    "unbound": "unbound",
+    "nginx": "nginx-light",
+    "caddy": "caddy",
+    "openssl": "openssl",
+    "iptables": "iptables",
+    "curl": "curl",
+    "dig": "dnsutils",
+    "busybox": "busybox",
+}
 BLOCK_HOST = "block.school.example"
 DOH_NAME = "dns.google"
+QUIC_SERVICES = ("youtube", "googlevideo", "google", "instagram", "facebook")
+QUIC_PORT = 4443  # nginx holds TCP 443, which caddy would want, too; what comes to UDP 443 is sent here
+GUEST_DNS_PORT = 5353
 
 # Bytes of each file on every web server; what a page is made of.
 FILES = {
@@ -74,7 +90,8 @@ def why_not() -> str:
     """Empty where the servers can run, else the reason in one line."""
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
-        return f"the lab's servers need {', '.join(missing)} from Debian: apt-get install {' '.join(missing)}"
+        packages = " ".join(PROGRAMS[name] for name in missing)
+        return f"the lab's servers need {', '.join(missing)}: apt-get install {packages}"
     return ""
 
 
@@ -84,6 +101,7 @@ def start_internet(lab: Lab) -> None:
     certificates = Certificates(lab.path / "public-ca", "Lab Public Root")
     _internet_names(lab)
     _web(lab, certificates)
+    _quic(lab, certificates)
     _doh(lab, certificates)
 
 
@@ -129,6 +147,24 @@ def _web(lab: Lab, certificates: Certificates) -> None:
     _nginx(lab, "internet", "web", "\n".join(servers))
 
 
+def _quic(lab: Lab, certificates: Certificates) -> None:
+    root = lab.path / "www"
+    sites = ""
+    for name in QUIC_SERVICES:
+        key, chain = certificates.leaf(name, SERVICES[name].domains)
+        hosts = [f"https://{w}{domain}:{QUIC_PORT}" for domain in SERVICES[name].domains for w in ("", "*.")]
+        sites += QUIC_SITE.format(hosts=", ".join(hosts), chain=chain, key=key, root=root)
+    path = lab.path / "Caddyfile"
+    path.write_text(QUIC_SERVER + sites)
+    lab.nft("internet", QUIC_REDIRECT.format(port=QUIC_PORT))
+    home = [f"HOME={lab.path}", f"XDG_DATA_HOME={lab.path}"]
+    lab.start(
+        "internet",
+        ["env", *home, "caddy", "run", "--adapter", "caddyfile", "--config", str(path)],
+        "caddy.log",
+    )
+
+
 def _doh(lab: Lab, certificates: Certificates) -> None:
     key, chain = certificates.leaf("doh", (DOH_NAME,))
     address = SERVICES["doh"].ipv4[0]
@@ -153,6 +189,7 @@ def start_filter(lab: Lab) -> None:
     lab.host("sinkhole", "infrastructure", address=SINKHOLE)
     lab.resolver("resolver", INTERNET_NAMESERVER)
     _resolver(lab)
+    _guest_resolver(lab)
     _block_page(lab)
     _line_filter(lab)
 
@@ -186,7 +223,6 @@ def _resolver(lab: Lab) -> None:
                 f"  interface: {RESOLVER}",
                 '  define-tag: "students all"',
                 f'  access-control-tag: {VLANS["students"].network} "students all"',
-                f'  access-control-tag: {VLANS["guests"].network} "students all"',
                 f'  access-control-tag: {VLANS["staff"].network} "all"',
                 *local,
             ]
@@ -195,6 +231,14 @@ def _resolver(lab: Lab) -> None:
         upstream=INTERNET_NAMESERVER,
     )
     _unbound(lab, "resolver", "resolver", text)
+
+
+def _guest_resolver(lab: Lab) -> None:
+    """Guests ask the same address and are answered by a filter that sends extended errors."""
+    blocked = [d for s in SERVICES.values() if s.method in DNS_METHODS for d in s.domains]
+    lab.nft("resolver", GUEST_REDIRECT.format(guests=VLANS["guests"].network, port=GUEST_DNS_PORT))
+    program = [sys.executable, str(Path(__file__).with_name("ede.py"))]
+    lab.start("resolver", [*program, RESOLVER, str(GUEST_DNS_PORT), RESOLVER, *blocked], "ede.log")
 
 
 def _block_page(lab: Lab) -> None:
@@ -211,33 +255,11 @@ def _line_filter(lab: Lab) -> None:
     """On the gateway: TCP reset on a forbidden server name, plain HTTP to the block page, no QUIC."""
     inside = ("vlan20", "vlan40")
     for service in SERVICES.values():
-        if service.method == "reset":
-            for domain in service.domains:
-                for port in inside:
-                    lab.run(
-                        "gateway",
-                        [
-                            "iptables",
-                            "-A",
-                            "FORWARD",
-                            "-i",
-                            port,
-                            "-p",
-                            "tcp",
-                            "--dport",
-                            "443",
-                            "-m",
-                            "string",
-                            "--algo",
-                            "bm",
-                            "--string",
-                            domain,
-                            "-j",
-                            "REJECT",
-                            "--reject-with",
-                            "tcp-reset",
-                        ],
-                    )
+        for domain in service.domains if service.method in LINE_TARGETS else ():
+            for port in inside:
+                match = f"-i {port} -p tcp --dport 443 -m string --algo bm --string {domain}"
+                target = LINE_TARGETS[service.method]
+                lab.run("gateway", ["iptables", "-A", "FORWARD", *match.split(), "-j", *target])
     redirected = [ip for s in SERVICES.values() if s.method == "redirect" for ip in s.ipv4]
     ports = ", ".join(f'"{port}"' for port in inside)
     lab.nft("gateway", LINE_FILTER.format(ports=ports, servers=", ".join(redirected), sinkhole=SINKHOLE))
@@ -307,11 +329,17 @@ class Certificates:
             f"/O={name}/CN={name}",
         )
         self._openssl("genrsa", "-out", "leaf.key", "2048")
+        self._openssl("pkey", "-in", "leaf.key", "-pubout", "-outform", "der", "-out", "leaf.spki")
+
+    @staticmethod
+    def pin(folder: Path) -> str:
+        """The leaves' key as a browser's pin: base64 of the SHA-256 of its SubjectPublicKeyInfo."""
+        return base64.b64encode(hashlib.sha256((folder / "leaf.spki").read_bytes()).digest()).decode()
 
     def leaf(self, name: str, domains: tuple[str, ...]) -> tuple[Path, Path]:
         """Key file and chain file for these domains and all names below them."""
         names = ",".join(f"DNS:{domain},DNS:*.{domain}" for domain in domains)
-        (self.folder / f"{name}.ext").write_text(f"subjectAltName={names}\nextendedKeyUsage=serverAuth\n")
+        (self.folder / f"{name}.ext").write_text(f"subjectAltName={names}\nextendedKeyUsage=serverAuth,clientAuth\n")
         self._openssl("req", "-new", "-key", "leaf.key", "-subj", f"/CN={domains[0]}", "-out", f"{name}.csr")
         self._openssl(
             "x509",
@@ -368,6 +396,44 @@ def _nginx(lab: Lab, host: str, name: str, servers: str) -> None:
     path.write_text(NGINX.format(folder=lab.path, name=name, servers=servers))
     lab.start(host, ["nginx", "-c", str(path), "-p", str(lab.path)], f"{name}.log")
 
+
+DNS_METHODS = ("sinkhole", "nxdomain", "refused", "null")
+LINE_TARGETS = {"reset": ("REJECT", "--reject-with", "tcp-reset"), "silence": ("DROP",)}
+
+GUEST_REDIRECT = """
+table ip guests {{
+  chain prerouting {{
+    type nat hook prerouting priority dstnat
+    ip saddr {guests} udp dport 53 redirect to :{port}
+  }}
+}}
+"""
+
+QUIC_REDIRECT = """
+table inet quic {{
+  chain prerouting {{
+    type nat hook prerouting priority dstnat
+    udp dport 443 redirect to :{port}
+  }}
+}}
+"""
+
+QUIC_SERVER = """{
+  auto_https off
+  admin off
+  servers {
+    protocols h3
+  }
+}
+"""
+
+QUIC_SITE = """
+{hosts} {{
+  tls {chain} {key}
+  root * {root}
+  file_server
+}}
+"""
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Lab page</title>
 <link rel="stylesheet" href="/style.css"><link rel="icon" href="/logo.svg">

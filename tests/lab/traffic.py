@@ -6,13 +6,22 @@ filter stops is a visit, too. `record_demo` plays them together; detector tests 
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
 
-from tests.lab.network import RESOLVER, VLANS, Lab
-from tests.lab.servers import DOH_NAME
+from tests.lab.network import INTERNET_NAMESERVER, RESOLVER, VLANS, Lab
+from tests.lab.servers import DOH_NAME, Certificates
 
+PROGRAMS = {
+    "chromium": "chromium",
+    "ffmpeg": "ffmpeg",
+    "nmap": "nmap",
+    "openvpn": "openvpn",
+    "tcpdump": "tcpdump",
+    "zstd": "zstd",
+}
 PAGE_PARTS = ("index.html", "style.css", "app.js", "photo1.jpg", "photo2.jpg", "photo3.jpg", "feed.json")
 
 # What an operating system says of itself: DHCP vendor class (option 60) and its TCP/IP defaults.
@@ -24,6 +33,8 @@ SYSTEMS = {
     "linux": ("", {"net.ipv4.ip_default_ttl": 64}),
 }
 
+EDNS_SYSTEMS = ("android", "apple")
+
 LEASE_SCRIPT = """#!/bin/sh
 case "$1" in
 bound|renew)
@@ -31,6 +42,7 @@ bound|renew)
   ip addr add "$ip/$mask" dev "$interface"
   [ -n "$router" ] && ip route replace default via "${router%% *}"
   for server in $dns; do echo "nameserver $server"; done > /etc/resolv.conf
+  [ -n "$EDNS" ] && echo "options edns0" >> /etc/resolv.conf
   ;;
 esac
 """
@@ -58,6 +70,15 @@ BROWSER = (
 )
 
 
+def why_not() -> str:
+    """Empty where all of these programs are there, else the reason in one line."""
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing:
+        packages = " ".join(PROGRAMS[name] for name in missing)
+        return f"the lab's clients need {', '.join(missing)}: apt-get install {packages}"
+    return ""
+
+
 def set_system(lab: Lab, host: str, system: str) -> None:
     """Gives a host the TCP/IP defaults of an operating system of SYSTEMS."""
     values = SYSTEMS[system][1]
@@ -74,6 +95,8 @@ def lease(lab: Lab, host: str, system: str = "linux", *, keep: bool = True) -> s
     lab.run(
         host,
         [
+            "env",
+            f"EDNS={'yes' if system in EDNS_SYSTEMS else ''}",
             "busybox",
             "udhcpc",
             "-i",
@@ -123,9 +146,11 @@ def fetch(lab: Lab, host: str, urls: Sequence[str], *options: str, timeout: floa
     return lab.run(host, command, check=False, timeout=timeout * max(1, len(urls)) + 30).stdout
 
 
-def visit(lab: Lab, host: str, name: str, *options: str, parts: Sequence[str] = PAGE_PARTS) -> str:
+def visit(
+    lab: Lab, host: str, name: str, *options: str, parts: Sequence[str] = PAGE_PARTS, timeout: float = 60
+) -> str:
     """A page with its parts from https://name/, as a browser that keeps its connection does."""
-    return fetch(lab, host, [f"https://{name}/{part}" for part in parts], *options)
+    return fetch(lab, host, [f"https://{name}/{part}" for part in parts], *options, timeout=timeout)
 
 
 def visit_plain(lab: Lab, host: str, name: str) -> str:
@@ -239,12 +264,15 @@ def watch_segments(
 
 def browse(lab: Lab, host: str, url: str, *, quic_for: str = "", seconds: int = 20) -> None:
     """Opens a page in headless Chromium with a fresh profile; `quic_for` is a name it must try QUIC with."""
-    with tempfile.TemporaryDirectory(dir=lab.path) as profile:
-        options = [f"--user-data-dir={profile}", f"--origin-to-force-quic-on={quic_for}:443"]
+    pin = Certificates.pin(lab.path / "public-ca")
+    with tempfile.TemporaryDirectory(dir=lab.path, ignore_cleanup_errors=True) as profile:
+        options = [f"--user-data-dir={profile}", f"--ignore-certificate-errors-spki-list={pin}"]
+        if quic_for:
+            options.append(f"--origin-to-force-quic-on={quic_for}:443")
         try:
             lab.run(
                 host,
-                [*BROWSER, *options[: 2 if quic_for else 1], "--dump-dom", url],
+                [*BROWSER, *options, "--dump-dom", url],
                 check=False,
                 timeout=seconds,
             )
@@ -263,6 +291,58 @@ def _end_browser(lab: Lab, host: str) -> None:
         ],
         check=False,
     )
+
+
+def fetch_over_vpn(lab: Lab, host: str, server: str, name: str, parts: Sequence[str] = PAGE_PARTS) -> str:
+    """Opens an OpenVPN tunnel (UDP 1194, TLS) to `server` and fetches https://name/ through it."""
+    ca = lab.path / "public-ca"
+    address = lab.run("internet", ["dig", "+short", f"@{INTERNET_NAMESERVER}", server]).stdout.split()[0]
+    hidden = lab.run("internet", ["dig", "+short", f"@{INTERNET_NAMESERVER}", name]).stdout.split()[0]
+    common = ["openvpn", "--dev", "tun", "--verb", "1", "--ca", f"{ca}/ca.pem", "--key", f"{ca}/leaf.key"]
+    common += ["--cert", f"{ca}/protonvpn.pem", "--data-ciphers", "AES-256-GCM"]
+    ends = lab.start(
+        "internet",
+        [
+            *common,
+            "--proto",
+            "udp",
+            "--local",
+            address,
+            "--port",
+            "1194",
+            "--tls-server",
+            "--dh",
+            "none",
+            "--ifconfig",
+            "10.99.0.1",
+            "10.99.0.2",
+        ],
+    )
+    client = lab.start(
+        host,
+        [
+            *common,
+            "--proto",
+            "udp",
+            "--nobind",
+            "--remote",
+            server,
+            "1194",
+            "--tls-client",
+            "--ifconfig",
+            "10.99.0.2",
+            "10.99.0.1",
+            "--route",
+            hidden,
+            "255.255.255.255",
+        ],
+    )
+    try:
+        lab.wait_for(host, ["busybox", "ping", "-c", "1", "-W", "1", "10.99.0.1"], 20)
+        return visit(lab, host, name, "--resolve", f"{name}:443:{hidden}", parts=parts)
+    finally:
+        lab.stop(client)
+        lab.stop(ends)
 
 
 def fetch_over_doh(lab: Lab, host: str, name: str, parts: Sequence[str] = ("index.html",)) -> str:
