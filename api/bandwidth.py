@@ -1,0 +1,223 @@
+"""Questions about bytes, asked of the smallest table that can tell: the greatest by a key, and over time."""
+
+from typing import Any, NamedTuple
+
+from api.cells import address_plain
+from api.filters import Condition
+from api.problems import Problem
+from api.roles import Grant, withheld
+from api.service import Service, statement
+from api.tables import TABLES
+from api.times import MINUTE_US, SECOND_US, Range, utc_text
+
+#: What bytes may be asked by.
+KEYS = ("host", "service", "group", "application", "category", "site")
+#: What a timeline may be split by; one host's is asked with `client`.
+SERIES_KEYS = KEYS[1:]
+#: Keys that tell what kind of matter it was.
+CATEGORY_KEYS = frozenset({"category"})
+#: Steps a timeline may have, seconds; up to a minute they are answered from the flow rows.
+STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400, 604_800)
+#: Most steps of one timeline.
+MOST_STEPS = 2_000
+#: Steps an answer has about, where none is asked for.
+USUAL_STEPS = 120
+#: A range at most this long is answered from the flow rows where its step is below a minute.
+FINE_RANGE_S = 1_800
+#: Series of a timeline; the rest is summed as the last.
+MOST_SERIES = 8
+
+
+class Top(NamedTuple):
+    """The greatest by a key."""
+
+    range: Range
+    rows: list[dict[str, Any]]
+    total: dict[str, int]
+    """Over all keys."""
+
+
+def _key_sql(by: str, grant: Grant, *, raw: bool) -> str:
+    """SQL of a key; services of rows the grant withholds are one nameless service."""
+    if by == "service":
+        hidden = (
+            "hasAny(categories, {withheld:Array(String)})"
+            if raw
+            else "has({withheld:Array(String)}, category)"
+        )
+        return f"if({hidden}, '', toString(service))"
+    if by == "category":
+        return "toString(categories[1])" if raw else "toString(category)"
+    return f"toString(`{by}`)"
+
+
+def _bound(where: Condition, grant: Grant, span: Range, **more: Any) -> dict[str, Any]:
+    return (
+        where.parameters
+        | {"first": span.first, "last": span.last, "withheld": sorted(withheld(grant))}
+        | more
+    )
+
+
+def _filters(where: Condition, grant: Grant, asked: dict[str, list[str]], *, raw: bool) -> str:
+    sql = where.sql
+    if "service" in asked:
+        hidden = (
+            "hasAny(categories, {withheld:Array(String)})"
+            if raw
+            else "has({withheld:Array(String)}, category)"
+        )
+        sql += f" AND NOT {hidden}"
+    if raw:
+        sql = sql.replace("`category`", "categories[1]")
+    return sql
+
+
+def host_names(desk: Service, addresses: list[str], span: Range) -> dict[tuple[str, str], str]:
+    """Names by (site, address), as of the end of the range."""
+    if not addresses:
+        return {}
+    found = desk.rows(statement("host_names"), {"addresses": addresses, "last": span.last})
+    return {(row["host_site"], address_plain(row["address"])): row["host_name"] for row in found}
+
+
+def top(
+    desk: Service,
+    by: str,
+    span: Range,
+    where: Condition,
+    asked: dict[str, list[str]],
+    grant: Grant,
+    limit: int,
+) -> Top:
+    """The `limit` greatest by `by` over the whole minutes that hold the range."""
+    span = span.aligned(MINUTE_US)
+    if by == "host":
+        keys, names = "toString(site) AS k0, toString(client) AS k1", "k0, k1"
+    else:
+        keys, names = f"{_key_sql(by, grant, raw=False)} AS k0", "k0"
+    sql = statement("top", keys=keys, names=names, filters=_filters(where, grant, asked, raw=False))
+    found = desk.rows(sql, _bound(where, grant, span, limit=limit))
+    clear = by == "host" and grant.hosts == "clear"
+    known = host_names(desk, [row["k1"] for row in found], span) if clear else {}
+    rows = []
+    for row in found:
+        shown: dict[str, Any] = {}
+        if by == "host":
+            site, address = row["k0"], address_plain(row["k1"])
+            shown["site"] = site
+            shown["host"] = address if clear else desk.pseudonyms.host(site, address, span.last - 1)
+            if clear:
+                shown["name"] = known.get((site, address))
+        else:
+            shown[by] = row["k0"]
+        total = row["total_up"] + row["total_down"]
+        shown |= {
+            "bytes_up": row["up"],
+            "bytes_down": row["down"],
+            "bytes": row["up"] + row["down"],
+            "packets_up": row["sent"],
+            "packets_down": row["received"],
+            "flows": row["opened"],
+            "share": round((row["up"] + row["down"]) / total, 6) if total else None,
+        }
+        rows.append(shown)
+    first = found[0] if found else {"total_up": 0, "total_down": 0, "total_keys": 0}
+    sums = {"bytes_up": first["total_up"], "bytes_down": first["total_down"], "keys": first["total_keys"]}
+    return Top(span, rows, sums)
+
+
+class Timeline(NamedTuple):
+    """Bytes over time."""
+
+    range: Range
+    step_s: int
+    source: str
+    """Table that answered."""
+    series: list[str]
+    """Greatest first."""
+    points: list[dict[str, Any]]
+    """One for each step: time, known, bytes_up and bytes_down (null where unknown), by series."""
+
+
+def choose_step(span: Range, asked: int | None) -> int:
+    """Seconds of a step. Raises Problem 422 where the one asked for gives too many."""
+    if asked is None:
+        fine = span.seconds <= FINE_RANGE_S
+        return next((s for s in STEPS if span.seconds / s <= USUAL_STEPS and (fine or s >= 60)), STEPS[-1])
+    if asked not in STEPS:
+        raise Problem(422, f"step: {asked} is none of ours", f"choose from {', '.join(map(str, STEPS))}")
+    if asked < 60 and span.seconds > FINE_RANGE_S:
+        raise Problem(
+            422, f"step: below 60 s a range has at most {FINE_RANGE_S} s", "shorten it, or raise step"
+        )
+    if span.seconds / asked > MOST_STEPS:
+        raise Problem(422, f"step: more than {MOST_STEPS} steps", "shorten the range, or raise step")
+    return asked
+
+
+def timeline(
+    desk: Service,
+    by: str | None,
+    span: Range,
+    where: Condition,
+    asked: dict[str, list[str]],
+    grant: Grant,
+    step: int | None,
+) -> Timeline:
+    """Bytes by step, and by `by` where it is given."""
+    step_s = choose_step(span, step)
+    raw = step_s < 60
+    span = span.aligned(step_s * SECOND_US)
+    key = _key_sql(by, grant, raw=raw) if by else "''"
+    sql = statement(
+        "timeline_seconds" if raw else "timeline_minutes",
+        key=key,
+        filters=_filters(where, grant, asked, raw=raw),
+    )
+    found = desk.rows(sql, _bound(where, grant, span, step_s=step_s))
+    covered = covered_steps(desk, span, step_s, asked.get("site", []))
+    sums: dict[str, float] = {}
+    for row in found:
+        sums[row["name"]] = sums.get(row["name"], 0.0) + row["up"] + row["down"]
+    order = sorted(sums, key=lambda name: (-sums[name], name))
+    whole = len(order) <= MOST_SERIES
+    kept = order if whole else order[: MOST_SERIES - 1]
+    rest = set(order[len(kept) :])
+    values: dict[tuple[int, str], list[float]] = {}
+    for row in found:
+        name = "(others)" if row["name"] in rest else row["name"]
+        cell = values.setdefault((row["step"], name), [0.0, 0.0])
+        cell[0] += row["up"]
+        cell[1] += row["down"]
+    series = kept + (["(others)"] if rest else [])
+    busy = {row["step"] for row in found}
+    points = []
+    for at in range(span.first // SECOND_US, span.last // SECOND_US, step_s):
+        known = at in busy or at in covered
+        for name in series or [""]:
+            up, down = values.get((at, name), (0.0, 0.0))
+            point: dict[str, Any] = {
+                "time": utc_text(at * SECOND_US),
+                "known": known,
+                "bytes_up": round(up) if known else None,
+                "bytes_down": round(down) if known else None,
+                "bits_per_second": round((up + down) * 8 / step_s, 1) if known else None,
+            }
+            if by:
+                point[by] = name
+            points.append(point)
+    return Timeline(span, step_s, "flows" if raw else "traffic_1m", series if by else [], points)
+
+
+def covered_steps(desk: Service, span: Range, step_s: int, sites: list[str]) -> set[int]:
+    """Starts (s since 1970) of the steps in which a sensor of these sites reported."""
+    filters = "has({sites:Array(String)}, toString(site))" if sites else "1"
+    found = desk.rows(
+        statement("covered", filters=filters),
+        {"first": span.first, "last": span.last, "step_s": step_s, "sites": sites},
+    )
+    return {row["step"] for row in found}
+
+
+TRAFFIC = TABLES["traffic"].columns

@@ -1,0 +1,144 @@
+"""Charts as Vega-Lite specifications; colours are names of the style sheet's, so both themes fit."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import altair as alt
+
+from api.bandwidth import Timeline
+from api.units import clock, rate, size
+
+#: Verdicts in the order they are stacked, with the style sheet's colour.
+VERDICTS = {
+    "blocked": "var(--blocked)",
+    "partial": "var(--partial)",
+    "allowed": "var(--allowed)",
+    "inconclusive": "var(--inconclusive)",
+}
+SERIES_COLOURS = [f"var(--series-{number})" for number in range(1, 9)]
+#: Widest gap in the unit below which a smaller unit reads better.
+_RATE_UNITS = ((1e9, "Gb/s"), (1e6, "Mb/s"), (1e3, "kb/s"), (1.0, "b/s"))
+
+
+def _wall(text: str, zone: ZoneInfo) -> str:
+    """The zone's wall clock, written as if it were UTC: Vega knows only UTC and the browser's zone."""
+    return datetime.fromisoformat(text).astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def _later(text: str, seconds: int) -> str:
+    return (datetime.fromisoformat(text) + timedelta(seconds=seconds)).isoformat()
+
+
+def _plain(chart: Any, title: str) -> dict[str, Any]:
+    spec = chart.to_dict()
+    spec.pop("config", None)
+    spec["description"] = title
+    return spec
+
+
+def traffic_chart(found: Timeline, by: str | None, zone: ZoneInfo, unnamed: str) -> dict[str, Any]:
+    """Rate over time, stacked by series; steps of which nothing is known are shaded, not drawn as zero."""
+    peak = max((point["bits_per_second"] or 0 for point in found.points), default=0)
+    scale, unit = next((item for item in _RATE_UNITS if peak >= item[0]), _RATE_UNITS[-1])
+    bars, unknown = [], []
+    for point in found.points:
+        ends = {
+            "t": _wall(point["time"], zone),
+            "u": _wall(_later(point["time"], found.step_s), zone),
+            "at": clock(point["time"], zone),
+        }
+        if not point["known"]:
+            unknown.append({**ends, "what": "unknown: no sensor reported"})
+        elif point["bits_per_second"]:
+            name = (point[by] or unnamed) if by else "all traffic"
+            bars.append(
+                {
+                    **ends,
+                    "series": name,
+                    "rate": point["bits_per_second"] / scale,
+                    "shown": rate(point["bits_per_second"]),
+                    "moved": size(point["bytes_up"] + point["bytes_down"]),
+                }
+            )
+    names = [name or unnamed for name in found.series] if by else ["all traffic"]
+    ends_of_range = [
+        _wall(datetime.fromtimestamp(us / 1e6, zone).isoformat(), zone)
+        for us in (found.range.first, found.range.last)
+    ]
+    x = alt.X(
+        "t:T",
+        title=None,
+        scale=alt.Scale(type="utc", domain=ends_of_range),
+        axis=alt.Axis(
+            format="%H:%M" if found.range.seconds <= 129_600 else "%-d %b %H:%M", labelOverlap=True
+        ),
+    )
+    rates = (
+        alt.Chart(alt.InlineData(values=bars))
+        .mark_bar(stroke=None)
+        .encode(
+            x=x,
+            x2="u:T",
+            y=alt.Y("rate:Q", title=unit, stack="zero", axis=alt.Axis(tickCount=5)),
+            color=alt.Color(
+                "series:N",
+                title=None,
+                sort=names,
+                scale=alt.Scale(domain=names, range=SERIES_COLOURS[: len(names)]),
+                legend=alt.Legend(orient="bottom", direction="horizontal", columns=4) if by else None,
+            ),
+            order=alt.Order("rank:Q"),
+            tooltip=[
+                alt.Tooltip("series:N", title=by or "series"),
+                alt.Tooltip("at:N", title="from"),
+                alt.Tooltip("shown:N", title="rate"),
+                alt.Tooltip("moved:N", title="moved"),
+            ],
+        )
+    )
+    for bar in bars:
+        bar["rank"] = names.index(bar["series"])
+    layers = [rates]
+    if unknown:
+        layers.insert(
+            0,
+            alt.Chart(alt.InlineData(values=unknown))
+            .mark_rect(color="var(--unknown)", opacity=1)
+            .encode(
+                x=x,
+                x2="u:T",
+                tooltip=[alt.Tooltip("what:N", title="state"), alt.Tooltip("at:N", title="from")],
+            ),
+        )
+    chart = alt.layer(*layers).properties(width="container", height=260)
+    return _plain(chart, f"Traffic over time in {unit}, by {by or 'all'}")
+
+
+def filtering_chart(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Attempts by category, stacked by verdict."""
+    values = [
+        {"category": row["category"] or "(none)", "verdict": verdict, "attempts": row[verdict], "rank": rank}
+        for row in rows
+        for rank, verdict in enumerate(VERDICTS)
+        if row[verdict]
+    ]
+    order = [row["category"] or "(none)" for row in rows]
+    chart = (
+        alt.Chart(alt.InlineData(values=values))
+        .mark_bar(height=alt.RelativeBandSize(0.7))
+        .encode(
+            y=alt.Y("category:N", title=None, sort=order, axis=alt.Axis(labelLimit=160)),
+            x=alt.X("attempts:Q", title="attempts", stack="zero", axis=alt.Axis(tickMinStep=1, format=",d")),
+            color=alt.Color(
+                "verdict:N",
+                title=None,
+                scale=alt.Scale(domain=list(VERDICTS), range=list(VERDICTS.values())),
+                legend=alt.Legend(orient="bottom", direction="horizontal"),
+            ),
+            order=alt.Order("rank:Q"),
+            tooltip=["category:N", "verdict:N", alt.Tooltip("attempts:Q", format=",d")],
+        )
+        .properties(width="container", height=alt.Step(26))
+    )
+    return _plain(chart, "Attempts by category and verdict")

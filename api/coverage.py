@@ -1,0 +1,101 @@
+"""What the sensors saw and what they missed: the ground of every other statement."""
+
+from typing import Any
+
+from api.service import Service, statement
+from api.times import MINUTE_US, SECOND_US, Range, now_us, utc_text
+
+#: Silence of a sensor that counts as a gap, three of its ten-second ticks. Our default.
+GAP_S = 30
+
+
+def _sensor(row: dict[str, Any]) -> dict[str, Any]:
+    offered = row["seen"] + row["kernel"]
+    return {
+        "sensor": row["name"],
+        "sites": [site for site in row["sites"] if site],
+        "state": "reported",
+        "packets": row["seen"],
+        "bytes": row["wire_bytes"],
+        "dropped_kernel": row["kernel"],
+        "dropped_ring": row["ring"],
+        "loss": round(row["kernel"] / offered, 9) if offered else None,
+        "truncated": row["short"],
+        "malformed": row["bad"],
+        "unknown_link": row["undecoded"],
+        "duplicates": row["doubled"],
+        "evicted": row["early"],
+        "outbox_lost": row["lost"],
+        "outbox_bytes": row["waiting"],
+        "flows_peak": row["most_flows"],
+        "clock_offset_us": row["clock_offset"],
+        "boots": row["boots"],
+        "gap_events": row["gap_events"],
+        "version": row["release"],
+        "last": utc_text(row["latest"]),
+    }
+
+
+def _gaps(row: dict[str, Any], span: Range, end: int) -> list[tuple[int, int]]:
+    """Gaps of one sensor inside the range, its ends included."""
+    longest = GAP_S * SECOND_US
+    found = [(first, last) for first, last in row["gaps"]]
+    if row["earliest"] > span.first + longest:
+        found.insert(0, (span.first, row["earliest"]))
+    if row["latest"] < end - longest:
+        found.append((row["latest"], end))
+    return [(max(a, span.first), min(b, end)) for a, b in found if min(b, end) > max(a, span.first)]
+
+
+def coverage(desk: Service, span: Range) -> dict[str, Any]:
+    """Sensors with their counters, gaps, and the share of the range each one covered.
+
+    A sensor known to the store that did not report in the range has state `unknown` and nulls.
+    """
+    bounds = {"first": span.first, "last": span.last}
+    end = max(min(span.last, now_us()), span.first + 1)
+    sensors = {row["name"]: _sensor(row) for row in desk.rows(statement("sensors"), bounds)}
+    edges = {
+        row["name"]: row for row in desk.rows(statement("gaps"), bounds | {"longest_us": GAP_S * SECOND_US})
+    }
+    for known in desk.rows(statement("sensors_known")):
+        sensors.setdefault(
+            known["name"],
+            {"sensor": known["name"], "state": "unknown", "packets": None, "last": utc_text(known["latest"])},
+        )
+    for name, sensor in sensors.items():
+        if name not in edges:
+            sensor |= {"covered": None if sensor["state"] == "unknown" else 0.0, "gaps": []}
+            if end - span.first > GAP_S * SECOND_US:
+                sensor["gaps"] = [_gap(span.first, end)]
+            continue
+        missed = _gaps(edges[name], span, end)
+        if sensor["state"] == "unknown":
+            sensor["state"] = "records only"
+        sensor["covered"] = round(1 - sum(b - a for a, b in missed) / (end - span.first), 6)
+        sensor["gaps"] = [_gap(a, b) for a, b in missed]
+    return {
+        "from": utc_text(span.first),
+        "to": utc_text(span.last),
+        "note": span.note,
+        "gap_seconds": GAP_S,
+        "sensors": [sensors[name] for name in sorted(sensors)],
+        "visibility": visibility(desk, span),
+    }
+
+
+def _gap(first: int, last: int) -> dict[str, Any]:
+    return {"from": utc_text(first), "to": utc_text(last), "seconds": round((last - first) / SECOND_US, 3)}
+
+
+def visibility(desk: Service, span: Range) -> dict[str, Any]:
+    """Bytes in all, with a name, with a service or category, and of no recognised application."""
+    whole = span.aligned(MINUTE_US)
+    row = desk.rows(statement("visibility"), {"first": whole.first, "last": whole.last})[0]
+    total = row["total"]
+    return {
+        "bytes": total,
+        "named_share": round(row["named"] / total, 6) if total else None,
+        "classified_share": round(row["classified"] / total, 6) if total else None,
+        "unrecognised_share": round(row["unrecognised"] / total, 6) if total else None,
+    }

@@ -1,0 +1,371 @@
+"""The pages: what the interface answers, as people read it. Every number comes from the same questions."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from markupsafe import Markup
+from pydantic import Field
+
+from api.access import Identity
+from api.bandwidth import SERIES_KEYS, Timeline, host_names, timeline, top
+from api.cells import address_plain
+from api.charts import filtering_chart, traffic_chart
+from api.coverage import coverage
+from api.devices import devices, one_device
+from api.filtering import summary
+from api.filters import Condition, network_bounds
+from api.listing import asked_of, conditions, page
+from api.problems import Problem
+from api.roles import Asked, Grant, choose
+from api.routes.filtering import AttemptsQuery
+from api.routes.findings import FindingsQuery, one_finding
+from api.service import Service
+from api.session import signing_in
+from api.signin import Desk, Signed, granted, signed_in
+from api.tables import TABLES
+from api.times import Range, utc_text
+from api.units import count, percent, rate, size
+from api.view import Look, look_range
+from api.view import page as show
+
+router = APIRouter(include_in_schema=False)
+
+UNNAMED = "not named"
+#: Rows of the lists on the overview, and of the list pages.
+FEW, MANY = 10, 100
+_PROGRAMS = ("/v1/", "/metrics", "/openapi.json", "/healthz", "/readyz", "/static/")
+
+
+class OverviewLook(Look):
+    by: Annotated[str, Field(max_length=20)] = "service"
+
+
+class ListLook(Look):
+    cursor: Annotated[str, Field(max_length=1_000)] = ""
+    severity: Annotated[str, Field(max_length=20)] = ""
+    verdict: Annotated[str, Field(max_length=20)] = ""
+    categories: Annotated[str, Field(max_length=100)] = ""
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person looks: a page's path, asked for by a browser."""
+    return not request.url.path.startswith(_PROGRAMS) and "text/html" in request.headers.get("accept", "")
+
+
+def error_page(request: Request, problem: Problem) -> Response:
+    """The problem as a page; without a token, the form to sign in."""
+    if problem.status == 401:
+        return show(request, "sign_in.html", status=401, failed="")
+    identity = signed_in(request, request.app.state.service)
+    return show(request, "problem.html", identity=identity, status=problem.status, problem=problem.body(""))
+
+
+def _json(value: Any) -> Markup:
+    """JSON that may stand inside a script element."""
+    text = json.dumps(value, ensure_ascii=True)
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _grant(identity: Identity, endpoint: str, asked: Asked | None = None) -> Grant | None:
+    try:
+        return choose(identity.roles, endpoint, asked or Asked())[0]
+    except PermissionError:
+        return None
+
+
+def _numbers(found: Timeline, most: int = 400) -> list[dict[str, Any]]:
+    """Points that hold something, for the table below a chart."""
+    return [point for point in found.points if point["bits_per_second"]][:most]
+
+
+def _overview_tiles(
+    hosts: Any, span: Range, outcome: list[dict[str, Any]] | None, health: dict[str, Any]
+) -> list[dict[str, str]]:
+    tiles = []
+    if hosts is not None:
+        moved = hosts.total["bytes_up"] + hosts.total["bytes_down"]
+        tiles.append(
+            {
+                "title": "Traffic",
+                "value": size(moved),
+                "note": f"{rate(moved * 8 / max(hosts.range.seconds, 1))} on average",
+            }
+        )
+        tiles.append(
+            {"title": "Hosts", "value": count(hosts.total["keys"]), "note": "that opened connections"}
+        )
+    if outcome is not None:
+        attempts = sum(row["attempts"] for row in outcome)
+        blocked = sum(row["blocked"] for row in outcome)
+        leaked = sum(row["allowed"] + row["partial"] for row in outcome)
+        tiles.append(
+            {
+                "title": "Blocked",
+                "value": percent(blocked / attempts) if attempts else "–",
+                "note": f"of {count(attempts)} attempts; {count(leaked)} leaked",
+            }
+        )
+    named = health["visibility"]["named_share"]
+    tiles.append({"title": "Had a name", "value": percent(named), "note": "share of the bytes"})
+    covered = [sensor["covered"] for sensor in health["sensors"] if sensor["covered"] is not None]
+    worst = min(covered, default=None)
+    lost = [sensor["loss"] for sensor in health["sensors"] if sensor.get("loss") is not None]
+    tiles.append(
+        {
+            "title": "Range covered",
+            "value": percent(worst),
+            "note": f"mirror loss {percent(max(lost, default=None), 2)}",
+        }
+    )
+    return tiles
+
+
+@router.get("/")
+def overview(
+    request: Request, desk: Desk, look: Annotated[OverviewLook, Query()], token: Annotated[str, Query()] = ""
+) -> Response:
+    """Traffic, talkers, filtering, findings and coverage of the range."""
+    if token:
+        return signing_in(request, desk, token)
+    identity = signed_in(request, desk)
+    if identity is None:
+        return error_page(request, Problem(401, "no token", "sign in"))
+    zone = desk.zone(look.site)
+    span, any_flows = look_range(desk, look, zone)
+    shown: dict[str, Any] = {
+        "identity": identity,
+        "look": look,
+        "zone": zone,
+        "span": span,
+        "organisation": desk.classifier.policy.organisation,
+        "empty": not any_flows,
+        "unnamed": UNNAMED,
+    }
+    if not any_flows:
+        return show(request, "overview.html", **shown)
+    sites = {"site": [look.site]} if look.site else {}
+    by = look.by if look.by in SERIES_KEYS else "service"
+    grant = _grant(identity, "bandwidth", Asked(category_filter=by == "category"))
+    shown |= {"traffic": None, "no_traffic": "Your roles do not show traffic.", "hosts": None, "by": by}
+    if grant is not None:
+        shown |= _overview_traffic(desk, identity, grant, span, sites, by, zone)
+    outcome = None
+    if _grant(identity, "filtering", Asked(category_filter=True)):
+        where = conditions(sites, TABLES["attempts"].columns)
+        outcome = summary(desk, ["category"], span, where, zone.key)
+        if outcome:
+            shown["filtering_spec"] = _json(filtering_chart(outcome[:12]))
+    findings = None
+    if _grant(identity, "findings"):
+        query = FindingsQuery(limit=FEW, **_range_of(span), **sites)
+        findings = page(desk, identity, request, "findings", query, logged=False)["rows"]
+    rows = (len(shown["hosts"].rows) if shown["hosts"] else 0) + len(findings or [])
+    if rows:
+        desk.log_read(identity, request, rows, case=look.case)
+    health = coverage(desk, span)
+    shown |= {
+        "outcome": outcome,
+        "findings": findings,
+        "health": health,
+        "tiles": _overview_tiles(shown["hosts"], span, outcome, health),
+    }
+    return show(request, "overview.html", **shown)
+
+
+def _overview_traffic(
+    desk: Service,
+    identity: Identity,
+    grant: Grant,
+    span: Range,
+    sites: dict[str, list[str]],
+    by: str,
+    zone: Any,
+) -> dict[str, Any]:
+    where = conditions(sites, TABLES["traffic"].columns)
+    found = timeline(desk, by, span, where, sites, grant, None)
+    categories = any(g.categories for g in choose(identity.roles, "bandwidth", Asked()))
+    steps = {point["time"]: point["known"] for point in found.points}
+    host_grant = choose(identity.roles, "bandwidth", Asked())[0]
+    return {
+        "traffic": found,
+        "traffic_spec": _json(traffic_chart(found, by, zone, UNNAMED)),
+        "numbers": _numbers(found),
+        "unknown_steps": sum(1 for known in steps.values() if not known),
+        "all_steps": len(steps),
+        "keys": [key for key in SERIES_KEYS if key != "category" or categories],
+        "hosts": top(desk, "host", span, where, sites, host_grant, FEW),
+        "clear_hosts": host_grant.hosts == "clear",
+        "services": top(desk, "service", span, where, sites, host_grant, FEW),
+    }
+
+
+def _range_of(span: Range) -> dict[str, str]:
+    return {"from": utc_text(span.first), "to": utc_text(span.last)}
+
+
+@router.get("/findings")
+def findings_page(
+    request: Request, desk: Desk, identity: Signed, look: Annotated[ListLook, Query()]
+) -> Response:
+    """Findings of the range."""
+    zone = desk.zone(look.site)
+    span, _ = look_range(desk, look, zone)
+    wanted = {"severity": look.severity, "site": look.site}
+    query = FindingsQuery(
+        limit=MANY,
+        cursor=look.cursor or None,
+        case=look.case or None,
+        **_range_of(span),
+        **{name: [value] for name, value in wanted.items() if value},
+    )
+    found = page(desk, identity, request, "findings", query)
+    return show(
+        request, "findings.html", identity=identity, look=look, zone=zone, span=span,
+        rows=found["rows"], next=found["next"], severity=look.severity,
+    )  # fmt: skip
+
+
+@router.get("/findings/{id}")
+def finding_page(request: Request, desk: Desk, identity: Signed, look: Annotated[Look, Query()]) -> Response:
+    """One finding."""
+    row = one_finding(desk, identity, request, request.path_params["id"], look.case or None)
+    clauses = desk.classifier.policy.clauses
+    named = [reference for reference in row["clause"].replace(",", " ").split() if reference in clauses]
+    subject_link = ""
+    if not row["subject"].startswith(("h-", "d-")):
+        if row["subject_kind"] == "host":
+            subject_link = f"/hosts/{row['subject']}"
+        elif row["subject_kind"] == "device":
+            subject_link = f"/devices/{row['subject']}"
+    return show(
+        request, "finding.html", identity=identity, look=look, zone=desk.zone(row["site"]), row=row,
+        names=list(dict.fromkeys([*row["inputs"], *row["thresholds"]])),
+        clause_text=" ".join(clauses[reference] for reference in named), subject_link=subject_link,
+    )  # fmt: skip
+
+
+@router.get("/attempts")
+def attempts_page(
+    request: Request, desk: Desk, identity: Signed, look: Annotated[ListLook, Query()]
+) -> Response:
+    """Attempts of the range, by category and one by one."""
+    zone = desk.zone(look.site)
+    span, _ = look_range(desk, look, zone)
+    wanted = {"verdict": look.verdict, "categories": look.categories, "site": look.site}
+    query = AttemptsQuery(
+        limit=MANY,
+        cursor=look.cursor or None,
+        **_range_of(span),
+        **{name: [value] for name, value in wanted.items() if value},
+    )
+    found = page(desk, identity, request, "attempts", query)
+    outcome = None
+    if not look.cursor and _grant(identity, "filtering", Asked(category_filter=True)):
+        sites = {"site": [look.site]} if look.site else {}
+        outcome = summary(desk, ["category"], span, conditions(sites, TABLES["attempts"].columns), zone.key)
+    return show(
+        request, "attempts.html", identity=identity, look=look, zone=zone, span=span, outcome=outcome,
+        rows=found["rows"], next=found["next"], verdict=look.verdict, categories=look.categories,
+    )  # fmt: skip
+
+
+@router.get("/devices")
+def devices_page(request: Request, desk: Desk, identity: Signed, look: Annotated[Look, Query()]) -> Response:
+    """Devices of the range."""
+    granted(identity, "devices", Asked(case=bool(look.case)))
+    zone = desk.zone(look.site)
+    span, _ = look_range(desk, look, zone)
+    rows = devices(desk, span, sites=[look.site] if look.site else [], limit=5 * MANY + 1)
+    desk.log_read(identity, request, len(rows), case=look.case)
+    return show(
+        request, "devices.html", identity=identity, look=look, zone=zone, span=span,
+        rows=rows[: 5 * MANY], more=len(rows) > 5 * MANY,
+    )  # fmt: skip
+
+
+@router.get("/devices/{mac}")
+def device_page(request: Request, desk: Desk, identity: Signed, look: Annotated[Look, Query()]) -> Response:
+    """One device."""
+    grants = granted(identity, "devices", Asked(client=True, case=bool(look.case)))
+    zone = desk.zone(look.site)
+    span, _ = look_range(desk, look, zone)
+    found = one_device(desk, request.path_params["mac"], span, grants[0])
+    desk.log_read(identity, request, 1, subject=found["mac"], case=look.case)
+    return show(
+        request, "device.html", identity=identity, look=look, zone=zone, span=span, device=found,
+        services=found["services"], unnamed=UNNAMED,
+    )  # fmt: skip
+
+
+@router.get("/hosts/{address}")
+def host_page(request: Request, desk: Desk, identity: Signed, look: Annotated[Look, Query()]) -> Response:
+    """One host: traffic by service, devices behind it, findings about it."""
+    try:
+        first, last = network_bounds(request.path_params["address"])
+    except ValueError as error:
+        what, _, mend = str(error).partition("; ")
+        raise Problem(422, what, mend) from None
+    if first != last:
+        raise Problem(422, "a host is one address, not a prefix", "leave out the prefix length")
+    address = address_plain(first)
+    columns = TABLES["traffic"].columns
+    asked = {"client": [address]} | ({"site": [look.site]} if look.site else {})
+    want = asked_of(asked, columns, look.case or None)
+    grant = granted(identity, "bandwidth", want)[0]
+    zone = desk.zone(look.site)
+    span, _ = look_range(desk, look, zone)
+    desk.log_read(identity, request, 1, subject=address, case=look.case)
+    where = conditions(asked, columns)
+    total = top(desk, "host", span, where, asked, grant, 1)
+    found = None
+    if _grant(identity, "findings", want):
+        query = FindingsQuery(limit=FEW, case=look.case or None, subject=[address], **_range_of(span))
+        found = page(desk, identity, request, "findings", query)["rows"]
+    known = devices(desk, span, clients=[address], limit=FEW) if _grant(identity, "devices", want) else []
+    names = host_names(desk, [first], span)
+    return show(
+        request, "host.html", identity=identity, look=look, zone=zone, span=span, address=address,
+        name=next(iter(names.values()), ""), total=total.total, devices=known, findings=found, unnamed=UNNAMED,
+        services=_host_services(desk, span, where, asked, grant),
+        traffic_spec=_json(traffic_chart(
+            timeline(desk, "service", span, where, asked, grant, None), "service", zone, UNNAMED
+        )),
+    )  # fmt: skip
+
+
+def _host_services(
+    desk: Service, span: Range, where: Condition, asked: dict[str, list[str]], grant: Grant
+) -> list[dict[str, Any]]:
+    """Services of a host; what has none is told by application."""
+    named = top(desk, "service", span, where, asked, grant, 2 * FEW).rows
+    kinds = top(desk, "application", span, where, asked, grant, FEW).rows
+    rows = [{**row, "application": "any"} for row in named if row["service"]]
+    return rows + [{**row, "service": "(all of this application)"} for row in kinds]
+
+
+@router.get("/health")
+def health_page(request: Request, desk: Desk, identity: Signed, look: Annotated[Look, Query()]) -> Response:
+    """Coverage of the range."""
+    granted(identity, "health")
+    zone = desk.zone(look.site)
+    span, _ = look_range(desk, look, zone)
+    return show(
+        request,
+        "health.html",
+        identity=identity,
+        look=look,
+        zone=zone,
+        span=span,
+        health=coverage(desk, span),
+    )
+
+
+@router.get("/docs")
+def docs_page(request: Request, desk: Desk, identity: Signed) -> Response:
+    """The interface, as its schema describes it."""
+    origin = str(request.base_url).rstrip("/")
+    return show(
+        request, "docs.html", identity=identity, look=Look(), schema=request.app.openapi(), origin=origin
+    )

@@ -1,0 +1,12 @@
+-- The latest name each host gave itself before the end of the range.
+SELECT
+    toString(site) AS host_site,
+    toString(ip) AS address,
+    argMax(name, ts) AS host_name
+FROM sightings
+WHERE ts < fromUnixTimestamp64Micro({last:Int64}, 'UTC')
+  AND ts >= fromUnixTimestamp64Micro({last:Int64}, 'UTC') - INTERVAL 30 DAY
+  AND name != ''
+  AND source NOT IN ('ssdp', 'lldp', 'cdp')
+  AND has(arrayMap(a -> toIPv6(a), {addresses:Array(String)}), ip)
+GROUP BY host_site, address
