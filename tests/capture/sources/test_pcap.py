@@ -144,14 +144,13 @@ def test_a_disk_that_fails_in_the_middle():
             return taken
 
     made = pcap(PACKETS)
-    seen = 0
+    seen: list[int] = []
     stream = SimpleNamespace(buffer=Failing(made, 1_000), isatty=lambda: False)
     with patch.object(sys, "stdin", stream), open_capture("-") as capture:
-        blocks = iter(capture)
-        with pytest.raises(OSError, match=rf"beyond byte {len(made)}: Input/output error; check the disk"):  # noqa: PT012
-            for frames in blocks:
-                seen += frames.count
-    assert seen == len(PACKETS)
+        says = rf"^cannot read capture standard input beyond byte {len(made)}: Input/output error; check"
+        with pytest.raises(OSError, match=says):
+            seen.extend(frames.count for frames in capture)
+    assert sum(seen) == len(PACKETS)
 
 
 def test_a_terminal_is_no_capture():
@@ -180,12 +179,12 @@ def test_a_cut_in_the_packing_is_said(packed, says):
 
 
 def test_memory_stays_flat(tmp_path):
-    """A file a hundred times the buffer is read without taking more memory than a small one."""
+    """A file forty times the buffer is read without taking more memory than a small one."""
     path = tmp_path / "large.pcap"
     some = pcap([Packet(index, bytes(1_400), 1_400) for index in range(1_000)])
     with path.open("wb") as file:
         file.write(some)
-        for _ in range(100 * BUFFER // len(some)):
+        for _ in range(40 * BUFFER // len(some)):
             file.write(some[24:])
     with open_capture(str(path)) as capture:
         blocks = iter(capture)
@@ -195,7 +194,7 @@ def test_memory_stays_flat(tmp_path):
         for block in blocks:
             frames += block.count
             most = max(most, resident_bytes())
-    assert frames > 140_000
+    assert frames > 55_000
     assert most - before < 4 * BUFFER
 
 

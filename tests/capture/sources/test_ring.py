@@ -1,6 +1,7 @@
 """What goes in at one end of a veth pair is counted at the other, in a namespace of its own."""
 
 import contextlib
+import itertools
 import os
 import socket
 import struct
@@ -64,11 +65,14 @@ def ip(*arguments: str) -> None:
 
 
 class Pair:
-    """A veth pair whose far end `inside` lies in a namespace of its own."""
+    """A veth pair whose far end lies in a namespace of its own."""
+
+    numbers = itertools.count()
 
     def __init__(self) -> None:
-        self.namespace = f"sw-ring-{os.getpid()}"
-        self.near, self.far = f"swr{os.getpid() % 100_000}a", f"swr{os.getpid() % 100_000}b"
+        # The kernel takes namespaces away in its own time: each pair has names of its own.
+        name = f"r{os.getpid()}x{next(self.numbers)}"
+        self.namespace, self.near, self.far = f"sw-{name}", f"{name}a", f"{name}b"
         ip("netns", "add", self.namespace)
         try:
             ip("link", "add", self.near, "type", "veth", "peer", "name", self.far, "netns", self.namespace)
