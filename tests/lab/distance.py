@@ -54,7 +54,7 @@ def outside_address(packet: bytes, outwards: bool) -> bytes:
 
 
 def carry(inner: int, outer: int) -> None:
-    """Reads on both sides and writes each packet to the other side when its time has come; never returns."""
+    """Carries packets both ways, each when its time has come; ends when a side is closed."""
     waiting: list[tuple[float, int, int, bytes]] = []
     free_at = {inner: 0.0, outer: 0.0}
     other = {inner: outer, outer: inner}
@@ -67,6 +67,8 @@ def carry(inner: int, outer: int) -> None:
                     packet = os.read(side, BUFFER)
                 except BlockingIOError:
                     break
+                if not packet:
+                    return
                 now = time.monotonic()
                 start = max(now, free_at[side])
                 if start - now > LONGEST_QUEUE_S:
@@ -80,8 +82,8 @@ def carry(inner: int, outer: int) -> None:
             _, _, side, packet = heapq.heappop(waiting)
             try:
                 os.write(side, packet)
-            except (BlockingIOError, OSError):
-                continue
+            except OSError:
+                continue  # the other side is down, or its buffer is full: lost, as on a line
 
 
 def main() -> None:

@@ -339,7 +339,9 @@ class Certificates:
     def leaf(self, name: str, domains: tuple[str, ...]) -> tuple[Path, Path]:
         """Key file and chain file for these domains and all names below them."""
         names = ",".join(f"DNS:{domain},DNS:*.{domain}" for domain in domains)
-        (self.folder / f"{name}.ext").write_text(f"subjectAltName={names}\nextendedKeyUsage=serverAuth,clientAuth\n")
+        (self.folder / f"{name}.ext").write_text(
+            f"subjectAltName={names}\nextendedKeyUsage=serverAuth,clientAuth\n"
+        )
         self._openssl("req", "-new", "-key", "leaf.key", "-subj", f"/CN={domains[0]}", "-out", f"{name}.csr")
         self._openssl(
             "x509",
