@@ -25,8 +25,10 @@ from pipeline.store import migrate
 from pipeline.text import valid_batch
 
 DATABASE = "spanwatch"
-#: Statements at the same time; the others wait. chDB serialises within one handle. Our default.
-CLIENTS = 8
+#: Questions at the same time; the others wait. chDB serialises within one handle. Our default.
+READERS = 4
+#: Inserts at the same time. They have places of their own: readers never hold up the worker.
+WRITERS = 2
 SESSION = {
     "session_timezone": "UTC",
     "date_time_output_format": "iso",
@@ -55,21 +57,24 @@ class Store:
 
     def __init__(self, dsn: str, days: Mapping[str, int]) -> None:
         """`days`: `raw_days` and `summary_days`, 0 for ever. Raises as `open_store`."""
-        self.dsn, self.database = _split(dsn)
+        self.dsn, self.database = split_dsn(dsn)
         self.days = dict(days)
         self._keeps = migrate.read_retention()
-        self._slots = threading.BoundedSemaphore(CLIENTS)
+        self._readers = threading.BoundedSemaphore(READERS)
+        self._writers = threading.BoundedSemaphore(WRITERS)
         self._idle: list[Client] = []
         self._lock = threading.Lock()
         self._closed = False
         _refuse_held(self.dsn)
-        first = self._connect(None)
+        # Runs nothing else: chDB in memory lives as long as one handle does.
+        self._anchor = self._connect(None)
         try:
             with _faults(f"make database {self.database}"):
-                first.command(f"CREATE DATABASE IF NOT EXISTS `{self.database}`")
+                self._anchor.command(f"CREATE DATABASE IF NOT EXISTS `{self.database}`")
             self._idle.append(self._connect(self.database))
-        finally:
-            first.close()
+        except BaseException:
+            self._anchor.close()
+            raise
 
     def _connect(self, database: str | None) -> Client:
         options: dict[str, Any] = {"settings": SESSION, "database": database}
@@ -82,8 +87,8 @@ class Store:
             raise _opening_fault(self.dsn, error) from None
 
     @contextmanager
-    def _client(self) -> Iterator[Client]:
-        with self._slots:
+    def _client(self, places: threading.BoundedSemaphore) -> Iterator[Client]:
+        with places:
             with self._lock:
                 if self._closed:
                     raise ValueError("the store is closed")
@@ -126,7 +131,7 @@ class Store:
             return
         whole = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
         settings = INSERT | {"insert_deduplication_token": token}
-        with self._client() as client, _faults(f"insert into {table}"):
+        with self._client(self._writers) as client, _faults(f"insert into {table}"):
             client.insert_arrow(table, whole.combine_chunks(), settings=settings)
 
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
@@ -135,7 +140,7 @@ class Store:
 
         `parameters` fill `{name:Type}` in the query. Raises ValueError (query), OSError (store).
         """
-        with self._client() as client, _faults("answer a query"):
+        with self._client(self._readers) as client, _faults("answer a query"):
             raw = client.raw_query(sql, dict(parameters or {}), fmt="ArrowStream")
         with pa.ipc.open_stream(raw) as reader:
             batches = [valid_batch(batch) for batch in reader]
@@ -148,7 +153,7 @@ class Store:
         times), addresses text with IPv4-mapped ones as dotted quads, NaN and infinity None, maps
         dictionaries, bytes of text that are no UTF-8 U+FFFD. Raises as `arrow`.
         """
-        with self._client() as client, _faults("answer a query"):
+        with self._client(self._readers) as client, _faults("answer a query"):
             raw = client.raw_query(sql, dict(parameters or {}), fmt="JSONCompact")
         answer = json.loads(raw)
         names = [column["name"] for column in answer["meta"]]
@@ -161,7 +166,7 @@ class Store:
 
     def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """Run a statement that has no result, or one value. Raises as `arrow`."""
-        with self._client() as client, _faults("run a statement"):
+        with self._client(self._readers) as client, _faults("run a statement"):
             return client.command(sql, dict(parameters or {}))
 
     def expired(self, table: str, us: int, now_us: int | None = None) -> str:
@@ -184,7 +189,7 @@ class Store:
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
-        for client in idle:
+        for client in (*idle, self._anchor):
             client.close()
 
     def __enter__(self) -> Self:
@@ -207,7 +212,7 @@ def open_store(settings: Settings) -> Store:
     )
 
 
-def _split(dsn: str) -> tuple[str, str]:
+def split_dsn(dsn: str) -> tuple[str, str]:
     """The DSN without its database, and the database."""
     parts = urlsplit(dsn)
     named = parse_qs(parts.query).get("database", [""])[0]
@@ -239,7 +244,7 @@ def _folder(dsn: str) -> Path:
 
 def _refuse_held(dsn: str) -> None:
     """Raise OSError where another process has the folder open: chDB would say less, on standard error too."""
-    if not dsn.startswith("chdb:"):
+    if not dsn.startswith("chdb:///"):
         return
     owner = _holder(_folder(dsn) / "status")
     if owner is not None and owner != str(os.getpid()):

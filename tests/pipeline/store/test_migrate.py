@@ -1,0 +1,221 @@
+"""Migrations and retention, on the real engine."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pipeline.records import ADDRESS, ADDRESSES, ATTRIBUTES, KIND, RECORDS, TEXT, TEXTS, TIME
+from pipeline.store import migrate
+from pipeline.store.client import Store
+
+DATABASES = count()
+FOR_EVER = {"raw_days": 0, "summary_days": 0}
+#: What the classifiers add to a flow and to a question.
+ADDED = {
+    "site": "LowCardinality(String)",
+    "group": "LowCardinality(String)",
+    "device_ownership": "LowCardinality(String)",
+    "categories": "Array(LowCardinality(String))",
+    "service": "LowCardinality(String)",
+    "action": "LowCardinality(String)",
+    "clause": "LowCardinality(String)",
+    "policy_version": "LowCardinality(String)",
+    "verdict": "LowCardinality(String)",
+    "mechanism": "LowCardinality(String)",
+    "confidence": "UInt8",
+}
+SENSOR = {"sensor": "LowCardinality(String)"}
+SITE = {"site": "LowCardinality(String)"}
+ALSO = {"flows": ADDED, "dns": SENSOR | ADDED, "sightings": SENSOR | SITE, "health": SITE}
+#: Text of few values, kept as such in the store.
+FEW = {"version", "lists", "policy"}
+
+Opener = Callable[..., Store]
+
+
+@pytest.fixture
+def opened() -> Iterator[Opener]:
+    """Opens stores in memory, each with a database of its own unless one is named."""
+    stores: list[Store] = []
+
+    def open_(days: dict[str, int] = FOR_EVER, database: str = "") -> Store:
+        stores.append(Store(f"chdb://:memory:/{database or f'm{next(DATABASES)}'}", days))
+        return stores[-1]
+
+    yield open_
+    for store in stores:
+        store.close()
+
+
+def store_type(name: str, type_: pa.DataType, nullable: bool) -> str:
+    """The ClickHouse type that a record's column has in its table."""
+    plain = {
+        TIME: "DateTime64(6, 'UTC')",
+        ADDRESS: "IPv6",
+        KIND: "LowCardinality(String)",
+        TEXT: "LowCardinality(String)" if name in FEW else "String",
+        TEXTS: "Array(String)",
+        ADDRESSES: "Array(IPv6)",
+        ATTRIBUTES: "Map(String, String)",
+        pa.bool_(): "Bool",
+    }
+    text = plain.get(type_) or str(type_).replace("int", "Int").replace("u", "U")
+    return f"Nullable({text})" if nullable else text
+
+
+@pytest.mark.parametrize("records", list(RECORDS))
+def test_tables_have_the_columns_of_their_records(opened: Opener, records: str) -> None:
+    """Each table has the record's columns, names and types, then what is added, and nothing else."""
+    store = opened()
+    store.migrate()
+    found = store.rows(
+        "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String} "
+        "AND default_kind = '' ORDER BY position",
+        {"table": records},
+    )
+    expected = {field.name: store_type(field.name, field.type, field.nullable) for field in RECORDS[records]}
+    assert {row["name"]: row["type"] for row in found} == expected | ALSO[records]
+    assert [row["name"] for row in found][: len(expected)] == list(expected)
+
+
+def test_a_second_run_does_nothing(opened: Opener) -> None:
+    """The first run applies every file in order and says which; the second applies none."""
+    store = opened()
+    names = [path.name for path in sorted(migrate.FOLDER.glob("*.sql"))]
+    assert store.migrate() == names
+    assert store.migrate() == []
+    recorded = store.rows("SELECT name, length(sha256) AS digits FROM schema_migrations ORDER BY name")
+    assert recorded == [{"name": name, "digits": 64} for name in names]
+
+
+def apply(store: Store, folder: Path) -> list[str]:
+    return migrate.apply(store.command, store.rows, folder)
+
+
+FIRST = """-- A comment; with a semicolon;
+CREATE TABLE IF NOT EXISTS a (x String)
+ENGINE = MergeTree ORDER BY x;
+INSERT INTO a VALUES ('one; two');
+"""
+SECOND = "CREATE TABLE IF NOT EXISTS b (x UInt8) ENGINE = MergeTree ORDER BY x;\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "0001_a.sql").write_text(FIRST)
+    return tmp_path
+
+
+def test_statements_end_where_a_line_does(opened: Opener, folder: Path) -> None:
+    """Comments may hold semicolons, strings may hold them inside a line."""
+    store = opened()
+    assert apply(store, folder) == ["0001_a.sql"]
+    assert store.rows("SELECT x FROM a") == [{"x": "one; two"}]
+
+
+def test_a_new_file_is_applied_alone(opened: Opener, folder: Path) -> None:
+    """Files that came later are applied, those before are not run again."""
+    store = opened()
+    apply(store, folder)
+    (folder / "0007_b.sql").write_text("ALTER TABLE a ADD COLUMN IF NOT EXISTS y UInt8;")
+    assert apply(store, folder) == ["0007_b.sql"]
+    assert store.rows("SELECT x, y FROM a") == [{"x": "one; two", "y": 0}]
+
+
+def test_a_changed_file_is_refused(opened: Opener, folder: Path) -> None:
+    """A file that was applied and then edited is an error that says how to mend it."""
+    store = opened()
+    apply(store, folder)
+    (folder / "0001_a.sql").write_text("SELECT 1;")
+    with pytest.raises(ValueError, match=r"0001_a\.sql was changed after .* new one with the next number"):
+        apply(store, folder)
+
+
+def test_a_newer_store_is_refused(opened: Opener, folder: Path) -> None:
+    """A store that a newer program migrated is not worked on."""
+    store = opened()
+    apply(store, folder)
+    (folder / "0001_a.sql").unlink()
+    with pytest.raises(ValueError, match=r"has migration 0001_a\.sql, which this program does not"):
+        apply(store, folder)
+
+
+def test_a_broken_statement_names_its_file_and_is_run_again(opened: Opener, folder: Path) -> None:
+    """The error names the file; what was applied before stays; mended, it is applied."""
+    store = opened()
+    broken = folder / "0002_b.sql"
+    broken.write_text(SECOND + "CREATE TABEL c;\n")
+    with pytest.raises(ValueError, match=r"0002_b\.sql: .*Syntax error"):
+        apply(store, folder)
+    broken.write_text(SECOND)
+    assert apply(store, folder) == ["0002_b.sql"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("2_b.sql", r"not NNNN_name\.sql"), ("0001_b.sql", "take the next one")]
+)
+def test_names_follow_the_convention(folder: Path, name: str, reason: str) -> None:
+    """A number that is short or taken is refused before anything runs."""
+    (folder / name).write_text("SELECT 1;")
+    with pytest.raises(ValueError, match=reason):
+        migrate.read_migrations(folder)
+
+
+def test_every_file_is_repeatable(opened: Opener, tmp_path: Path) -> None:
+    """Each migration can be run twice: a crash in its middle is mended by the next start."""
+    store = opened()
+    shutil.copytree(migrate.FOLDER, tmp_path / "all")
+    apply(store, tmp_path / "all")
+    store.command("TRUNCATE TABLE schema_migrations")
+    assert len(apply(store, tmp_path / "all")) == len(list((tmp_path / "all").glob("*.sql")))
+
+
+def test_every_table_has_a_retention(opened: Opener) -> None:
+    """A table either has its line in `retention.tsv` or is one of the two that are never cut."""
+    store = opened()
+    store.migrate()
+    found = store.rows(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
+    )
+    assert {row["name"] for row in found} == set(migrate.read_retention()) | {"schema_migrations", "rounds"}
+
+
+def test_tables_that_are_inserted_into_recognise_a_token(opened: Opener) -> None:
+    """Every table that rows are sent or flow to keeps a window of tokens."""
+    store = opened()
+    store.migrate()
+    found = store.rows(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' "
+        "AND engine_full NOT LIKE '%non_replicated_deduplication_window = 10000%'"
+    )
+    assert [row["name"] for row in found] == ["schema_migrations"]
+
+
+def ttls(store: Store) -> dict[str, str]:
+    found = store.rows(
+        "SELECT name, extract(engine_full, 'TTL (.*) SETTINGS') AS ttl FROM system.tables "
+        "WHERE database = currentDatabase()"
+    )
+    return {row["name"]: row["ttl"] for row in found if row["ttl"]}
+
+
+def test_retention_follows_the_settings(opened: Opener) -> None:
+    """Days become TTLs, other days change them at the next start, 0 removes them."""
+    store = opened({"raw_days": 90, "summary_days": 3653}, "kept")
+    store.migrate()
+    assert ttls(store)["flows"] == "start + toIntervalDay(90)"
+    assert ttls(store)["traffic_1m"] == "minute + toIntervalDay(3653)"
+    assert ttls(store).keys() == migrate.read_retention().keys()
+    store = opened({"raw_days": 30, "summary_days": 0}, "kept")
+    assert migrate.apply_retention(store.command, store.rows, store.days) != []
+    assert ttls(store) == {
+        "flows": "start + toIntervalDay(30)",
+        "dns": "ts + toIntervalDay(30)",
+        "sightings": "ts + toIntervalDay(30)",
+        "attempts": "window_start + toIntervalDay(30)",
+    }
+    assert migrate.apply_retention(store.command, store.rows, store.days) == []
