@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import altair as alt
 
 from api.bandwidth import Timeline
+from api.times import utc_text
 from api.units import clock, rate, size
 
 #: Verdicts in the order they are stacked, with the style sheet's colour.
@@ -17,7 +18,7 @@ VERDICTS = {
     "inconclusive": "var(--inconclusive)",
 }
 SERIES_COLOURS = [f"var(--series-{number})" for number in range(1, 9)]
-#: Widest gap in the unit below which a smaller unit reads better.
+#: Units of a rate by the least peak they are used for.
 _RATE_UNITS = ((1e9, "Gb/s"), (1e6, "Mb/s"), (1e3, "kb/s"), (1.0, "b/s"))
 
 
@@ -39,9 +40,15 @@ def _plain(chart: Any, title: str) -> dict[str, Any]:
 
 def traffic_chart(found: Timeline, by: str | None, zone: ZoneInfo, unnamed: str) -> dict[str, Any]:
     """Rate over time, stacked by series; steps of which nothing is known are shaded, not drawn as zero."""
-    peak = max((point["bits_per_second"] or 0 for point in found.points), default=0)
+    totals: dict[str, float] = {}
+    for point in found.points:
+        totals[point["time"]] = totals.get(point["time"], 0.0) + (point["bits_per_second"] or 0.0)
+    peak = max(totals.values(), default=0.0)
     scale, unit = next((item for item in _RATE_UNITS if peak >= item[0]), _RATE_UNITS[-1])
-    bars, unknown = [], []
+    names = [name or unnamed for name in found.series] if by else ["all traffic"]
+    bars: list[dict[str, Any]] = []
+    unknown: list[dict[str, str]] = []
+    heights: dict[str, float] = {}
     for point in found.points:
         ends = {
             "t": _wall(point["time"], zone),
@@ -49,46 +56,43 @@ def traffic_chart(found: Timeline, by: str | None, zone: ZoneInfo, unnamed: str)
             "at": clock(point["time"], zone),
         }
         if not point["known"]:
-            unknown.append({**ends, "what": "unknown: no sensor reported"})
+            if unknown and unknown[-1]["u"] in (ends["t"], ends["u"]):
+                unknown[-1]["u"] = ends["u"]
+            else:
+                unknown.append({**ends, "what": "unknown: no sensor reported"})
         elif point["bits_per_second"]:
-            name = (point[by] or unnamed) if by else "all traffic"
+            low = heights.get(ends["at"], 0.0)
+            high = heights[ends["at"]] = low + point["bits_per_second"] / scale
             bars.append(
                 {
                     **ends,
-                    "series": name,
-                    "rate": point["bits_per_second"] / scale,
+                    "series": (point[by] or unnamed) if by else "all traffic",
+                    "low": low,
+                    "high": high,
                     "shown": rate(point["bits_per_second"]),
                     "moved": size(point["bytes_up"] + point["bytes_down"]),
                 }
             )
-    names = [name or unnamed for name in found.series] if by else ["all traffic"]
-    ends_of_range = [
-        _wall(datetime.fromtimestamp(us / 1e6, zone).isoformat(), zone)
-        for us in (found.range.first, found.range.last)
-    ]
-    x = alt.X(
-        "t:T",
-        title=None,
-        scale=alt.Scale(type="utc", domain=ends_of_range),
-        axis=alt.Axis(
-            format="%H:%M" if found.range.seconds <= 129_600 else "%-d %b %H:%M", labelOverlap=True
-        ),
+    first, last = (_wall(utc_text(us), zone) for us in (found.range.first, found.range.last))
+    whole_range = alt.ExprRef(f"[toDate('{first}'), toDate('{last}')]")
+    format_ = "%H:%M:%S" if found.range.seconds <= 600 else "%H:%M"
+    axis = alt.Axis(
+        format=format_ if found.range.seconds <= 129_600 else "%-d %b %H:%M", labelOverlap=True, tickCount=10
     )
     rates = (
         alt.Chart(alt.InlineData(values=bars))
-        .mark_bar(stroke=None)
+        .mark_rect(stroke=None)
         .encode(
-            x=x,
+            x=alt.X("t:T", title=None, scale=alt.Scale(type="utc", domainRaw=whole_range), axis=axis),
             x2="u:T",
-            y=alt.Y("rate:Q", title=unit, stack="zero", axis=alt.Axis(tickCount=5)),
+            y=alt.Y("low:Q", title=unit, axis=alt.Axis(tickCount=5)),
+            y2="high:Q",
             color=alt.Color(
                 "series:N",
                 title=None,
-                sort=names,
                 scale=alt.Scale(domain=names, range=SERIES_COLOURS[: len(names)]),
                 legend=alt.Legend(orient="bottom", direction="horizontal", columns=4) if by else None,
             ),
-            order=alt.Order("rank:Q"),
             tooltip=[
                 alt.Tooltip("series:N", title=by or "series"),
                 alt.Tooltip("at:N", title="from"),
@@ -97,20 +101,18 @@ def traffic_chart(found: Timeline, by: str | None, zone: ZoneInfo, unnamed: str)
             ],
         )
     )
-    for bar in bars:
-        bar["rank"] = names.index(bar["series"])
     layers = [rates]
     if unknown:
-        layers.insert(
-            0,
+        shade = (
             alt.Chart(alt.InlineData(values=unknown))
             .mark_rect(color="var(--unknown)", opacity=1)
             .encode(
-                x=x,
+                x=alt.X("t:T", title=None, scale=alt.Scale(type="utc"), axis=axis),
                 x2="u:T",
                 tooltip=[alt.Tooltip("what:N", title="state"), alt.Tooltip("at:N", title="from")],
-            ),
+            )
         )
+        layers.insert(0, shade)
     chart = alt.layer(*layers).properties(width="container", height=260)
     return _plain(chart, f"Traffic over time in {unit}, by {by or 'all'}")
 
@@ -139,6 +141,6 @@ def filtering_chart(rows: list[dict[str, Any]]) -> dict[str, Any]:
             order=alt.Order("rank:Q"),
             tooltip=["category:N", "verdict:N", alt.Tooltip("attempts:Q", format=",d")],
         )
-        .properties(width="container", height=alt.Step(26))
+        .properties(width="container", height=30 * max(len(rows), 2))
     )
     return _plain(chart, "Attempts by category and verdict")

@@ -1,6 +1,7 @@
 """The pages: what the interface answers, as people read it. Every number comes from the same questions."""
 
 import json
+from collections import Counter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -15,7 +16,7 @@ from api.charts import filtering_chart, traffic_chart
 from api.coverage import coverage
 from api.devices import devices, one_device
 from api.filtering import summary
-from api.filters import Condition, network_bounds
+from api.filters import network_bounds
 from api.listing import asked_of, conditions, page
 from api.problems import Problem
 from api.roles import Asked, Grant, choose
@@ -81,7 +82,10 @@ def _numbers(found: Timeline, most: int = 400) -> list[dict[str, Any]]:
 
 
 def _overview_tiles(
-    hosts: Any, span: Range, outcome: list[dict[str, Any]] | None, health: dict[str, Any]
+    hosts: Any,
+    outcome: list[dict[str, Any]] | None,
+    findings: list[dict[str, Any]] | None,
+    health: dict[str, Any],
 ) -> list[dict[str, str]]:
     tiles = []
     if hosts is not None:
@@ -107,6 +111,11 @@ def _overview_tiles(
                 "note": f"of {count(attempts)} attempts; {count(leaked)} leaked",
             }
         )
+    if findings is not None:
+        by_severity = Counter(row["severity"] for row in findings)
+        parts = [f"{by_severity[word]} {word}" for word in ("high", "medium", "low") if by_severity[word]]
+        shown = f"{len(findings)}" if len(findings) < 1_000 else "1,000 or more"
+        tiles.append({"title": "Findings", "value": shown, "note": ", ".join(parts) or "none in this range"})
     named = health["visibility"]["named_share"]
     tiles.append({"title": "Had a name", "value": percent(named), "note": "share of the bytes"})
     covered = [sensor["covered"] for sensor in health["sensors"] if sensor["covered"] is not None]
@@ -159,17 +168,17 @@ def overview(
             shown["filtering_spec"] = _json(filtering_chart(outcome[:12]))
     findings = None
     if _grant(identity, "findings"):
-        query = FindingsQuery(limit=FEW, **_range_of(span), **sites)
+        query = FindingsQuery(limit=1_000, **_range_of(span), **sites)
         findings = page(desk, identity, request, "findings", query, logged=False)["rows"]
-    rows = (len(shown["hosts"].rows) if shown["hosts"] else 0) + len(findings or [])
+    rows = (len(shown["hosts"].rows) if shown["hosts"] else 0) + len((findings or [])[:FEW])
     if rows:
         desk.log_read(identity, request, rows, case=look.case)
     health = coverage(desk, span)
     shown |= {
         "outcome": outcome,
-        "findings": findings,
+        "findings": None if findings is None else findings[:FEW],
         "health": health,
-        "tiles": _overview_tiles(shown["hosts"], span, outcome, health),
+        "tiles": _overview_tiles(shown["hosts"], outcome, findings, health),
     }
     return show(request, "overview.html", **shown)
 
@@ -232,7 +241,7 @@ def finding_page(request: Request, desk: Desk, identity: Signed, look: Annotated
     """One finding."""
     row = one_finding(desk, identity, request, request.path_params["id"], look.case or None)
     clauses = desk.classifier.policy.clauses
-    named = [reference for reference in row["clause"].replace(",", " ").split() if reference in clauses]
+    named = [reference.strip() for reference in row["clause"].replace(";", ",").split(",")]
     subject_link = ""
     if not row["subject"].startswith(("h-", "d-")):
         if row["subject_kind"] == "host":
@@ -242,7 +251,7 @@ def finding_page(request: Request, desk: Desk, identity: Signed, look: Annotated
     return show(
         request, "finding.html", identity=identity, look=look, zone=desk.zone(row["site"]), row=row,
         names=list(dict.fromkeys([*row["inputs"], *row["thresholds"]])),
-        clause_text=" ".join(clauses[reference] for reference in named), subject_link=subject_link,
+        clause_text="; ".join(clauses[name] for name in named if name in clauses), subject_link=subject_link,
     )  # fmt: skip
 
 
@@ -327,22 +336,13 @@ def host_page(request: Request, desk: Desk, identity: Signed, look: Annotated[Lo
     names = host_names(desk, [first], span)
     return show(
         request, "host.html", identity=identity, look=look, zone=zone, span=span, address=address,
-        name=next(iter(names.values()), ""), total=total.total, devices=known, findings=found, unnamed=UNNAMED,
-        services=_host_services(desk, span, where, asked, grant),
+        name=next(iter(names.values()), ""), total=total.total, devices=known, findings=found,
+        unnamed=UNNAMED, services=top(desk, "service", span, where, asked, grant, 2 * FEW).rows,
+        applications=top(desk, "application", span, where, asked, grant, FEW).rows,
         traffic_spec=_json(traffic_chart(
             timeline(desk, "service", span, where, asked, grant, None), "service", zone, UNNAMED
         )),
     )  # fmt: skip
-
-
-def _host_services(
-    desk: Service, span: Range, where: Condition, asked: dict[str, list[str]], grant: Grant
-) -> list[dict[str, Any]]:
-    """Services of a host; what has none is told by application."""
-    named = top(desk, "service", span, where, asked, grant, 2 * FEW).rows
-    kinds = top(desk, "application", span, where, asked, grant, FEW).rows
-    rows = [{**row, "application": "any"} for row in named if row["service"]]
-    return rows + [{**row, "service": "(all of this application)"} for row in kinds]
 
 
 @router.get("/health")

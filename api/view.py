@@ -135,6 +135,7 @@ def page(
         "presets": PRESET_TITLES,
         "link": link,
         "clock": lambda text: units.clock(text, shown_zone),
+        "between": lambda first, last: units.span_text(first, last, shown_zone),
         "span_text": units.span_text(utc_text(span.first), utc_text(span.last), shown_zone) if span else "",
         "local_first": _local(span.first, shown_zone) if span else "",
         "local_last": _local(span.last, shown_zone) if span else "",
