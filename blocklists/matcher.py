@@ -22,7 +22,9 @@ from pipeline.kernels import inline_kernel, kernel
 #: Names a block of front-coded text holds: fewer cost memory, more cost time per hit.
 BLOCK = 16
 #: Part of the hash table's slots in use.
-LOAD = 0.75
+LOAD = 0.6
+#: Names the kernel works on at a time.
+GROUP = 64
 
 
 @inline_kernel
@@ -65,42 +67,94 @@ def _equal_in_block(front, block_start, names, block, data, begin, end):
 
 @kernel
 def _match(front, block_start, slots, names, fingerprint_bits, offsets, data, first, out):
-    """out[i] = entry id of the longest listed suffix of name i, or -1."""
+    """out[i] = entry id of the longest listed suffix of name i, or -1.
+
+    Works on `GROUP` names at a time: hashes of all their suffixes, then the table, then the text of
+    those a fingerprint points to. Before each step one sum over the places it will read brings them
+    into the cache, all at once instead of one wait after another; the sum is returned so that the
+    compiler keeps it.
+    """
     size = np.int64(len(slots))
     fingerprint_mask = (np.int64(1) << fingerprint_bits) - 1
-    for i in range(len(out)):
-        begin = np.int64(offsets[first + i])
-        end = np.int64(offsets[first + i + 1])
-        found = np.int64(-1)
-        h1 = np.int64(0x811C9DC5)
-        h2 = np.int64(0x3C6EF372)
-        dots = 0
-        floor = max(begin, end - MAX_NAME)
-        k = end - 1
-        while k >= floor:
-            c = np.int64(data[k])
-            if c == 46:
-                dots += 1
-            h1 = ((h1 ^ c) * 16777619) & 0xFFFFFFFF
-            h2 = ((h2 ^ c) * 0x1B873593) & 0xFFFFFFFF
-            # A suffix is whole where the next byte to the left is a dot or nothing.
-            if dots > 0 and c != 46 and (k == begin or data[k - 1] == 46):
-                position = (_mix(h1) * size) >> 32
-                fingerprint = _mix(h2) & fingerprint_mask
-                slot = np.int64(slots[position])
-                while slot != 0:
-                    if slot & fingerprint_mask == fingerprint:
-                        block = (slot >> fingerprint_bits) - 1
-                        entry = _equal_in_block(front, block_start, names, block, data, k, end)
-                        if entry >= 0:
-                            found = entry
-                            break
-                    position += 1
-                    if position == size:
-                        position = 0
-                    slot = np.int64(slots[position])
-            k -= 1
-        out[i] = found
+    most = GROUP * 128
+    position = np.empty(most, np.int64)
+    fingerprint = np.empty(most, np.int64)
+    begin_of = np.empty(most, np.int64)
+    name_of = np.empty(most, np.int64)
+    touched = np.int64(0)
+    for group in range(0, len(out), GROUP):
+        last = min(group + GROUP, len(out))
+        suffixes = 0
+        for i in range(group, last):
+            out[i] = -1
+            begin = np.int64(offsets[first + i])
+            end = np.int64(offsets[first + i + 1])
+            h1 = np.int64(0x811C9DC5)
+            h2 = np.int64(0x3C6EF372)
+            floor = max(begin, end - MAX_NAME)
+            k = end - 1
+            dots = 0
+            while k >= floor:
+                c = np.int64(data[k])
+                if c == 46:
+                    # The suffix right of this dot; one label alone is never listed.
+                    if dots > 0 and data[k + 1] != 46:
+                        position[suffixes] = (_mix(h1) * size) >> 32
+                        fingerprint[suffixes] = _mix(h2) & fingerprint_mask
+                        begin_of[suffixes] = k + 1
+                        name_of[suffixes] = i
+                        suffixes += 1
+                    dots += 1
+                h1 = ((h1 ^ c) * 16777619) & 0xFFFFFFFF
+                h2 = ((h2 ^ c) * 0x1B873593) & 0xFFFFFFFF
+                k -= 1
+            if dots > 0 and k < begin and data[begin] != 46:
+                position[suffixes] = (_mix(h1) * size) >> 32
+                fingerprint[suffixes] = _mix(h2) & fingerprint_mask
+                begin_of[suffixes] = begin
+                name_of[suffixes] = i
+                suffixes += 1
+        for n in range(suffixes):
+            touched += np.int64(slots[position[n]])
+        # Keep the suffixes with a slot of their fingerprint; `position` becomes that slot's place.
+        kept = 0
+        for n in range(suffixes):
+            place = position[n]
+            wanted = fingerprint[n]
+            slot = np.int64(slots[place])
+            while slot != 0 and slot & fingerprint_mask != wanted:
+                place += 1
+                if place == size:
+                    place = 0
+                slot = np.int64(slots[place])
+            if slot != 0:
+                position[kept] = place
+                fingerprint[kept] = wanted
+                begin_of[kept] = begin_of[n]
+                name_of[kept] = name_of[n]
+                kept += 1
+        for n in range(kept):
+            block = (np.int64(slots[position[n]]) >> fingerprint_bits) - 1
+            at = np.int64(block_start[block])
+            touched += np.int64(front[at]) + np.int64(front[min(at + 64, len(front) - 1)])
+        for n in range(kept):
+            place = position[n]
+            i = name_of[n]
+            end = np.int64(offsets[first + i + 1])
+            slot = np.int64(slots[place])
+            while slot != 0:
+                if slot & fingerprint_mask == fingerprint[n]:
+                    block = (slot >> fingerprint_bits) - 1
+                    entry = _equal_in_block(front, block_start, names, block, data, begin_of[n], end)
+                    if entry >= 0:
+                        # Suffixes of a name come the shortest first: the last one found is the longest.
+                        out[i] = entry
+                        break
+                place += 1
+                if place == size:
+                    place = 0
+                slot = np.int64(slots[place])
+    return touched
 
 
 @kernel
@@ -267,6 +321,8 @@ class Matcher:
     def set_ids(self, names: pa.StringArray) -> np.ndarray:
         """int32[n]: index into `sets` of each name, -1 for names on no list."""
         entries = self.match(names)
+        if not self.names:
+            return entries
         return np.where(entries >= 0, self.set_of[entries].astype(np.int32), np.int32(-1))
 
     def address_set_ids(self, addresses: pa.FixedSizeBinaryArray, ports: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -102,6 +102,7 @@ def test_impossible_duty_is_refused(duty, said):
         Calendar.model_validate({"duty": [duty]})
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 4_000_000_000), min_size=1, max_size=20))
 def test_agrees_with_the_wall_clock(seconds):
     """Any moment's answer is what the wall clock of the zone says."""

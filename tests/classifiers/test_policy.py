@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classifiers.policy import STARTER, PolicyError, load_policy, problems
@@ -184,6 +184,7 @@ def test_a_missing_file_is_refused(tmp_path):
         load_policy(tmp_path / "none.toml")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_arbitrary_bytes_give_problems_not_exceptions(tmp_path_factory, content):
     """Whatever a file holds, checking it gives problems."""
@@ -192,6 +193,7 @@ def test_arbitrary_bytes_give_problems_not_exceptions(tmp_path_factory, content)
     assert problems(path)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(BASE.split("\n")), max_size=30))
 def test_shuffled_lines_give_problems_not_exceptions(tmp_path_factory, lines):
     """Lines of a good file in any order are checked without an exception."""
