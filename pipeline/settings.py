@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 SYSTEM_FILE = Path("/etc/spanwatch/spanwatch.toml")
 ENVIRONMENT = "SPANWATCH_"
+#: Variables that are read elsewhere: the settings file, the compiled code, where an error comes from.
+NOT_SETTINGS = ("SPANWATCH_CONFIG", "SPANWATCH_CACHE", "SPANWATCH_DEBUG")
 
 
 class SettingsError(ValueError):
@@ -46,6 +48,8 @@ class SensorSettings(Section):
     """Size of the AF_PACKET ring."""
     fanout: int = Field(0, ge=0, le=65_535)
     """PACKET_FANOUT group shared by several sensors on one interface; 0 none."""
+    duplicate_us: int = Field(5_000, ge=0)
+    """A frame seen again within this time (µs) is the mirror's second copy; 0 keeps all."""
     user: str = "nobody"
     """User to become once the socket is open."""
     idle_tcp_s: int = Field(300, ge=1)
@@ -103,7 +107,7 @@ class Settings(Section):
 def _environment() -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for key, value in os.environ.items():
-        if not key.startswith(ENVIRONMENT) or key in ("SPANWATCH_CONFIG", "SPANWATCH_CACHE"):
+        if not key.startswith(ENVIRONMENT) or key in NOT_SETTINGS:
             continue
         *path, last = key.removeprefix(ENVIRONMENT).lower().split("__")
         node = tree

@@ -1,0 +1,173 @@
+"""Commands that look things up or change who may ask: `lookup`, `lists`, `policy`, `token`."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from api.access import Access
+
+lists_app = typer.Typer(no_args_is_help=True, help="Blocklists.")
+policy_app = typer.Typer(no_args_is_help=True, help="The policy: who may use what, when, by which clause.")
+token_app = typer.Typer(no_args_is_help=True, help="Tokens of the pages and the API.")
+
+#: Exit code of a broken policy or list: wrong configuration.
+USAGE = 2
+
+PolicyFile = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="else the one in force")]
+
+
+def _broken(problems: list[str]) -> None:
+    """The first problem as the error; where there are more, all of them on standard output too."""
+    if not problems:
+        return
+    more = ""
+    if len(problems) > 1:
+        print("\n".join(problems))
+        more = f" (and {len(problems) - 1} more)"
+    print(f"spanwatch: {problems[0]}{more}", file=sys.stderr)
+    raise typer.Exit(USAGE)
+
+
+def lookup(
+    context: typer.Context,
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="host names; - reads them a line each")
+    ],
+    group: Annotated[str | None, typer.Option(help="group of the policy that asks")] = None,
+    at: Annotated[datetime | None, typer.Option(help="as of this time (UTC)")] = None,
+) -> None:
+    """What a name is, on which lists it stands, and what the policy says: one JSON object a line."""
+    from spanwatch.services import open_classifier
+
+    classifier = open_classifier(context.obj.settings())
+    moment = at.replace(tzinfo=UTC) if at else None
+    for name in names:
+        for asked in (line.strip() for line in sys.stdin) if name == "-" else (name,):
+            if asked:
+                print(
+                    json.dumps(
+                        classifier.explain(asked, group=group, at=moment), ensure_ascii=False, default=str
+                    )
+                )
+
+
+@lists_app.command("check")
+def check_lists(
+    context: typer.Context,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE...]", help="or folders; else those in force")
+    ] = None,
+) -> None:
+    """Whether lists can be used; each refused line with file, line and mend."""
+    from blocklists.lists import check
+
+    folder = context.obj.settings().lists
+    reports = check(*(files or ([folder] if folder else [])))
+    for report in reports:
+        if report.good:
+            held = f", {report.counts['skipped']:,} lines skipped" if report.counts["skipped"] else ""
+            print(f"{report.file}: good; {report.entries:,} entries as {report.listed.format}{held}")
+    _broken([line for report in reports if not report.good for line in report.messages()])
+
+
+@lists_app.command("show")
+def show_lists(context: typer.Context) -> None:
+    """The lists in force, one JSON object a line."""
+    from blocklists.lists import load_matcher, show
+
+    for source in show(load_matcher(context.obj.settings().lists)):
+        print(json.dumps(source, ensure_ascii=False))
+
+
+@policy_app.command("check")
+def check_policy(context: typer.Context, file: PolicyFile = None) -> None:
+    """Whether a policy file can be used; each problem with file, line and mend."""
+    from classifiers.policy import STARTER, load_policy, problems
+
+    path = file or context.obj.settings().policy or STARTER
+    _broken([str(problem) for problem in problems(path)])
+    policy = load_policy(path)
+    print(
+        f"{path}: good; {len(policy.sites)} sites, {len(policy.groups)} groups, {len(policy.rules)} rules, "
+        f"{len(policy.exemptions)} exemptions, version {policy.version}"
+    )
+
+
+@policy_app.command("show")
+def show_policy(context: typer.Context, file: PolicyFile = None) -> None:
+    """The policy as it is understood, defaults filled in, as JSON."""
+    from classifiers.policy import load_policy
+
+    policy = load_policy(file or context.obj.settings().policy)
+    print(
+        json.dumps(
+            {"version": policy.version, **policy.model_dump(mode="json")}, ensure_ascii=False, indent=2
+        )
+    )
+
+
+@contextlib.contextmanager
+def _access(context: typer.Context) -> Iterator["Access"]:
+    from api.access import Access
+    from spanwatch.services import make_state
+
+    settings = context.obj.settings()
+    make_state(settings.state)
+    with contextlib.closing(Access(settings.access_file)) as access:
+        yield access
+
+
+@token_app.command("create")
+def create_token(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="whose it is")],
+    role: Annotated[list[str], typer.Option(help="may be given several times")],
+    days: Annotated[float, typer.Option(help="how long it holds")] = 365,
+) -> None:
+    """Make a token and print it, this once."""
+    with _access(context) as access:
+        try:
+            print(access.create(name, role, days))
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+
+def _day(seconds: int | None, without: str) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M") if seconds else without
+
+
+@token_app.command("list")
+def list_tokens(context: typer.Context) -> None:
+    """All tokens: id, name, roles, until when, last used. The tokens themselves are kept by nobody."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("id", "name", "roles", "made", "until", "last used", box=None, pad_edge=False)
+    with _access(context) as access:
+        for token in access.list():
+            until = "revoked" if token.revoked else _day(token.expires, "for ever")
+            roles = ", ".join(token.roles)
+            table.add_row(
+                token.id, token.name, roles, _day(token.created, ""), until, _day(token.last_used, "never")
+            )
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+@token_app.command("revoke")
+def revoke_token(
+    context: typer.Context, token: Annotated[str, typer.Argument(metavar="ID", help="as in `token list`")]
+) -> None:
+    """End a token now."""
+    with _access(context) as access:
+        try:
+            access.revoke(token)
+        except KeyError as error:
+            raise typer.BadParameter(str(error.args[0])) from None
+    print(f"revoked {token}")

@@ -1,0 +1,235 @@
+"""The command: what it is called with, and how an error becomes one line and an exit code.
+
+The rooms are imported inside the commands: `--help` answers at once, and a sensor host needs neither
+database nor web server.
+"""
+
+import errno
+import logging
+import os
+import sys
+import traceback
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from spanwatch import __version__
+from spanwatch.administration import lists_app, lookup, policy_app, token_app
+from spanwatch.invocation import Invocation, capture_files
+
+DONE, FAILED, USAGE = 0, 1, 2
+#: As a shell reports a program that Ctrl-C ended.
+INTERRUPTED = 130
+
+ROOMS = ("spanwatch", "api", "capture", "classifiers", "pipeline", "blocklists")
+
+#: Mends for what the operating system refuses.
+MENDS = {
+    errno.ENOSPC: "free some space there or choose another --state; what was taken so far is kept",
+    errno.EDQUOT: "free some space there or choose another --state; what was taken so far is kept",
+    errno.EROFS: "choose a folder that can be written, with --state",
+    errno.EACCES: "run as root, or as a user who may do that",
+    errno.EPERM: "run as root, or as a user who may do that",
+    errno.ENOENT: "check the name",
+    errno.EISDIR: "give a file, not a folder",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENOMEM: "lower sensor.ring_bytes, sensor.flows or sensor.heads in the settings",
+}
+
+app = typer.Typer(
+    name="spanwatch",
+    help="Network traffic and web-filter monitoring from a mirror port.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(lists_app, name="lists")
+app.add_typer(policy_app, name="policy")
+app.add_typer(token_app, name="token")
+app.command("lookup")(lookup)
+
+Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="captures; - is standard input")]
+Interface = Annotated[str | None, typer.Option(help="network interface that receives the mirror")]
+Host = Annotated[str | None, typer.Option(help="address that the pages are served on")]
+Port = Annotated[int | None, typer.Option(min=0, max=65_535, help="port of the pages; 0: any free one")]
+
+
+class Records(StrEnum):
+    """What `spanwatch read` can print."""
+
+    FLOWS = "flows"
+    DNS = "dns"
+    SIGHTINGS = "sightings"
+    HEALTH = "health"
+    FINDINGS = "findings"
+
+
+class Format(StrEnum):
+    """How `spanwatch read` prints it."""
+
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"spanwatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    config: Annotated[Path | None, typer.Option(help="settings file")] = None,
+    state: Annotated[Path | None, typer.Option(help="folder of what must survive a restart")] = None,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    context.obj = Invocation(config, state)
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    host: Host = None,
+    port: Port = None,
+    once: Annotated[bool, typer.Option("--once", help="do the work, print the summary, exit")] = False,
+) -> None:
+    """The bundled capture through everything, then pages until Ctrl-C."""
+    from spanwatch.demo import run_demo
+
+    run_demo(context.obj, context.obj.settings(api={"host": host, "port": port}), once=once)
+
+
+@app.command()
+def up(
+    context: typer.Context,
+    interface: Interface = None,
+    host: Host = None,
+    port: Port = None,
+    sensor: Annotated[bool, typer.Option(help="start a sensor too; else it runs by itself")] = True,
+) -> None:
+    """Sensor, worker and API on this machine, until stopped."""
+    from spanwatch.services import run_up
+
+    settings = context.obj.settings(sensor={"interface": interface}, api={"host": host, "port": port})
+    run_up(context.obj, settings, with_sensor=sensor)
+
+
+@app.command()
+def sensor(
+    context: typer.Context,
+    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE...]", help="captures, not live")] = None,
+    interface: Interface = None,
+    supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
+) -> None:
+    """Mirror port (or captures) into the log."""
+    from spanwatch.sensing import run_sensor
+
+    settings = context.obj.settings(sensor={"interface": interface})
+    if run_sensor(settings, capture_files(files or []), supervised=supervised):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def worker(context: typer.Context) -> None:
+    """Log into the store: classify, insert, detect."""
+    from spanwatch.services import run_worker
+
+    run_worker(context.obj.settings())
+
+
+@app.command()
+def serve(context: typer.Context, host: Host = None, port: Port = None) -> None:
+    """Pages and API over the store."""
+    from spanwatch.services import run_serve
+
+    run_serve(context.obj.settings(api={"host": host, "port": port}))
+
+
+@app.command()
+def replay(context: typer.Context, files: Files) -> None:
+    """Captures through the whole pipeline into the store; again adds nothing."""
+    settings, names = context.obj.settings(), capture_files(files)
+    from spanwatch.replay import run_replay
+
+    if run_replay(settings, names):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def read(
+    context: typer.Context,
+    files: Files,
+    records: Annotated[Records, typer.Option(help="what to print")] = Records.FLOWS,
+    format_: Annotated[
+        Format, typer.Option("--format", help="JSON, one object a line, or one Parquet file")
+    ] = Format.JSONL,
+) -> None:
+    """Records of captures to standard output; no store, no service."""
+    settings, names = context.obj.settings(), capture_files(files)
+    from spanwatch.read import run_read
+
+    if run_read(settings, names, records.value, format_.value):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def warm() -> None:
+    """Compile the kernels into the cache, so that the next start is ready at once."""
+    from spanwatch.warm import run_warm
+
+    run_warm()
+
+
+@app.command()
+def doctor(context: typer.Context, interface: Interface = None, port: Port = None) -> None:
+    """Check this machine: privileges, interface, clock, disk, store, port; each with its mend."""
+    from spanwatch.doctor import run_doctor
+
+    if not run_doctor(context.obj.settings(sensor={"interface": interface}, api={"port": port})):
+        raise typer.Exit(FAILED)
+
+
+def describe(error: Exception) -> tuple[str, int]:
+    """The line that an error gets, and the exit code. Unexpected ones say how to see more."""
+    if isinstance(error, typer.TyperException):
+        text = " ".join(error.format_message().split())
+        text = text.removeprefix("Invalid value: ").rstrip(".")
+        return text if ";" in text else f"{text}; see `spanwatch --help`", error.exit_code
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.split(".")[0] not in ROOMS:
+        return f"this needs the server packages: {error.name} is missing; make setup EXTRAS=server", USAGE
+    if isinstance(error, OSError) and error.errno is not None and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        mend = MENDS.get(error.errno)
+        text = f"{where}{error.strerror}" + (f"; {mend}" if mend and ";" not in error.strerror else "")
+        return text, USAGE if isinstance(error, FileNotFoundError) else FAILED
+    if isinstance(error, ValueError | OSError | RuntimeError) and str(error):
+        wrong_setting = type(error).__name__ in ("SettingsError", "PolicyError", "ListError")
+        return " ".join(str(error).split()), USAGE if wrong_setting else FAILED
+    name = type(error).__name__
+    return f"unexpected {name}: {error}; set SPANWATCH_DEBUG=1 to see where, and tell us", FAILED
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command. Returns 0 done, 1 the work failed, 2 wrong usage or configuration."""
+    logging.basicConfig(level=logging.WARNING, format="spanwatch: %(message)s")
+    try:
+        code: Any = typer.main.get_command(app)(arguments, standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or DONE)
+    except BrokenPipeError:
+        # The reader has what it wanted; keep the interpreter from flushing into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return DONE
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except Exception as error:
+        if os.environ.get("SPANWATCH_DEBUG"):
+            traceback.print_exc()
+        line, code = describe(error)
+        print(f"spanwatch: {line}", file=sys.stderr)
+        return code

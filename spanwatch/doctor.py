@@ -1,0 +1,230 @@
+"""`spanwatch doctor`: is this machine ready? One line a check: ok, warn or fail, and the mend."""
+
+import array
+import contextlib
+import ctypes
+import fcntl
+import importlib.util
+import os
+import shutil
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.markup import escape
+
+from pipeline.settings import Settings
+from spanwatch.sensing import INTERFACES, check_interface
+from spanwatch.services import bind, make_state, open_classifier, worker_running
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+COLOURS = {OK: "green", WARN: "yellow", FAIL: "red"}
+
+#: linux/sockios.h
+SIOCETHTOOL = 0x8946
+#: linux/ethtool.h: ETHTOOL_GGRO, ETHTOOL_GFLAGS and its bit ETH_FLAG_LRO
+ETHTOOL_GGRO, ETHTOOL_GFLAGS, ETH_FLAG_LRO = 0x2B, 0x25, 1 << 15
+#: linux/if.h
+IFF_UP, IFF_PROMISC = 1 << 0, 1 << 8
+#: linux/timex.h: clock not synchronised; bytes of `struct timex` are 208 on 64-bit Linux
+STA_UNSYNC, TIMEX_BYTES, TIMEX_STATUS_OFFSET = 0x0040, 208, 40
+#: Frames longer than this on the wire are cut by a mirror with a small MTU. 802.1Q and 802.1ad tags: 8 bytes.
+FULL_MTU = 1500
+#: Bytes free below which the disk is a failure. Our default.
+LITTLE_DISK = 1 << 30
+FLOW_BYTES, HEAD_BYTES = 700, 16_384
+
+
+class Check(NamedTuple):
+    """What one check found."""
+
+    name: str
+    level: str
+    text: str
+    mend: str = ""
+
+
+def _ethtool(interface: str, question: int) -> int | None:
+    """Answer of the driver; None where it has none."""
+    value = array.array("I", [question, 0])
+    request = struct.pack("16sP16x", interface.encode(), value.buffer_info()[0])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
+        try:
+            fcntl.ioctl(handle, SIOCETHTOOL, request)
+        except OSError:
+            return None
+    return value[1]
+
+
+def privileges(_settings: Settings) -> Iterator[Check]:
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+    except PermissionError:
+        yield Check(
+            "privileges", FAIL, "no raw sockets", "run as root, or give CAP_NET_RAW (deploy/ has units)"
+        )
+    else:
+        yield Check("privileges", OK, "raw sockets can be opened")
+
+
+def interface(settings: Settings) -> Iterator[Check]:
+    name = settings.sensor.interface
+    if not name:
+        yield Check("interface", WARN, "none is set", "give --interface, or set sensor.interface")
+        return
+    try:
+        check_interface(name)
+    except PermissionError:
+        pass
+    except ValueError as error:
+        what, _, mend = str(error).partition("; ")
+        yield Check("interface", FAIL, what, mend)
+        return
+    folder = INTERFACES / name
+    if int((folder / "flags").read_text(), 16) & IFF_UP:
+        yield Check("interface", OK, f"{name} is up")
+    else:
+        yield Check("interface", FAIL, f"{name} is down", f"ip link set {name} up promisc on")
+    mtu = int((folder / "mtu").read_text())
+    if mtu < FULL_MTU:
+        yield Check(
+            "mtu", WARN, f"{mtu}: longer frames of the mirror are dropped", f"ip link set {name} mtu 1600"
+        )
+    else:
+        yield Check("mtu", OK, str(mtu))
+    merging = [
+        ("gro", _ethtool(name, ETHTOOL_GGRO)),
+        ("lro", (_ethtool(name, ETHTOOL_GFLAGS) or 0) & ETH_FLAG_LRO),
+    ]
+    on = [what for what, value in merging if value]
+    if on:
+        mend = f"ethtool -K {name} {' '.join(f'{what} off' for what in on)}"
+        yield Check(
+            "offloads", WARN, f"{', '.join(on)} on: frames arrive merged, longer than the wire's", mend
+        )
+    else:
+        yield Check("offloads", OK, "gro and lro are off")
+
+
+def memory(settings: Settings) -> Iterator[Check]:
+    sensor = settings.sensor
+    need = sensor.ring_bytes + sensor.flows * FLOW_BYTES + sensor.heads * HEAD_BYTES
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
+    text = (
+        f"the sensor takes up to {need >> 20} MiB (ring {sensor.ring_bytes >> 20}), {free >> 20} MiB are free"
+    )
+    if need > free // 2:
+        yield Check("memory", WARN, text, "lower sensor.ring_bytes, sensor.flows or sensor.heads")
+    else:
+        yield Check("memory", OK, text)
+
+
+def clock(_settings: Settings) -> Iterator[Check]:
+    buffer = ctypes.create_string_buffer(TIMEX_BYTES)
+    if ctypes.CDLL(None, use_errno=True).adjtimex(buffer) < 0:
+        yield Check(
+            "clock", WARN, "the kernel does not say whether it is synchronised", "check chronyd or ntpd"
+        )
+        return
+    status = struct.unpack_from("i", buffer.raw, TIMEX_STATUS_OFFSET)[0]
+    if status & STA_UNSYNC:
+        yield Check("clock", WARN, "not synchronised: times can't be compared", "install chrony, or start it")
+    else:
+        yield Check("clock", OK, "synchronised")
+
+
+def disk(settings: Settings) -> Iterator[Check]:
+    try:
+        make_state(settings.state)
+        probe = settings.state / f".doctor.{os.getpid()}"
+        probe.write_bytes(b"\0" * 4096)
+        probe.unlink()
+    except OSError as error:
+        yield Check(
+            "state", FAIL, f"{settings.state}: {error}", "make it writable, or choose another --state"
+        )
+        return
+    free = shutil.disk_usage(settings.state).free
+    text = f"{settings.state}: {free >> 20} MiB free, the log may take {settings.stream.log_bytes >> 20}"
+    if free < LITTLE_DISK:
+        yield Check("disk", FAIL, text, "free some space, or choose another --state")
+    elif free < 2 * settings.stream.log_bytes:
+        yield Check("disk", WARN, text, "free some space, or lower stream.log_bytes")
+    else:
+        yield Check("disk", OK, text)
+
+
+def rules(settings: Settings) -> Iterator[Check]:
+    try:
+        classifier = open_classifier(settings)
+    except (ValueError, OSError) as error:
+        what, _, mend = str(error).rpartition("; ")
+        yield Check("policy and lists", FAIL, what, mend)
+    else:
+        yield Check("policy and lists", OK, f"policy {classifier.policy.version}")
+
+
+def store(settings: Settings) -> Iterator[Check]:
+    if importlib.util.find_spec("chdb") is None:
+        yield Check(
+            "store", WARN, "no server packages: this host can only capture", "make setup EXTRAS=server"
+        )
+        return
+    if worker_running(settings):
+        yield Check("store", OK, "held by the spanwatch that runs")
+        return
+    if not settings.store.dsn and not (settings.state / "store").exists():
+        yield Check("store", OK, "made at the first start")
+        return
+    from pipeline.store.client import open_store
+
+    try:
+        with contextlib.closing(open_store(settings)) as opened:
+            batches = opened.rows("SELECT count() AS batches FROM batches")[0]["batches"]
+    except Exception as error:
+        what, _, mend = " ".join(str(error).split()).rpartition("; ")
+        yield Check("store", FAIL, what or mend, mend if what else "look at the server's own log")
+    else:
+        yield Check("store", OK, f"{batches:,} batches")
+
+
+def port(settings: Settings) -> Iterator[Check]:
+    try:
+        bind(settings.api.host, settings.api.port).close()
+    except (OSError, ValueError) as error:
+        what, _, mend = str(error).partition("; ")
+        level = WARN if worker_running(settings) else FAIL
+        yield Check("port", level, what, mend)
+    else:
+        yield Check("port", OK, f"{settings.api.host}:{settings.api.port} is free")
+
+
+def compiled(_settings: Settings) -> Iterator[Check]:
+    from pipeline.kernels import CACHE
+    from spanwatch.warm import is_warm
+
+    if is_warm():
+        yield Check("compiled code", OK, str(CACHE))
+    else:
+        yield Check("compiled code", WARN, "not in the cache: the first start takes longer", "spanwatch warm")
+
+
+CHECKS: tuple[Callable[[Settings], Iterator[Check]], ...] = (
+    privileges, interface, memory, clock, disk, rules, store, port, compiled,
+)  # fmt: skip
+
+
+def run_doctor(settings: Settings) -> bool:
+    """Print a line for each check; whether none failed."""
+    console = Console(soft_wrap=True)
+    good = True
+    for check in CHECKS:
+        for name, level, text, mend in check(settings):
+            good = good and level != FAIL
+            say = f"{escape(text)}; [bold]{escape(mend)}[/]" if mend else escape(text)
+            console.print(f"[{COLOURS[level]}]{level:<4}[/] {name}: {say}", highlight=False)
+    return good

@@ -1,0 +1,47 @@
+"""How the command was called: the options before the subcommand, and the settings they lead to."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import typer
+
+from pipeline.settings import Settings, load_settings
+
+
+class Invocation(NamedTuple):
+    """The options that stand before the subcommand."""
+
+    config: Path | None
+    state: Path | None
+
+    def settings(self, **overrides: dict[str, Any]) -> Settings:
+        """Settings with what the command line says on top; options that were not given change nothing.
+
+        Raises SettingsError.
+        """
+        given: dict[str, Any] = {
+            section: {key: value for key, value in values.items() if value is not None}
+            for section, values in overrides.items()
+        }
+        if self.state is not None:
+            given["state"] = self.state
+        return load_settings(self.config, **given)
+
+    def command(self, state: Path, *arguments: str) -> list[str]:
+        """Arguments that start this program again: same settings file, this state folder."""
+        config = ["--config", str(self.config)] if self.config else []
+        return [sys.executable, "-m", "spanwatch", *config, "--state", str(state), *arguments]
+
+
+def capture_files(names: list[str]) -> list[str]:
+    """The names, each of a file that is there, or `-` (once). Raises BadParameter before any work is done."""
+    if names.count("-") > 1:
+        raise typer.BadParameter("standard input (-) was given twice; give it once")
+    for name in names:
+        if name != "-" and os.path.isdir(name):
+            raise typer.BadParameter(f"{name} is a folder; give the capture files in it")
+        if name != "-" and not os.path.exists(name):
+            raise typer.BadParameter(f"there is no file {name}; check the name")
+    return names
