@@ -130,7 +130,10 @@ def visits(
             said.append(f"{name}: {act(lab, host, name)}")
         return "".join(str(line) for line in said)
 
-    return Act(at, run, Scenario(identity, what, host, names, [{"names": names, **expect}]))
+    expected = [{"names": names, **expect}]
+    if expect.get("policy") == "prohibit" or "leaks" in expect:
+        expected.append(finding(ROSTER[host][1], "filter_leak", "prohibited names delivered"))
+    return Act(at, run, Scenario(identity, what, host, names, expected))
 
 
 def blocked(mechanism: str, category: str) -> dict[str, Any]:
@@ -143,9 +146,9 @@ def allowed(category: str, action: str) -> dict[str, Any]:
     return {"kind": "attempt", "verdict": "allowed", "category": category, "policy": action}
 
 
-def finding(subject: str, what: str) -> dict[str, Any]:
-    """Expects a finding about a host."""
-    return {"kind": "finding", "finding": what, "subject": subject}
+def finding(subject: str, detector: str, what: str) -> dict[str, Any]:
+    """Expects a finding about a host by a detector (a file of classifiers/detectors)."""
+    return {"kind": "finding", "detector": detector, "subject": subject, "finding": what}
 
 
 def filtering() -> list[Act]:
@@ -312,7 +315,7 @@ def filtering() -> list[Act]:
                 "OpenVPN over UDP 1194 to that service, social media inside",
                 "student-laptop-6",
                 ["us-12.protonvpn.com"],
-                [finding("10.20.0.16", "circumvention by OpenVPN")],
+                [finding("10.20.0.16", "circumvention_protocol", "circumvention by OpenVPN")],
             ),
         ),
         visits(
@@ -368,7 +371,7 @@ def filtering() -> list[Act]:
             ],
             100,
             {
-                **finding("10.20.0.23", "circumvention by DNS over HTTPS"),
+                **finding("10.20.0.23", "circumvention_endpoint", "circumvention by DNS over HTTPS"),
                 "category": "doh",
                 "leaks": "social_media",
             },
@@ -413,7 +416,7 @@ def streaming() -> list[Act]:
             "Plays a film at 2.5 Mb/s for almost the whole time",
             on(traffic.watch, hog, film, SECONDS - 45),
             [film],
-            finding("10.20.0.15", "host above its bandwidth share by streaming"),
+            finding("10.20.0.15", "streaming_share", "host above its bandwidth share by streaming"),
             allowed("streaming_video", duty),
         ),
         scene(
@@ -508,14 +511,14 @@ def scanning() -> list[Act]:
     host, address = "student-laptop-66", "10.20.0.66"
 
     def scan(at: float, identity: str, what: str, found: str, act: Callable[..., object], *where: str) -> Act:
-        return scene(at, identity, host, what, on(act, host, *where), [], finding(address, found))
+        return scene(at, identity, host, what, on(act, host, *where), [], finding(address, found, what))
 
     return [
         scan(
             28,
             "scan-arp",
             "nmap -sn: ARP for 192 neighbours",
-            "neighbour sweep",
+            "arp_scan",
             traffic.scan_neighbours,
             "10.20.3.0-191",
         ),
@@ -523,7 +526,7 @@ def scanning() -> list[Act]:
             62,
             "scan-addresses",
             "nmap -sS: port 445 of 128 inside addresses",
-            "address scan",
+            "address_scan",
             traffic.scan_addresses,
             "10.10.0.0-127",
         ),
@@ -531,7 +534,7 @@ def scanning() -> list[Act]:
             92,
             "scan-ports",
             "nmap -sS: 1000 ports of the resolver",
-            "port scan",
+            "port_scan",
             traffic.scan_ports,
             network.RESOLVER,
         ),
@@ -539,7 +542,7 @@ def scanning() -> list[Act]:
             118,
             "scan-outside",
             "nmap -sS: ports 22 and 3389 of 64 outside addresses",
-            "address scan",
+            "address_scan",
             traffic.scan_addresses,
             "198.51.100.128-191",
             "22,3389",
@@ -548,7 +551,7 @@ def scanning() -> list[Act]:
             145,
             "scan-udp",
             "nmap -sU: 20 UDP ports of the sinkhole",
-            "UDP scan, too small to be found alone",
+            "udp_scan",
             traffic.scan_udp,
             network.SINKHOLE,
         ),
@@ -556,7 +559,7 @@ def scanning() -> list[Act]:
             158,
             "scan-xmas",
             "nmap -sX: 100 ports of the sinkhole",
-            "stealth scan",
+            "stealth_scan",
             traffic.scan_xmas,
             network.SINKHOLE,
         ),
@@ -574,7 +577,7 @@ def equipment() -> list[Act]:
             "A second DHCP server on a student port, itself as gateway",
             serve_leases,
             [],
-            finding(address, "DHCP server that is not on the list"),
+            finding(address, "rogue_dhcp", "DHCP server that is not on the list"),
         ),
         scene(
             70,
@@ -583,7 +586,8 @@ def equipment() -> list[Act]:
             "A consumer router in the students' VLAN; a phone (TTL 64) and a laptop (TTL 128) behind it",
             use_access_point,
             ["www.wikipedia.org", "www.snapchat.com"],
-            finding("10.20.0.88", "address sharing: TTL 63 and 127 from one hardware address"),
+            finding("10.20.0.88", "address_sharing", "TTL 63 and 127 from one hardware address"),
+            finding("10.20.0.88", "mixed_systems", "two families of systems at one address"),
         ),
     ]
 
