@@ -133,6 +133,10 @@ class Detectors:
                                     "add it to the header")  # fmt: skip
         self._verdicts = Verdicts(store, facts, policy.thresholds.get("verdict", {}))
 
+    def in_force(self, name: str) -> dict[str, float]:
+        """Thresholds of a detector, the policy's over its own. Raises KeyError."""
+        return dict(self._thresholds[name])
+
     def round(self, first_us: int, last_us: int) -> Round:
         """Brings attempts and findings up to date with rows between two event times (µs, inclusive)."""
         first, last = moment(first_us), moment(max(first_us, last_us))
@@ -174,7 +178,7 @@ class Detectors:
         loss = Loss.between(self._store, start, end)
         windows = [self._window(detector, thresholds, row, loss) for row in rows]
         stored = self._stored(detector.name, windows)
-        changed = [f for f in _episodes(windows, stored.values()) if stored.get(f.id) != f]
+        changed = [f for f in episodes(windows, stored.values()) if stored.get(f.id) != f]
         self._write(detector, changed)
         return len(changed)
 
@@ -280,7 +284,7 @@ class Detectors:
         self._store.insert("findings", batch, f"findings/{uuid.uuid4().hex}")
 
 
-def _episodes(windows: list[Finding], stored: Iterable[Finding]) -> list[Finding]:
+def episodes(windows: list[Finding], stored: Iterable[Finding]) -> list[Finding]:
     """Windows joined to findings: one within the suppression time is extended, else a new one begins."""
     known: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
     for finding in stored:

@@ -64,7 +64,8 @@ SELECT
     site, minute AS step, toDateTime64(`from`, 6, 'UTC') AS `from`,
     toDateTime64(minute, 6, 'UTC') + toIntervalSecond({step:UInt32}) AS `to`,
     toString(client) AS subject,
-    share / allowed AS strength,
+    -- Of the windows above the share, the one that carried most.
+    mbps / {mbps_min:Float64} AS strength,
     map('share', share, 'share_percent', round(share * 100, 1), 'allowed_percent', round(allowed * 100, 1), 'mbps', round(mbps, 2),
         'peak_mbps', round(peak_down * 8 / 60 / 1e6, 2), 'bytes', toFloat64(window_down),
         'megabytes', round(window_down / 1e6, 1), 'site_bytes', toFloat64(all_down)) AS inputs,

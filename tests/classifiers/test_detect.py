@@ -1,0 +1,247 @@
+"""Headers of detector files, rounds, and findings that are extended instead of repeated."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from classifiers.detect import Detectors, Finding, episodes
+from classifiers.detector import (
+    FOLDER,
+    DetectorError,
+    load_detectors,
+    parse_detector,
+    sentence,
+    used_parameters,
+)
+from classifiers.facts import FACT_NAMES, Facts
+from tests.classifiers.conftest import at, make_policy
+
+HEADER = """\
+-- title: A thing
+-- class: scanning
+-- states: {subject} did {things}
+--   things.
+-- subject: host
+-- severity: low
+-- clause: S9
+-- window: 15m
+-- step: 1m
+-- lookback: 0s
+-- reads: flows, dns
+-- rests_on: presence
+-- parameter least: 5 | [S] a paper | things
+SELECT {least:Float64}
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "thing.sql"
+    path.write_text(text)
+    return path
+
+
+def test_header_is_parsed(tmp_path):
+    """A header gives name, sentence over several lines, spans in seconds and numbers with source."""
+    detector = parse_detector(written(tmp_path, HEADER))
+    assert (detector.name, detector.window, detector.step, detector.reads) == (
+        "thing",
+        900,
+        60,
+        ("flows", "dns"),
+    )
+    assert detector.states == {"": "{subject} did {things} things."}
+    (parameter,) = detector.parameters
+    assert (parameter.name, parameter.default, parameter.source) == ("least", 5, "[S] a paper")
+    assert detector.thresholds({"least": 7}) == {"least": 7}
+    assert used_parameters(detector.sql) == {"least"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("-- title: A thing\n", "", r"thing\.sql:1: the header has no title"),
+        ("-- class: scanning", "-- class: crimes", r":2: class: 'crimes' is none of scanning"),
+        ("-- clause: S9", "-- clause: S9\n-- colour: red", r":8: unknown key 'colour'"),
+        ("-- clause: S9", "-- clause: S9\n-- clause: S9", r":8: clause stands twice"),
+        ("window: 15m", "window: a while", r":8: window: 'a while' is no span"),
+        ("step: 1m", "step: 7m", r":9: step: the window must be a whole number of steps"),
+        ("reads: flows, dns", "reads: files", r":11: reads: 'files' is none of"),
+        ("5 | [S] a paper | things", "5 | rumour | things", r":13: parameter least: write default"),
+        ("5 | [S] a paper | things", "many | [D] | things", r":13: parameter least: 'many' is no number"),
+        ("-- title: A thing", "--title: A thing", r":1: not a header line"),
+    ],
+)
+def test_broken_header_names_file_and_line(tmp_path, old, new, message):
+    """Every fault of a header is an error that says where it is."""
+    with pytest.raises(DetectorError, match=message):
+        parse_detector(written(tmp_path, HEADER.replace(old, new)))
+
+
+def test_shipped_detectors_hold_together():
+    """Every shipped file parses, binds only what exists, and uses each of its parameters."""
+    detectors = load_detectors()
+    assert len(detectors) == len(list(FOLDER.glob("*.sql"))) >= 14
+    for detector in detectors:
+        names = {parameter.name for parameter in detector.parameters}
+        used = used_parameters(detector.sql)
+        assert names <= used, detector.name
+        assert used - names - FACT_NAMES <= {"from", "to", "since", "window", "step", "before", "lookback"}
+
+
+def test_policy_overrides_thresholds():
+    """Thresholds of the policy are in force; unknown detectors and parameters are refused."""
+    detectors = Detectors(None, make_policy(thresholds={"address_scan": {"inside_pairs": 80}}))
+    assert detectors.in_force("address_scan")["inside_pairs"] == 80
+    with pytest.raises(
+        DetectorError, match=r"thresholds\.adress_scan: no such detector; there are address_scan"
+    ):
+        Detectors(None, make_policy(thresholds={"adress_scan": {}}))
+    with pytest.raises(DetectorError, match=r"unknown parameter 'pairs'; it has .*inside_pairs"):
+        Detectors(None, make_policy(thresholds={"address_scan": {"pairs": 1}}))
+
+
+def test_sql_with_an_unknown_parameter_is_refused(tmp_path):
+    """A statement that binds what neither header nor policy gives is an error at start."""
+    detector = parse_detector(written(tmp_path, HEADER + "\n, {most:Float64}"))
+    with pytest.raises(DetectorError, match="detector thing: unknown parameter 'most'"):
+        Detectors(None, make_policy(), (detector,))
+
+
+def test_sentence_shows_whole_numbers_plainly():
+    """Whole numbers stand without decimals, others with two, thousands apart."""
+    text = sentence("{a} {b} {c} {d}", {"a": 31.0, "b": 0.256, "c": 12_345.0, "d": "x"})
+    assert text == "31 0.26 12,345 x"
+
+
+def test_facts_carry_networks_as_ranges():
+    """Subnets become first and last addresses in IPv6 form; unspecified addresses are sinkholes."""
+    facts = Facts.of(make_policy())
+    assert facts.inside_from[0] == "::ffff:10.0.0.0"
+    assert facts.inside_to[0] == "::ffff:10.255.255.255"
+    assert {"::", "::ffff:0.0.0.0", "::ffff:10.10.0.80"} == set(facts.sinkholes)
+    assert (facts.quota_groups, facts.quota_shares) == (("students",), (0.25,))
+    assert set(facts.parameters()) == FACT_NAMES
+
+
+def window(start: float, end: float, strength: float = 1.0, subject: str = "h", name: str = "w") -> Finding:
+    return Finding(
+        f"id-{start}",
+        "thing",
+        "demo",
+        "host",
+        subject,
+        at(start),
+        at(end),
+        strength,
+        95,
+        f"{name} {strength}",
+    )
+
+
+def test_windows_within_an_hour_are_one_finding():
+    """Windows up to an hour apart join; the strongest gives the words; a longer pause begins anew."""
+    hour = 3_600
+    rows = episodes([window(0, 60), window(60 + hour, 120 + hour, 3), window(121 + 2 * hour, 10_000)], [])
+    assert [(row.id, row.start, row.end, row.statement) for row in rows] == [
+        ("id-0", at(0), at(120 + hour), "w 3"),
+        (f"id-{121 + 2 * hour}", at(121 + 2 * hour), at(10_000), "w 1.0"),
+    ]
+
+
+def test_stored_finding_is_extended_both_ways():
+    """A finding of an earlier round keeps its id, and its words unless a window is stronger."""
+    old = window(1_000, 2_000, 5, name="old")
+    later = episodes([window(2_500, 2_600)], [old])
+    assert later == [replace(old, end=at(2_600))]
+    earlier = episodes([window(500, 600, 6)], [old])
+    assert (earlier[0].id, earlier[0].start, earlier[0].end) == (old.id, at(500), at(2_000))
+    assert earlier[0].statement == "w 6"
+
+
+def test_subjects_are_kept_apart():
+    """Windows of two hosts at once are two findings."""
+    assert len(episodes([window(0, 60), window(0, 60, subject="other")], [])) == 2
+
+
+def scan(scribe, start: float, hosts: int = 60) -> None:
+    for number in range(hosts):
+        scribe.failed(start + number * 0.1, "10.20.0.66", f"10.10.1.{number}")
+
+
+def us(seconds: float) -> int:
+    return int(at(seconds).timestamp() * 1_000_000)
+
+
+def test_live_rounds_extend_one_finding(scribe):
+    """Rounds over a scan as it goes on keep one finding, whose end moves."""
+    detectors = scribe.detectors("address_scan")
+    ends = []
+    for minute in range(0, 40, 10):
+        scan(scribe, minute * 60)
+        scribe.write()
+        detectors.round(us(minute * 60), us(minute * 60 + 10))
+        (row,) = scribe.findings()
+        ends.append(row["to"])
+    assert ends == sorted(set(ends))
+    assert row["from"] == "2026-03-02T10:20:00.000000Z"
+
+
+def test_scan_over_a_window_boundary_is_seen_once(scribe):
+    """Half of a scan before a full quarter of an hour and half after it are one finding."""
+    boundary = 600.0
+    scan(scribe, boundary - 3, 60)
+    assert len(scribe.detect("address_scan")) == 1
+
+
+def test_late_rows_complete_a_finding(scribe):
+    """Rows of an earlier minute that come in a later round are counted with those already there."""
+    detectors = scribe.detectors("address_scan")
+    for number in range(30, 60):
+        scribe.failed(60 + number * 0.1, "10.20.0.66", f"10.10.1.{number}")
+        scribe.flow(-900, "10.30.0.1", f"10.10.1.{number}")
+        scribe.flow(-900, "10.30.0.1", f"10.10.1.{number - 30}")
+    scribe.write()
+    assert detectors.round(us(60), us(70)).findings == 0
+    for number in range(30):
+        scribe.failed(number * 0.1, "10.20.0.66", f"10.10.1.{number}")
+    scribe.write()
+    assert detectors.round(us(0), us(5)).findings == 1
+    assert scribe.findings()[0]["inputs"]["pairs"] == 60
+
+
+@pytest.mark.parametrize(("dropped", "inconclusive"), [(0, False), (10, False), (11, True)])
+def test_loss_marks_findings_that_rest_on_absence(scribe, dropped, inconclusive):
+    """More than 1 % of loss in the window marks a scan, which rests on silence, as inconclusive."""
+    scan(scribe, 0)
+    scribe.health(30, 1_000 - dropped, dropped)
+    (row,) = scribe.detect("address_scan")
+    assert row["loss"] == pytest.approx(dropped / 1_000)
+    assert row["inconclusive"] is inconclusive
+
+
+def test_bytes_never_seen_are_loss_too(scribe):
+    """Acknowledged bytes that the mirror never showed count as loss, though no frame was dropped."""
+    scan(scribe, 0)
+    scribe.flow(1, "10.30.0.1", "203.0.113.1", bytes_down=900_000, lost=100_000)
+    (row,) = scribe.detect("address_scan")
+    assert row["loss"] == pytest.approx(0.1)
+
+
+def test_hostile_text_is_made_printable(scribe):
+    """Control characters of a DHCP message don't reach a statement, and its length is bounded."""
+    scribe.sighting(0, "dhcp_offer", 0xBAD, "192.168.1.1", "10.0.0.1", router="\x1b[2J\n" + "A" * 70_000)
+    (row,) = scribe.detect("rogue_dhcp")
+    assert row["statement"].isprintable()
+    assert len(row["statement"]) < 1_000
+    assert all(len(sample) <= 1_000 for sample in row["samples"])
+
+
+def test_findings_live_on_through_a_new_runner(scribe):
+    """A runner started anew goes on with what the last one wrote."""
+    scan(scribe, 0)
+    before = scribe.detect("address_scan")
+    scan(scribe, 1_800)
+    after = scribe.detect("address_scan", seconds=1_900)
+    assert [row["id"] for row in after] == [row["id"] for row in before]
+    assert after[0]["to"] > before[0]["to"]

@@ -1,0 +1,308 @@
+"""Evidence → verdict, mechanism and confidence; and attempts that are the same however they are asked for."""
+
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from classifiers.facts import Facts
+from classifiers.verdict import Verdicts, method
+from tests.classifiers.conftest import Scribe, at, make_policy
+
+A, B, C = "10.20.0.10", "10.20.0.11", "10.20.0.12"
+REAL = "203.0.113.10"
+NX, REFUSED = {"rcode": 3}, {"rcode": 5}
+HELLO = {"hello": 1, "acked_down": 0, "bytes_down": 40, "payload_down": 0}
+RESET = {**HELLO, "reset_by": "server", "state": "RSTR"}
+SILENCE = {**HELLO, "retransmits_up": 3}
+QUIC = {"protocol": 17, "name_source": "quic", "application": "quic"}
+NOTHING = {
+    **QUIC, "hello": 1, "packets_up": 2, "packets_down": 0, "lasts": 3.0, "acked_down": 0, "bytes_down": 0
+}  # fmt: skip
+HTTP = {"name_source": "http", "application": "http", "http_method": "GET", "hello": 0}
+
+
+def dns(name: str, *addresses: str, client: str = A, t: float = 0, **values: Any) -> tuple[Any, ...]:
+    return ("dns", t, client, name, addresses, values)
+
+
+def tls(name: str, server: str = REAL, client: str = A, t: float = 0.2, **values: Any) -> tuple[Any, ...]:
+    return ("named", t, client, server, name, values)
+
+
+def http(name: str, status: int, server: str = REAL, **values: Any) -> tuple[Any, ...]:
+    return tls(name, server, **{**HTTP, "http_status": status, **values})
+
+
+#: Case → (records, verdict, mechanism, confidence, corroborators) of client A's attempt at the case's name.
+CASES: dict[str, tuple[list[tuple[Any, ...]], str, str, int, list[str]]] = {
+    "ede-blocked": ([dns("", rcode=3, ede=15)], "blocked", "dns_ede", 98, []),
+    "ede-forged": ([dns("", REAL, ede=4)], "blocked", "dns_ede", 98, []),
+    "ede-other": ([dns("", rcode=2, ede=22)], "inconclusive", "", 0, []),
+    "sinkhole": ([dns("", "10.10.0.80")], "blocked", "dns_sinkhole", 95, []),
+    "zero-address": ([dns("", "0.0.0.0"), dns("", "::", qtype=28)], "blocked", "dns_sinkhole", 95, []),
+    "block-host-cname": ([dns("", answers=["block.example"])], "blocked", "dns_sinkhole", 95, []),
+    "sinkhole-connection": ([tls("", "10.10.0.80")], "blocked", "dns_sinkhole", 95, []),
+    "redirect": ([http("", 302, http_location="www.block.example")], "blocked", "http_block_page", 95, []),
+    "status-511": ([http("", 511)], "blocked", "http_block_page", 95, []),
+    "nxdomain-ra0": ([dns("", rcode=3, ra=False)], "inconclusive", "dns_nxdomain_ra0", 80, []),
+    "nxdomain-ra0-two": (
+        [dns("", rcode=3, ra=False), dns("", client=B, rcode=3, ra=False)],
+        "blocked", "dns_nxdomain_ra0", 98, ["clients"],
+    ),
+    "refused": ([dns("", **REFUSED)], "inconclusive", "dns_refused", 80, []),
+    "refused-two": (
+        [dns("", **REFUSED), dns("", client=B, **REFUSED), dns("other.example", REAL, client=B)],
+        "blocked", "dns_refused", 98, ["clients"],
+    ),
+    "refused-everything": ([dns("", client=C, **REFUSED), dns("", REAL)], "inconclusive", "", 0, []),
+    "reset": ([dns("", REAL), tls("", **RESET)], "inconclusive", "reset", 40, []),
+    "reset-ttl": ([tls("", **RESET, reset_ttl_delta=-7)], "inconclusive", "reset", 70, ["ttl"]),
+    "reset-ttl-one": ([tls("", **RESET, reset_ttl_delta=1)], "inconclusive", "reset", 40, []),
+    "reset-ttl-server": (
+        [tls("", "203.0.113.21", **RESET, reset_ttl_delta=9), tls("fine.example", "203.0.113.21")],
+        "blocked", "reset", 98, ["server", "ttl"],
+    ),
+    "reset-http": ([http("", 0, http_status=None, reset_by="server")], "inconclusive", "reset", 40, []),
+    "reset-late": ([tls("", reset_by="server")], "allowed", "", 97, []),
+    "alert": ([tls("", **{**HELLO, "hello": 5})], "inconclusive", "alert", 40, []),
+    "silence": ([tls("", **SILENCE)], "inconclusive", "silence", 40, []),
+    "silence-two-retries": ([tls("", **{**SILENCE, "retransmits_up": 2})], "inconclusive", "", 0, []),
+    "silence-outage": (
+        [tls("", "203.0.113.22", **SILENCE), tls("", "203.0.113.22", client=B, **SILENCE)],
+        "inconclusive", "silence", 70, ["clients"],
+    ),
+    "silence-blocked": (
+        [tls("", "203.0.113.23", **SILENCE), tls("", "203.0.113.23", client=B, **SILENCE),
+         tls("alive.example", "203.0.113.23", client=B)],
+        "blocked", "silence", 98, ["clients", "server"],
+    ),
+    "quic-silence": ([tls("", **NOTHING)], "inconclusive", "quic_silence", 40, []),
+    "quic-once": ([tls("", **{**NOTHING, "packets_up": 1})], "inconclusive", "", 0, []),
+    "quic-too-soon": ([tls("", **{**NOTHING, "lasts": 1.0})], "inconclusive", "", 0, []),
+    "nxdomain": ([dns("", **NX)], "inconclusive", "dns_nxdomain", 30, []),
+    "nxdomain-two": (
+        [dns("", **NX), dns("", client=B, **NX)], "inconclusive", "dns_nxdomain", 60, ["clients"]
+    ),
+    "nxdomain-resolved-two": (
+        [dns("", REAL, client=C, t=-60), dns("", **NX), dns("", client=B, **NX)],
+        "blocked", "dns_nxdomain", 90, ["clients", "resolved"],
+    ),
+    "nodata": ([dns("")], "inconclusive", "dns_nodata", 30, []),
+    "nodata-one-family": ([dns("", REAL), dns("", qtype=28)], "inconclusive", "", 0, []),
+    "nodata-https-type": ([dns("", qtype=65)], "inconclusive", "", 0, []),
+    "unanswered": ([dns("", rcode=None, ra=None, answered=False)], "inconclusive", "", 0, []),
+    "delivered": ([dns("", REAL), tls("")], "allowed", "", 97, []),
+    "delivered-in-rows": (
+        [tls("", flow_id=77_001, acked_down=4_000),
+         tls("", flow_id=77_001, t=60, first=0.2, acked_down=4_000, hello=0)],
+        "allowed", "", 97, [],
+    ),
+    "delivered-small": ([tls("", acked_down=3_000, payload_up=900)], "allowed", "", 92, []),
+    "handshake-only": ([tls("", acked_down=3_000, payload_up=580)], "inconclusive", "", 0, []),
+    "delivered-quic": ([tls("", **QUIC, acked_down=0)], "allowed", "", 95, []),
+    "delivered-http": ([http("", 200)], "allowed", "", 95, []),
+    "http-to-https": ([http("", 301, http_location="www.http-to-https.example")], "allowed", "", 95, []),
+    "http-elsewhere": ([http("", 302, http_location="portal.example.net")], "inconclusive", "", 0, []),
+    "http-forbidden": ([http("", 403)], "inconclusive", "", 0, []),
+    "delivered-by-address": ([tls("", name_source="dns", hello=0, application="")], "allowed", "", 75, []),
+    "partial": ([dns("", "10.10.0.80"), tls("", t=5)], "partial", "dns_sinkhole", 95, []),
+    "reset-then-delivered": ([tls("", **RESET), tls("", t=1)], "allowed", "reset", 97, []),
+}  # fmt: skip
+
+
+def name_of(case: str, given: str) -> str:
+    return given or f"{case}.example"
+
+
+def record(scribe: Scribe, case: str) -> None:
+    for kind, seconds, client, *rest in CASES[case][0]:
+        if kind == "dns":
+            name, addresses, values = rest
+            scribe.dns(seconds, client, name_of(case, name), *addresses, **values)
+        else:
+            server, name, values = rest
+            # Each case has a server of its own, or they would corroborate each other.
+            server = f"203.0.113.{100 + list(CASES).index(case)}" if server == REAL else server
+            scribe.named(seconds, client, server, name_of(case, name), **values)
+
+
+def verdicts(scribe: Scribe, **sections: Any) -> Verdicts:
+    return Verdicts(scribe.store, Facts.of(make_policy(**sections)))
+
+
+def rebuild(scribe: Scribe, seconds: float = 300, **sections: Any) -> list[dict[str, Any]]:
+    scribe.write()
+    verdicts(scribe, **sections).rebuild(at(-60), at(seconds))
+    return scribe.attempts()
+
+
+@pytest.fixture(scope="module")
+def judged(chdb):
+    """Attempts of all cases, judged together, by client and name."""
+    scribe = Scribe(chdb)
+    for case in CASES:
+        record(scribe, case)
+    return {(row["client"], row["name"]): row for row in rebuild(scribe)}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_verdict_of_the_evidence(judged, case):
+    """Each case of the table has its verdict, mechanism, confidence and corroborators."""
+    _, verdict, mechanism, confidence, corroborators = CASES[case]
+    row = judged[A, name_of(case, "")]
+    assert (row["verdict"], row["mechanism"], row["confidence"], row["corroborators"]) == (
+        verdict, mechanism, confidence, corroborators,
+    )  # fmt: skip
+
+
+def test_every_mechanism_of_the_method_is_judged(judged):
+    """No row of the points table is without a case."""
+    assert {row["mechanism"] for row in judged.values()} - {""} == {
+        row["mechanism"] for row in method()["evidence"]
+    }
+
+
+def test_attempt_counts_its_paths(judged):
+    """An attempt says how many questions and flows it is made of, what it carried, and shows records."""
+    row = judged[A, "partial.example"]
+    assert (row["dns"], row["tcp"], row["quic"], row["bytes_down"]) == (1, 1, 0, 52_000)
+    assert row["evidence"] == ["dns_sinkhole", "delivered"]
+    assert len(row["samples"]) == 2
+    assert (row["group"], row["action"], row["categories"]) == ("students", "prohibit", ["social_media"])
+
+
+def test_inspection_raises_the_bound_of_delivery(scribe):
+    """Where the filter inspects TLS, a completed handshake and a small answer decide nothing."""
+    scribe.named(0, A, REAL, "small.example", acked_down=3_000, payload_up=900)
+    scribe.named(0, A, REAL, "page.example", acked_down=11_000)
+    scribe.named(0, A, REAL, "large.example", acked_down=40_000)
+    rows = rebuild(scribe, filter={"methods": ["inspection"], "block_page_bytes": 10_000})
+    assert {row["name"]: row["verdict"] for row in rows} == {
+        "small.example": "inconclusive", "page.example": "inconclusive", "large.example": "allowed"
+    }  # fmt: skip
+
+
+def test_forbidden_with_the_known_page_is_a_block(scribe):
+    """A 403 no larger than the declared block page is the filter's; a larger one is not."""
+    for name, size in (("page.example", 9_000), ("origin.example", 30_000)):
+        scribe.named(0, A, REAL, name, **HTTP, http_status=403, payload_down=size)
+    rows = rebuild(scribe, filter={"methods": ["redirect"], "block_page_bytes": 8_000})
+    assert {row["name"]: row["mechanism"] for row in rows} == {
+        "page.example": "http_block_page", "origin.example": ""
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("dropped", "verdict"), [(0, "blocked"), (9, "blocked"), (20, "inconclusive")])
+def test_loss_makes_absence_inconclusive(scribe, dropped, verdict):
+    """Past 1 % of loss silence proves nothing, while an answer still does."""
+    record(scribe, "silence-blocked")
+    record(scribe, "sinkhole")
+    scribe.health(30, 1_000 - dropped, dropped)
+    rows = {(row["client"], row["name"]): row for row in rebuild(scribe)}
+    assert rows[A, "silence-blocked.example"]["verdict"] == verdict
+    assert rows[A, "sinkhole.example"]["verdict"] == "blocked"
+    if dropped == 20:
+        assert rows[A, "silence-blocked.example"]["loss"] == pytest.approx(0.02)
+
+
+def test_unlisted_names_are_kept_only_where_plainly_stopped(scribe):
+    """A name on no list becomes an attempt, with its flows, only where an answer shows the filter."""
+    plain = {"categories": [], "action": "allow"}
+    scribe.dns(0, A, "over.example", "10.10.0.80", **plain)
+    scribe.named(1, A, REAL, "over.example", **plain)
+    scribe.dns(0, A, "typo.example", rcode=3, **plain)
+    scribe.dns(0, A, "usual.example", REAL, **plain)
+    scribe.named(0, A, REAL, "usual.example", **plain)
+    scribe.named(0, A, REAL, "stopped.example", **plain, **HTTP, http_status=511)
+    scribe.dns(0, A, "stopped.example", REAL, **plain)
+    rows = {row["name"]: row for row in rebuild(scribe)}
+    assert rows.keys() == {"over.example", "stopped.example"}
+    assert (rows["over.example"]["verdict"], rows["over.example"]["tcp"]) == ("partial", 1)
+    assert rows["stopped.example"]["dns"] == 1
+
+
+@pytest.mark.parametrize(("gap", "attempts"), [(29, 1), (30, 1), (31, 2)])
+def test_thirty_seconds_of_silence_end_an_attempt(scribe, gap, attempts):
+    """Wherever they fall on the clock, records up to 30 s apart are one attempt."""
+    scribe.dns(100, A, "n.example", REAL)
+    scribe.named(100 + gap, A, REAL, "n.example")
+    assert len(rebuild(scribe)) == attempts
+
+
+def test_widget_is_marked_embedded(scribe):
+    """Few bytes of social media without a question of their own are a widget; a page is not."""
+    scribe.named(0, A, REAL, "widget.example", acked_down=9_000, bytes_down=9_000)
+    scribe.dns(0, A, "asked.example", REAL)
+    scribe.named(0, A, REAL, "asked.example", acked_down=9_000, bytes_down=9_000)
+    scribe.named(0, A, REAL, "page.example")
+    few = {"acked_down": 9_000, "bytes_down": 9_000}
+    scribe.named(0, A, REAL, "video.example", **few, categories=["streaming_video"])
+    assert [row["name"] for row in rebuild(scribe) if row["embedded"]] == ["widget.example"]
+
+
+def test_late_row_joins_two_attempts_and_removes_one(scribe):
+    """A row that comes late and closes a gap leaves one attempt, not three."""
+    scribe.dns(0, A, "n.example", REAL)
+    scribe.dns(50, A, "n.example", REAL)
+    assert len(rebuild(scribe)) == 2
+    scribe.dns(25, A, "n.example", REAL)
+    scribe.write()
+    assert verdicts(scribe).rebuild(at(25), at(25)).changed == 2
+    (row,) = scribe.attempts()
+    assert row["dns"] == 3
+
+
+@pytest.mark.slow
+def test_attempts_do_not_depend_on_the_ranges_of_rounds(scribe):
+    """One round over an hour, and many rounds over random pieces in order, write the same attempts."""
+    draw = random.Random(5)
+    for client in (A, B):
+        # Never a pause of 30 s: cut at multiples of a slot.
+        t = 0.0
+        while t < 1_500:
+            scribe.dns(t, client, "poller.example", REAL)
+            t += draw.uniform(1, 29)
+        for _ in range(200):
+            t = draw.uniform(0, 1_500)
+            name = f"n{draw.randrange(12)}.example"
+            if draw.random() < 0.5:
+                scribe.dns(t, client, name, draw.choice(["10.10.0.80", REAL]))
+            else:
+                scribe.named(t, client, REAL, name, **draw.choice([{}, RESET, SILENCE]))
+    scribe.write()
+    whole = verdicts(scribe)
+    whole.rebuild(at(0), at(1_500))
+    expected = scribe.attempts()
+    assert whole.rebuild(at(0), at(1_500)).changed == 0
+    assert whole.rebuild(at(700), at(730)).changed == 0
+    assert max(len(row["samples"]) for row in expected) == 10
+    assert sum(row["dns"] + row["tcp"] for row in expected if row["name"] == "poller.example") > 150
+    assert len([row for row in expected if row["name"] == "poller.example"]) > 20
+    scribe.store.command("TRUNCATE TABLE attempts")
+    t = -30.0
+    while t < 1_500:
+        step = draw.uniform(20, 200)
+        whole.rebuild(at(t), at(t + step))
+        t += step
+    assert [{**row, "updated": None} for row in scribe.attempts()] == [
+        {**row, "updated": None} for row in expected
+    ]
+
+
+def test_rebuild_is_quiet_about_what_did_not_change(scribe):
+    """A second rebuild of the same range writes nothing."""
+    for case in ("sinkhole", "delivered", "partial"):
+        record(scribe, case)
+    scribe.write()
+    first = verdicts(scribe).rebuild(at(0), at(10))
+    assert first.changed == 3
+    assert first.since <= at(0) - timedelta(minutes=3)
+    assert verdicts(scribe).rebuild(at(0), at(10)).changed == 0
+
+
+def test_unknown_bound_is_refused():
+    """An override that names no bound says which there are."""
+    with pytest.raises(ValueError, match=r"thresholds\.verdict: unknown parameter 'gaps'; it has gap_s"):
+        Verdicts(None, Facts(), {"gaps": 1})
