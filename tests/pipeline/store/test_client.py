@@ -261,18 +261,18 @@ def test_community_ids_equal_those_of_read(store: Store) -> None:
     flows: list[tuple[bytes, bytes, int, int, int]] = []
     for _ in range(2_000):
         protocol = chance.choice([1, 6, 17, 58, 132, 47])
-        family = chance.choice([four, six])
+        family = four if chance.random() < 0.5 else six
         most = 255 if protocol in (1, 58) else 65_535
-        ports = (
-            chance.choice([0, 8, 13, 128, 129, 135, 255, most, chance.randint(0, most)]) for _ in range(2)
-        )
-        flows.append((chance.choice(family), chance.choice(family), *ports, protocol))
-    client, server, client_port, server_port, protocols = zip(*flows, strict=True)
+        several = [0, 8, 13, 128, 129, 135, 255, most, chance.randint(0, most)]
+        ports = chance.choice(several), chance.choice(several)
+        client, server = chance.choice(family), chance.choice(family)
+        flows.append((client, server, ports[0], ports[1], protocol))
+    clients, servers, client_ports, server_ports, protocols = zip(*flows, strict=True)
     columns = {
-        "client": pa.array(client, ADDRESS),
-        "server": pa.array(server, ADDRESS),
-        "client_port": pa.array(client_port, pa.uint16()),
-        "server_port": pa.array(server_port, pa.uint16()),
+        "client": pa.array(clients, ADDRESS),
+        "server": pa.array(servers, ADDRESS),
+        "client_port": pa.array(client_ports, pa.uint16()),
+        "server_port": pa.array(server_ports, pa.uint16()),
         "protocol": pa.array(protocols, pa.uint8()),
         "flow_id": pa.array(range(len(flows)), pa.uint64()),
     }
