@@ -79,9 +79,8 @@ def build(path: Path, listed: list[str], count: int) -> list[str]:
         builder.add(part, range(start, start + len(part)), [said[i % 20] for i in range(len(part))])
     matcher = builder.build()
     matcher.save(path)
-    print(
-        f"compiled   {matcher.names:,} names in {time.perf_counter() - begin:.1f} s, {path.stat().st_size / 1e6:.1f} MB"
-    )
+    spent, size = time.perf_counter() - begin, path.stat().st_size / 1e6
+    print(f"compiled   {matcher.names:,} names in {spent:.1f} s, {size:.1f} MB")
     return listed
 
 

@@ -55,7 +55,8 @@ def _distinct(offsets, data, first):
 def _resolve(offsets, data, start, statement, masks, services, exceptions, mask, service):
     """Label of each distinct name: its own, less exceptions at or above it, else its parent's.
 
-    Names are reversed and sorted, so the listed names above a name are a stack.
+    Names are reversed and sorted, so those that begin a name, byte for byte, are a stack; the name's
+    parent is the last of them that ends at a label's end (`a-b.c` stands between `b.c` and `a.b.c`).
     """
     stack = np.zeros(256, np.int64)
     taken = np.zeros(256, np.int64)
@@ -65,16 +66,19 @@ def _resolve(offsets, data, start, statement, masks, services, exceptions, mask,
         while depth > 0:
             above = stack[depth - 1]
             b, e = np.int64(offsets[above]), np.int64(offsets[above + 1])
-            inside = e - b < end - begin and data[begin + e - b] == 46
+            begins = e - b < end - begin
             k = np.int64(0)
-            while inside and k < e - b:
-                inside = data[begin + k] == data[b + k]
+            while begins and k < e - b:
+                begins = data[begin + k] == data[b + k]
                 k += 1
-            if inside:
+            if begins:
                 break
             depth -= 1
+        parent = depth - 1
+        while parent >= 0 and data[begin + offsets[stack[parent] + 1] - offsets[stack[parent]]] != 46:
+            parent -= 1
         own = np.int64(0)
-        away = taken[depth - 1] if depth > 0 else np.int64(0)
+        away = taken[parent] if parent >= 0 else np.int64(0)
         named = np.int64(0)
         for row in range(start[i], start[i + 1]):
             said = statement[row]
@@ -85,8 +89,8 @@ def _resolve(offsets, data, start, statement, masks, services, exceptions, mask,
                 if named == 0:
                     named = services[said]
         own &= ~away
-        if depth > 0:
-            above = stack[depth - 1]
+        if parent >= 0:
+            above = stack[parent]
             if own == 0:
                 own = mask[above] & ~away
             if named == 0:

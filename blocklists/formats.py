@@ -219,7 +219,7 @@ def _dnsmasq(text: str) -> Iterator[Said]:
 def _rpz(text: str) -> Iterator[Said]:
     """Response policy zone (draft-vixie-dnsop-dns-rpz-00, section 3): triggers on the name asked for."""
     words = text.partition(";")[0].split()
-    if not words or words[0].startswith("$"):
+    if not words or words[0].startswith(("$", "#")):
         return
     upper = [word.upper() for word in words]
     place = next((i for i in range(1, len(words)) if upper[i] in _RPZ_TYPES), 0)

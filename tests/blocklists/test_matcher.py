@@ -89,6 +89,14 @@ def test_exceptions_win_over_longer_names():
     assert matcher.labels("b.a.example.org").mask == 2
 
 
+def test_a_name_between_does_not_hide_the_parent():
+    """`a-b.example.org` sorts between `b.example.org` and what is below it, and changes nothing there."""
+    matcher = matcher_of(
+        [("b.example.org", 1, "", True), ("a-b.example.org", 2, "", False), ("a.b.example.org", 1, "", False)]
+    )
+    assert matcher.labels("a.b.example.org").mask == 0
+
+
 def test_a_service_is_inherited():
     """A listed name without a service of its own has that of the name above it."""
     matcher = matcher_of([("example.org", 1, "Example", False), ("cdn.example.org", 2, "", False)])
