@@ -8,7 +8,6 @@ Namespaces: `switch` (one bridge for each VLAN), `gateway` (routes between VLANs
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import itertools
 import os
 import shutil
@@ -23,69 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab import vlan_tag
+from tests.lab.plan import INTERNET_RANGES, INTERNET_TTL, RESOLVER, UPLINK, VLANS, Vlan
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "spanlab"
-RESOLVER = "10.10.0.53"
-SINKHOLE = "10.10.0.80"
-INTERNET_NAMESERVER = "203.0.113.53"
-UPLINK = {
-    "gateway": "192.0.2.1",
-    "internet": "192.0.2.2",
-    "gateway6": "2001:db8::1",
-    "internet6": "2001:db8::2",
-}
-INTERNET_RANGES = ("198.51.100.0/24", "203.0.113.0/24", "2001:db8:f00::/48")
-# Outside servers answer from further away than the gateway: what leaves them at 54 arrives at 53.
-INTERNET_TTL = 54
-
-NAT = """
-table ip nat {{
-  chain postrouting {{
-    type nat hook postrouting priority srcnat
-    oifname "wan" ip saddr 10.0.0.0/8 snat to {address}
-  }}
-}}
-"""
-
-
-@dataclass(frozen=True)
-class Vlan:
-    """One VLAN: its number, its networks, and whether the mirror session has it as a source."""
-
-    name: str
-    number: int
-    network: ipaddress.IPv4Network
-    network6: ipaddress.IPv6Network | None
-    mirrored: bool
-
-    @property
-    def gateway(self) -> str:
-        """The gateway's address: the first of the network."""
-        return str(self.network[1])
-
-    @property
-    def gateway6(self) -> str | None:
-        """The gateway's IPv6 address, where the VLAN has one."""
-        return str(self.network6[1]) if self.network6 else None
-
-
-VLANS = {
-    vlan.name: vlan
-    for vlan in (
-        Vlan(
-            "students",
-            20,
-            ipaddress.IPv4Network("10.20.0.0/16"),
-            ipaddress.IPv6Network("2001:db8:20::/64"),
-            True,
-        ),
-        Vlan("staff", 30, ipaddress.IPv4Network("10.30.0.0/16"), None, True),
-        Vlan("guests", 40, ipaddress.IPv4Network("10.40.0.0/16"), None, True),
-        # Not a source of the mirror session: what is routed would be seen a second time.
-        Vlan("infrastructure", 10, ipaddress.IPv4Network("10.10.0.0/16"), None, False),
-    )
-}
+NAT = Path(__file__).with_name("configuration") / "nat.nft"
 
 
 @dataclass(frozen=True)
@@ -423,7 +364,7 @@ class Lab:
             self._ip("internet", f"{'-6 ' if sixth else ''}route add blackhole {network}")
         self._ip("internet", f"route add default via {UPLINK['gateway']}")
         self._ip("internet", f"-6 route add default via {UPLINK['gateway6']}")
-        self.nft("gateway", NAT.format(address=UPLINK["gateway"]))
+        self.nft("gateway", NAT.read_text().replace("@gateway@", UPLINK["gateway"]))
 
     def _line(self) -> None:
         """The line to the internet: TUN interfaces with a program between them that takes its time."""

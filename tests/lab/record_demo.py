@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.lab import network, servers, shrink, traffic
+from tests.lab import network, plan, servers, shrink, traffic
 from tests.lab.network import Lab, mac_for
 from tests.lab.school_day import BEHIND_NAT, ROGUE, ROSTER, SECONDS, Act, Scenario, whole_day
 
@@ -146,10 +146,10 @@ def main() -> int:
                     "mirrored": v.mirrored,
                     "gateway": v.gateway,
                 }
-                for v in network.VLANS.values()
+                for v in plan.VLANS.values()
             },
-            "resolver": network.RESOLVER,
-            "sinkhole": network.SINKHOLE,
+            "resolver": plan.RESOLVER,
+            "sinkhole": plan.SINKHOLE,
             "block_host": servers.BLOCK_HOST,
             "dhcp_servers": ["10.20.0.1", "10.30.0.1", "10.40.0.1"],
             "gateway_mac": mac_for("gateway"),

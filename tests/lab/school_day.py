@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from tests.lab import network, traffic
+from tests.lab import plan, traffic
 from tests.lab.network import Lab
 
 SECONDS = 270
@@ -110,28 +112,32 @@ def on(act: Callable[..., object], *arguments: object, **options: object) -> Cal
     return lambda lab: act(lab, *arguments, **options)
 
 
-def visits(
-    identity: str,
-    host: str,
-    names: list[str],
-    at: float,
-    expect: dict[str, Any],
-    what: str,
-    act: Callable[[Lab, str, str], object] = traffic.visit,
-    again: float = 8,
-) -> Act:
-    """A scenario of one host that visits names one after the other, `again` seconds apart."""
+def visits(act: Callable[..., object], host: str, names: list[str], again: float) -> Callable[[Lab], str]:
+    """The names one after the other, `again` seconds apart; what the program reported of each."""
 
     def run(lab: Lab) -> str:
-        said = []
+        said = ""
         for number, name in enumerate(names):
             if number:
                 time.sleep(again)
-            said.append(f"{name}: {act(lab, host, name)}")
-        return "".join(str(line) for line in said)
+            said += f"{name}: {act(lab, host, name)}"
+        return said
 
-    expected = [{"names": names, **expect}]
-    if expect.get("policy") == "prohibit" or "leaks" in expect:
+    return run
+
+
+def scene(
+    at: float,
+    identity: str,
+    host: str,
+    what: str,
+    run: Callable[[Lab], object],
+    names: list[str],
+    *expect: dict[str, Any],
+) -> Act:
+    """A scenario that is one act; where prohibited names should be delivered, a leak is expected, too."""
+    expected = list(expect)
+    if any(entry.get("policy") == "prohibit" or "leaks" in entry for entry in expect):
         expected.append(finding(ROSTER[host][1], "filter_leak", "prohibited names delivered"))
     return Act(at, run, Scenario(identity, what, host, names, expected))
 
@@ -151,233 +157,50 @@ def finding(subject: str, detector: str, what: str) -> dict[str, Any]:
     return {"kind": "finding", "detector": detector, "subject": subject, "finding": what}
 
 
+ACTS: dict[str, Callable[..., object]] = {
+    "page": partial(traffic.visit, parts=("index.html",)),
+    "visit": traffic.visit,
+    "plain": traffic.visit_plain,
+    "patient": partial(traffic.visit, parts=("index.html",), timeout=14),
+}
+
+
 def filtering() -> list[Act]:
-    """What the filter stops, and what it lets through."""
-    one = partial(traffic.visit, parts=("index.html",))
-    patient = partial(traffic.visit, parts=("index.html",), timeout=14)
-    plain = traffic.visit_plain
-    sinkhole, no_name = blocked("dns_sinkhole", "social_media"), blocked("dns_nxdomain", "social_media")
-    explained = blocked("dns_ede", "social_media")
-    refused = blocked("dns_refused", "gambling")
-    reset, silent = blocked("reset", "games"), blocked("silence", "chat")
-    leak, staff = allowed("social_media", "prohibit"), allowed("social_media", "allow")
-    games = ["www.roblox.com", "www.roblox.com", "apis.roblox.com"]
+    """What the filter stops, and what it lets through: visits.tsv, DNS over HTTPS, a tunnel."""
+    acts = []
+    text = Path(__file__).with_name("visits.tsv").read_text()
+    for row in csv.reader((line for line in text.splitlines() if line[0] != "#"), delimiter="\t"):
+        at, identity, host, act, verdict, mechanism, category, policy, listed, what = row
+        names = listed.split(",")
+        expect: dict[str, Any] = {"kind": "attempt", "names": names, "verdict": verdict, "category": category}
+        expect |= {"policy": policy} if policy != "-" else {"mechanism": mechanism}
+        acts.append(scene(float(at), identity, host, what, visits(ACTS[act], host, names, 8), names, expect))
+    doh = ["dns.google", "www.tiktok.com", "v16-webapp.tiktok.com", "www.instagram.com"]
+    doh += [f"p{number}-sign.tiktokcdn.com" for number in range(10, 42)]
+    evader, tunnel = "student-chromebook-3", "us-12.protonvpn.com"
     return [
-        visits(
-            "social-sinkhole-1",
-            "student-laptop-1",
-            ["www.tiktok.com", "www.instagram.com", "www.facebook.com"],
-            30,
-            sinkhole,
-            "Social media; the resolver answers with the block page's address",
-            one,
-        ),
-        visits(
-            "social-sinkhole-2",
-            "student-tablet-1",
-            ["www.tiktok.com", "www.tiktokv.com"],
-            75,
-            sinkhole,
-            "The same from a dual-stack tablet",
-            one,
-        ),
-        visits(
-            "social-ede",
-            "guest-phone-2",
-            ["www.instagram.com", "i.instagram.com"],
-            95,
-            explained,
-            "Social media from the guests' VLAN; NXDOMAIN with extended error 15",
-            one,
-        ),
-        visits(
-            "adult-ede",
-            "guest-phone-1",
-            ["www.xvideos.com"],
-            130,
-            blocked("dns_ede", "adult"),
-            "An adult name from the guests' VLAN; NXDOMAIN with extended error 15",
-            one,
-        ),
-        visits(
-            "social-nxdomain",
-            "student-laptop-4",
-            ["x.com", "twitter.com"],
-            55,
-            no_name,
-            "Social media; the resolver says the name is not there, though staff get its address",
-            one,
-        ),
-        visits(
-            "social-nxdomain-2",
-            "student-chromebook-1",
-            ["x.com", "twitter.com"],
-            58,
-            no_name,
-            "The same from a second host",
-            one,
-        ),
-        visits(
-            "social-redirect",
-            "student-laptop-6",
-            ["www.reddit.com", "old.reddit.com"],
-            110,
-            blocked("http_block_page", "social_media"),
-            "Plain HTTP that the gateway sends to the block host",
-            plain,
-        ),
-        visits(
-            "adult-sinkhole",
-            "student-laptop-2",
-            ["www.pornhub.com"],
-            120,
-            blocked("dns_sinkhole", "adult"),
-            "An adult name; the resolver answers with the block page's address",
-            one,
-        ),
-        visits(
-            "adult-null",
-            "student-laptop-1",
-            ["www.xvideos.com"],
-            128,
-            blocked("dns_sinkhole", "adult"),
-            "An adult name; the resolver answers 0.0.0.0",
-            one,
-        ),
-        visits(
-            "gambling-refused",
-            "student-laptop-4",
-            ["www.bet365.com"],
-            140,
-            refused,
-            "A gambling name; the resolver refuses",
-            one,
-        ),
-        visits(
-            "gambling-refused-2",
-            "student-tablet-2",
-            ["www.bet365.com"],
-            143,
-            refused,
-            "The same from a second host",
-            one,
-        ),
-        visits(
-            "games-reset",
-            "student-tablet-2",
-            games,
-            65,
-            reset,
-            "A game; the gateway resets after the ClientHello",
-            one,
-        ),
-        visits("games-reset-2", "student-laptop-3", games[:2], 150, reset, "The same from another host", one),
-        visits(
-            "chat-silence",
-            "student-laptop-1",
-            ["discord.com"],
-            160,
-            silent,
-            "A chat service; the gateway drops the ClientHello in silence",
-            patient,
-        ),
-        visits(
-            "chat-silence-2",
-            "student-laptop-4",
-            ["discord.com"],
-            166,
-            silent,
-            "The same from another host",
-            patient,
-        ),
-        visits(
-            "vpn-nxdomain",
-            "student-laptop-6",
-            ["nordvpn.com", "api.nordvpn.com"],
-            45,
-            {**blocked("dns_nxdomain", "vpn"), "verdict": "inconclusive"},
-            "A VPN service; plain NXDOMAIN for one host alone is no proof of a block",
-            one,
-        ),
-        visits(
-            "vpn-allowed",
-            "student-laptop-6",
-            ["account.protonvpn.com"],
-            170,
-            allowed("vpn", "prohibit"),
-            "A VPN service that the filter does not know",
-        ),
-        Act(
-            180,
-            on(traffic.fetch_over_vpn, "student-laptop-6", "us-12.protonvpn.com", "www.tiktok.com"),
-            Scenario(
-                "vpn-tunnel",
-                "OpenVPN over UDP 1194 to that service, social media inside",
-                "student-laptop-6",
-                ["us-12.protonvpn.com"],
-                [finding("10.20.0.16", "circumvention_protocol", "circumvention by OpenVPN")],
-            ),
-        ),
-        visits(
-            "social-leak",
-            "student-laptop-3",
-            ["www.snapchat.com", "app.snapchat.com", "cf-st.sc-cdn.net"],
-            85,
-            leak,
-            "Social media that the filter does not know: more than 100 kB delivered",
-        ),
-        visits(
-            "social-leak-2",
-            "student-chromebook-2",
-            ["web.snapchat.com"],
-            125,
-            leak,
-            "The same from a dual-stack host",
-        ),
-        visits(
-            "staff-social",
-            "staff-laptop-2",
-            ["x.com", "www.instagram.com", "www.facebook.com", "twitter.com"],
-            20,
-            staff,
-            "Staff may use social media; they are not filtered for it",
-        ),
-        visits(
-            "shopping",
-            "guest-phone-2",
-            ["www.amazon.com"],
-            60,
-            allowed("shopping", "allow"),
-            "A shop, from the guests' VLAN",
-            one,
-        ),
-        visits(
-            "steam",
-            "student-laptop-4",
-            ["store.steampowered.com"],
-            190,
-            allowed("games", "prohibit"),
-            "A game shop that the filter does not know",
-        ),
-        visits(
-            "doh",
-            "student-chromebook-3",
-            [
-                "dns.google",
-                "www.tiktok.com",
-                "v16-webapp.tiktok.com",
-                "www.instagram.com",
-                *[f"p{number}-sign.tiktokcdn.com" for number in range(10, 42)],
-            ],
+        *acts,
+        scene(
             100,
+            "doh",
+            evader,
+            "Names asked of dns.google over HTTPS instead of the school's resolver, then visited",
+            visits(resolve_elsewhere, evader, doh, 1.5),
+            doh,
             {
                 **finding("10.20.0.23", "circumvention_endpoint", "circumvention by DNS over HTTPS"),
                 "category": "doh",
                 "leaks": "social_media",
             },
-            "Names asked of dns.google over HTTPS instead of the school's resolver, then visited",
-            resolve_elsewhere,
-            1.5,
+        ),
+        scene(
+            180,
+            "vpn-tunnel",
+            "student-laptop-6",
+            "OpenVPN over UDP 1194 to a service the filter does not know, social media inside",
+            on(traffic.fetch_over_vpn, "student-laptop-6", tunnel, "www.tiktok.com"),
+            [tunnel],
+            finding("10.20.0.16", "circumvention_protocol", "circumvention by OpenVPN"),
         ),
     ]
 
@@ -386,19 +209,6 @@ def resolve_elsewhere(lab: Lab, host: str, name: str) -> str:
     """A page, or of a content server one picture, by way of DNS over HTTPS."""
     parts = traffic.PAGE_PARTS if name.startswith("www.") else ("photo1.jpg",)
     return traffic.fetch_over_doh(lab, host, name, parts)
-
-
-def scene(
-    at: float,
-    identity: str,
-    host: str,
-    what: str,
-    run: Callable[[Lab], object],
-    names: list[str],
-    *expect: dict[str, Any],
-) -> Act:
-    """A scenario that is one act."""
-    return Act(at, run, Scenario(identity, what, host, names, list(expect)))
 
 
 def streaming() -> list[Act]:
@@ -536,7 +346,7 @@ def scanning() -> list[Act]:
             "nmap -sS: 1000 ports of the resolver",
             "port_scan",
             traffic.scan_ports,
-            network.RESOLVER,
+            plan.RESOLVER,
         ),
         scan(
             118,
@@ -553,7 +363,7 @@ def scanning() -> list[Act]:
             "nmap -sU: 20 UDP ports of the sinkhole",
             "udp_scan",
             traffic.scan_udp,
-            network.SINKHOLE,
+            plan.SINKHOLE,
         ),
         scan(
             158,
@@ -561,7 +371,7 @@ def scanning() -> list[Act]:
             "nmap -sX: 100 ports of the sinkhole",
             "stealth_scan",
             traffic.scan_xmas,
-            network.SINKHOLE,
+            plan.SINKHOLE,
         ),
     ]
 

@@ -6,18 +6,19 @@ for dnsmasq, unbound and nginx, written into the lab's folder at start, certific
 
 from __future__ import annotations
 
-import base64
 import csv
-import hashlib
 import os
+import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab.network import INTERNET_NAMESERVER, RESOLVER, SINKHOLE, VLANS, Lab
+from tests.lab.certificates import Certificates
+from tests.lab.network import Lab
+from tests.lab.plan import INTERNET_NAMESERVER, RESOLVER, SINKHOLE, VLANS
 
+CONFIGURATION = Path(__file__).with_name("configuration")
 PROGRAMS = {
     "dnsmasq": "dnsmasq",
     "unbound": "unbound",
@@ -135,7 +136,8 @@ def _web(lab: Lab, certificates: Certificates) -> None:
         key, chain = certificates.leaf(service.name, service.domains)
         listen = [f"{ip}" for ip in service.ipv4] + [f"[{ip}]" for ip in service.ipv6]
         servers.append(
-            SERVER.format(
+            filled(
+                "web_site.conf",
                 plain="".join(f"listen {ip}:80; " for ip in listen),
                 secure="".join(f"listen {ip}:443 ssl http2; " for ip in listen),
                 names=" ".join(f".{domain}" for domain in service.domains),
@@ -153,10 +155,10 @@ def _quic(lab: Lab, certificates: Certificates) -> None:
     for name in QUIC_SERVICES:
         key, chain = certificates.leaf(name, SERVICES[name].domains)
         hosts = [f"https://{w}{domain}:{QUIC_PORT}" for domain in SERVICES[name].domains for w in ("", "*.")]
-        sites += QUIC_SITE.format(hosts=", ".join(hosts), chain=chain, key=key, root=root)
+        sites += filled("quic_site.caddy", hosts=", ".join(hosts), chain=chain, key=key, root=root)
     path = lab.path / "Caddyfile"
-    path.write_text(QUIC_SERVER + sites)
-    lab.nft("internet", QUIC_REDIRECT.format(port=QUIC_PORT))
+    path.write_text(filled("quic.caddy") + sites)
+    lab.nft("internet", filled("quic.nft", port=QUIC_PORT))
     home = [f"HOME={lab.path}", f"XDG_DATA_HOME={lab.path}"]
     lab.start(
         "internet",
@@ -168,7 +170,8 @@ def _quic(lab: Lab, certificates: Certificates) -> None:
 def _doh(lab: Lab, certificates: Certificates) -> None:
     key, chain = certificates.leaf("doh", (DOH_NAME,))
     address = SERVICES["doh"].ipv4[0]
-    text = UNBOUND.format(
+    text = filled(
+        "unbound.conf",
         folder=lab.path,
         name="doh",
         server=f"""
@@ -213,9 +216,10 @@ def _resolver(lab: Lab) -> None:
     policy_zones = ""
     for tag, lines in zones.items():
         path = lab.path / f"{tag}.rpz"
-        path.write_text(RPZ + "\n".join(lines) + "\n")
+        path.write_text(filled("policy.rpz") + "\n".join(lines) + "\n")
         policy_zones += f'rpz:\n  name: "{tag}.rpz"\n  zonefile: "{path}"\n  tags: "{tag}"\n'
-    text = UNBOUND.format(
+    text = filled(
+        "unbound.conf",
         folder=lab.path,
         name="resolver",
         server="\n".join(
@@ -236,7 +240,7 @@ def _resolver(lab: Lab) -> None:
 def _guest_resolver(lab: Lab) -> None:
     """Guests ask the same address and are answered by a filter that sends extended errors."""
     blocked = [d for s in SERVICES.values() if s.method in DNS_METHODS for d in s.domains]
-    lab.nft("resolver", GUEST_REDIRECT.format(guests=VLANS["guests"].network, port=GUEST_DNS_PORT))
+    lab.nft("resolver", filled("guests.nft", guests=VLANS["guests"].network, port=GUEST_DNS_PORT))
     program = [sys.executable, str(Path(__file__).with_name("ede.py"))]
     lab.start("resolver", [*program, RESOLVER, str(GUEST_DNS_PORT), RESOLVER, *blocked], "ede.log")
 
@@ -245,9 +249,12 @@ def _block_page(lab: Lab) -> None:
     key, chain = Certificates(lab.path / "filter-ca", "School Filter").leaf("block", (BLOCK_HOST,))
     root = lab.path / "block"
     root.mkdir()
-    (root / "blocked.html").write_text(BLOCK_PAGE)
+    (root / "blocked.html").write_text(filled("blocked.html"))
     _nginx(
-        lab, "sinkhole", "block-page", BLOCK_SERVER.format(host=BLOCK_HOST, key=key, chain=chain, root=root)
+        lab,
+        "sinkhole",
+        "block-page",
+        filled("block_page.conf", host=BLOCK_HOST, key=key, chain=chain, root=root),
     )
 
 
@@ -262,7 +269,9 @@ def _line_filter(lab: Lab) -> None:
                 lab.run("gateway", ["iptables", "-A", "FORWARD", *match.split(), "-j", *target])
     redirected = [ip for s in SERVICES.values() if s.method == "redirect" for ip in s.ipv4]
     ports = ", ".join(f'"{port}"' for port in inside)
-    lab.nft("gateway", LINE_FILTER.format(ports=ports, servers=", ".join(redirected), sinkhole=SINKHOLE))
+    lab.nft(
+        "gateway", filled("line_filter.nft", ports=ports, servers=", ".join(redirected), sinkhole=SINKHOLE)
+    )
 
 
 def start_dhcp(lab: Lab, reservations: dict[str, str] | None = None) -> None:
@@ -307,78 +316,19 @@ def start_school(lab: Lab, reservations: dict[str, str] | None = None) -> None:
     lab.wait_for("internet", ["curl", "-sk", "-o", "/dev/null", "https://198.51.100.30/"])
 
 
-class Certificates:
-    """A certificate authority made for this run, and the leaves it signs (RSA 2048, one key for all)."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder = folder
-        folder.mkdir()
-        self._openssl(
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-keyout",
-            "ca.key",
-            "-out",
-            "ca.pem",
-            "-days",
-            "30",
-            "-subj",
-            f"/O={name}/CN={name}",
-        )
-        self._openssl("genrsa", "-out", "leaf.key", "2048")
-        self._openssl("pkey", "-in", "leaf.key", "-pubout", "-outform", "der", "-out", "leaf.spki")
-
-    @staticmethod
-    def pin(folder: Path) -> str:
-        """The leaves' key as a browser's pin: base64 of the SHA-256 of its SubjectPublicKeyInfo."""
-        return base64.b64encode(hashlib.sha256((folder / "leaf.spki").read_bytes()).digest()).decode()
-
-    def leaf(self, name: str, domains: tuple[str, ...]) -> tuple[Path, Path]:
-        """Key file and chain file for these domains and all names below them."""
-        names = ",".join(f"DNS:{domain},DNS:*.{domain}" for domain in domains)
-        (self.folder / f"{name}.ext").write_text(
-            f"subjectAltName={names}\nextendedKeyUsage=serverAuth,clientAuth\n"
-        )
-        self._openssl("req", "-new", "-key", "leaf.key", "-subj", f"/CN={domains[0]}", "-out", f"{name}.csr")
-        self._openssl(
-            "x509",
-            "-req",
-            "-in",
-            f"{name}.csr",
-            "-CA",
-            "ca.pem",
-            "-CAkey",
-            "ca.key",
-            "-CAcreateserial",
-            "-days",
-            "30",
-            "-extfile",
-            f"{name}.ext",
-            "-out",
-            f"{name}.crt",
-        )
-        chain = self.folder / f"{name}.pem"
-        chain.write_text((self.folder / f"{name}.crt").read_text() + (self.folder / "ca.pem").read_text())
-        return self.folder / "leaf.key", chain
-
-    def _openssl(self, *arguments: str) -> None:
-        result = subprocess.run(
-            ["openssl", *arguments], cwd=self.folder, capture_output=True, text=True, check=False
-        )
-        if result.returncode:
-            raise OSError(f"openssl {arguments[0]} failed: {result.stderr.strip()}")
-
-
 def _filler(name: str, size: int) -> bytes:
     """`size` bytes of that kind of file; the page names its other parts, so that a browser fetches them."""
     if name == "index.html":
-        head = PAGE.encode()
+        head = filled("page.html").encode()
         return head + b"<!-- " + b"." * max(0, size - len(head) - 9) + b" -->"
     comment = {"css": b"/*%s*/", "js": b"/*%s*/", "svg": SVG.encode()}.get(name.rsplit(".", 1)[1], b"%s")
     return comment % (os.urandom(size // 2).hex().encode())
+
+
+def filled(file: str, /, **values: object) -> str:
+    """A file of configuration/, each @word@ replaced by its value; raises KeyError for one without."""
+    text = (CONFIGURATION / file).read_text()
+    return re.sub("@([a-z]+)@", lambda found: str(values[found[1]]), text)
 
 
 def _dnsmasq(lab: Lab, host: str, name: str, lines: list[str]) -> None:
@@ -395,157 +345,12 @@ def _unbound(lab: Lab, host: str, name: str, text: str) -> None:
 
 def _nginx(lab: Lab, host: str, name: str, servers: str) -> None:
     path = lab.path / f"{name}.conf"
-    path.write_text(NGINX.format(folder=lab.path, name=name, servers=servers))
+    path.write_text(filled("nginx.conf", folder=lab.path, name=name, servers=servers))
     lab.start(host, ["nginx", "-c", str(path), "-p", str(lab.path)], f"{name}.log")
 
 
 DNS_METHODS = ("sinkhole", "nxdomain", "refused", "null")
 LINE_TARGETS = {"reset": ("REJECT", "--reject-with", "tcp-reset"), "silence": ("DROP",)}
 
-GUEST_REDIRECT = """
-table ip guests {{
-  chain prerouting {{
-    type nat hook prerouting priority dstnat
-    ip saddr {guests} udp dport 53 redirect to :{port}
-  }}
-}}
-"""
-
-QUIC_REDIRECT = """
-table inet quic {{
-  chain prerouting {{
-    type nat hook prerouting priority dstnat
-    udp dport 443 redirect to :{port}
-  }}
-}}
-"""
-
-QUIC_SERVER = """{
-  auto_https off
-  admin off
-  servers {
-    protocols h3
-  }
-}
-"""
-
-QUIC_SITE = """
-{hosts} {{
-  tls {chain} {key}
-  root * {root}
-  file_server
-}}
-"""
-
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Lab page</title>
-<link rel="stylesheet" href="/style.css"><link rel="icon" href="/logo.svg">
-<script src="/app.js" defer></script></head><body><h1>Lab page</h1>
-<img src="/photo1.jpg" alt=""><img src="/photo2.jpg" alt="">
-<img src="/photo3.jpg" alt=""></body></html>
-"""
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><!--%s--></svg>'
-
-BLOCK_PAGE = """<!doctype html><html lang="en"><head><title>Blocked</title></head><body>
-<h1>This page is blocked</h1><p>The school's acceptable-use policy does not allow this site.
-If you need it for class, ask your teacher to request a review.</p></body></html>
-"""
-
-RPZ = """$TTL 300
-@ SOA localhost. root.localhost. 1 3600 600 86400 300
-@ NS localhost.
-"""
-
-UNBOUND = """server:
-  directory: "{folder}"
-  chroot: ""
-  username: ""
-  pidfile: "{folder}/{name}.pid"
-  use-syslog: no
-  do-daemonize: no
-  num-threads: 1
-  access-control: 0.0.0.0/0 allow
-  module-config: "respip iterator"
-  ede: yes
-{server}
-remote-control:
-  control-enable: no
-{zones}
-forward-zone:
-  name: "."
-  forward-addr: {upstream}
-"""
-
-NGINX = """daemon off;
-user root;
-worker_processes 1;
-pid {folder}/{name}.pid;
-error_log {folder}/{name}-error.log;
-events {{ worker_connections 2048; }}
-http {{
-  access_log {folder}/{name}-access.log;
-  types {{ text/html html; text/css css; application/javascript js; image/svg+xml svg; image/jpeg jpg;
-           video/mp4 mp4; video/mp2t ts; application/vnd.apple.mpegurl m3u8; }}
-  default_type application/octet-stream;
-  client_max_body_size 100m;
-  client_body_temp_path {folder}/{name}-body;
-  proxy_temp_path {folder}/{name}-proxy;
-  fastcgi_temp_path {folder}/{name}-fastcgi;
-  scgi_temp_path {folder}/{name}-scgi;
-  uwsgi_temp_path {folder}/{name}-uwsgi;
-  client_header_timeout 8s;
-  keepalive_timeout 65s;
-  http2_recv_buffer_size 64k;
-  ssl_protocols TLSv1.2 TLSv1.3;
-  ssl_session_tickets on;
-{servers}
-}}
-"""
-
-SERVER = """server {{
-  {plain}{secure}
-  server_name {names};
-  ssl_certificate {chain};
-  ssl_certificate_key {key};
-  root {root};
-  location = /connecttest.txt {{ return 200 "Microsoft Connect Test"; }}
-  location = /generate_204 {{ return 204; }}
-  location /upload/ {{ dav_methods PUT; create_full_put_path on; }}
-  location / {{
-    if ($scheme = http) {{ return 301 https://$host$request_uri; }}
-    try_files $uri /index.html;
-  }}
-}}
-"""
-
-BLOCK_SERVER = """server {{
-  listen 80 default_server;
-  return 302 http://{host}/blocked.html?host=$host;
-}}
-server {{
-  listen 80;
-  listen 443 ssl http2 default_server;
-  server_name {host};
-  ssl_certificate {chain};
-  ssl_certificate_key {key};
-  root {root};
-  error_page 403 /blocked.html;
-  location = /blocked.html {{ }}
-  location / {{ return 403; }}
-}}
-"""
-
-LINE_FILTER = """
-table ip line_filter {{
-  chain prerouting {{
-    type nat hook prerouting priority dstnat
-    iifname {{ {ports} }} ip daddr {{ {servers} }} tcp dport 80 dnat to {sinkhole}
-  }}
-}}
-table inet no_quic {{
-  chain forward {{
-    type filter hook forward priority filter
-    iifname {{ {ports} }} oifname "wan" udp dport 443 drop
-  }}
-}}
-"""

@@ -11,7 +11,7 @@ from pathlib import Path
 import dpkt
 import pytest
 
-from tests.lab import network, servers, traffic
+from tests.lab import network, plan, servers, traffic
 from tests.lab.network import Lab
 
 pytestmark = pytest.mark.service
@@ -138,13 +138,13 @@ def test_the_filter_acts_on_students_and_not_on_staff(lab: Lab) -> None:
     lab.host("one", "students", address="10.20.0.11")
     lab.host("teacher", "staff", address="10.30.0.11")
     page = ["index.html"]
-    assert traffic.visit(lab, "one", "www.tiktok.com", parts=page).split()[2] == network.SINKHOLE
+    assert traffic.visit(lab, "one", "www.tiktok.com", parts=page).split()[2] == plan.SINKHOLE
     assert traffic.visit(lab, "teacher", "www.tiktok.com", parts=page).split()[0] == "200"
     assert "status: NXDOMAIN" in traffic.look_up(lab, "one", "x.com")
     assert "status: REFUSED" in traffic.look_up(lab, "one", "www.bet365.com")
     assert "reset" in traffic.visit(lab, "one", "www.roblox.com", parts=page)
     assert traffic.visit(lab, "teacher", "www.roblox.com", parts=page).split()[0] == "200"
-    assert traffic.visit_plain(lab, "one", "www.reddit.com").split()[2] == network.SINKHOLE
+    assert traffic.visit_plain(lab, "one", "www.reddit.com").split()[2] == plan.SINKHOLE
     assert traffic.visit(lab, "one", "www.snapchat.com", parts=page).split()[0] == "200"
 
 

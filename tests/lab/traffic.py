@@ -11,8 +11,10 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 
-from tests.lab.network import INTERNET_NAMESERVER, RESOLVER, VLANS, Lab
-from tests.lab.servers import DOH_NAME, Certificates
+from tests.lab.certificates import Certificates
+from tests.lab.network import Lab
+from tests.lab.plan import INTERNET_NAMESERVER, RESOLVER, VLANS
+from tests.lab.servers import DOH_NAME
 
 PROGRAMS = {
     "chromium": "chromium",
