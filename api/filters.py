@@ -59,9 +59,9 @@ def _address(column: str, value: str, places: _Places) -> str:
 
 def _name(column: str, value: str, places: _Places) -> str:
     value = value.lower().rstrip(".")
+    if value in ("", "*"):
+        raise ValueError("that names no domain; write www.example.org or *.example.org")
     if value.startswith("*."):
-        if len(value) < 3:
-            raise ValueError("'*.' names no domain; write *.example.org")
         whole, below = places.put(value[2:], "String"), places.put(value[1:], "String")
         return f"({column} = {whole} OR endsWith({column}, {below}))"
     return f"lower({column}) = {places.put(value, 'String')}"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pipeline.records import address_bytes, address_text
 
 _ADDRESS = re.compile(
-    r"(?<![\w.:])(?:(?:\d{1,3}\.){3}\d{1,3}|(?=[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:)[0-9a-fA-F:.]{2,45})(?![\w:])"
+    r"(?<![\w.])(?:(?:\d{1,3}\.){3}\d{1,3}(?!\.?\d)|(?<!:)(?=[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:)[0-9a-fA-F:.]{2,45}(?![\w:]))"
 )
 _MAC = re.compile(r"(?<![\w:-])[0-9a-fA-F]{2}(?:([:-])[0-9a-fA-F]{2})(?:\1[0-9a-fA-F]{2}){4}(?![\w:-])")
 
