@@ -4,7 +4,6 @@ import os
 
 import numpy as np
 import pyarrow as pa
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,32 +74,6 @@ def test_the_longest_suffix_wins():
     matcher = matcher_of([("example.org", 1, "", False), ("shop.example.org", 2, "", False)])
     assert matcher.labels("www.example.org") == LabelSet(1, "")
     assert matcher.labels("a.shop.example.org") == LabelSet(2, "")
-
-
-def test_exceptions_win_over_longer_names():
-    """An exception takes its categories from its name and from listed names below it."""
-    matcher = matcher_of(
-        [("example.org", 1, "", False), ("a.example.org", 1, "", False), ("b.a.example.org", 3, "", False),
-         ("a.example.org", 1, "", True)]
-    )  # fmt: skip
-    assert matcher.labels("example.org").mask == 1
-    assert matcher.labels("a.example.org").mask == 0
-    assert matcher.labels("x.a.example.org").mask == 0
-    assert matcher.labels("b.a.example.org").mask == 2
-
-
-def test_a_name_between_does_not_hide_the_parent():
-    """`a-b.example.org` sorts between `b.example.org` and what is below it, and changes nothing there."""
-    matcher = matcher_of(
-        [("b.example.org", 1, "", True), ("a-b.example.org", 2, "", False), ("a.b.example.org", 1, "", False)]
-    )
-    assert matcher.labels("a.b.example.org").mask == 0
-
-
-def test_a_service_is_inherited():
-    """A listed name without a service of its own has that of the name above it."""
-    matcher = matcher_of([("example.org", 1, "Example", False), ("cdn.example.org", 2, "", False)])
-    assert matcher.labels("x.cdn.example.org") == LabelSet(2, "Example")
 
 
 @given(st.lists(STATEMENT, max_size=30), st.lists(NAME, max_size=30))
@@ -200,42 +173,4 @@ def test_the_file_gives_the_same_answers(tmp_path):
     assert opened.match(asked).tolist() == matcher.match(asked).tolist()
     assert opened.lookup("n7.example.org") == matcher.lookup("n7.example.org")
     assert opened.version == matcher.version
-    assert os.listdir(tmp_path) == ["compiled"]
-
-
-def test_version_is_of_the_content():
-    """The same statements give the same version, another category gives another."""
-    assert listed("foo.com").version == listed("foo.com").version
-    assert matcher_of([("foo.com", 2, "", False)]).version != listed("foo.com").version
-
-
-@pytest.mark.parametrize("place", [0, 5, 20, 45, 300, -1])
-def test_a_damaged_file_is_refused(tmp_path, place):
-    """One changed byte anywhere, or a cut, is found before anything is answered."""
-    path = tmp_path / "compiled"
-    listed("foo.com", "bar.org").save(path)
-    good = path.read_bytes()
-    bad = bytearray(good)
-    bad[place] ^= 0x40
-    path.write_bytes(bytes(bad))
-    with pytest.raises(ValueError, match="compile the lists again"):
-        Matcher.open(path)
-    path.write_bytes(good[: len(good) // 2])
-    with pytest.raises(ValueError, match="compile the lists again"):
-        Matcher.open(path)
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    """Where writing fails, the file in force and the folder stay as they were."""
-    path = tmp_path / "compiled"
-    listed("foo.com").save(path)
-    before = path.read_bytes()
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        listed("bar.org").save(path)
-    assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["compiled"]

@@ -1,0 +1,80 @@
+"""The compiled file: atomic, checked, mapped."""
+
+import os
+
+import numpy as np
+import pytest
+
+from blocklists import compiled
+
+HEADER = {"names": 3, "version": "v1"}
+SECTIONS = {
+    "a": np.arange(1_000, dtype=np.uint32),
+    "empty": np.zeros(0, np.uint8),
+    "b": np.array([7, 8, 9], np.uint16),
+}
+
+
+@pytest.fixture
+def path(tmp_path):
+    compiled.write(tmp_path / "compiled", HEADER, SECTIONS)
+    return tmp_path / "compiled"
+
+
+def test_what_is_written_is_read(path):
+    """Header, arrays of every length and the version come back; the arrays can't be written to."""
+    header, sections, version = compiled.read(path)
+    assert (header["names"], version) == (3, "v1")
+    for name, array in SECTIONS.items():
+        assert sections[name].dtype == array.dtype
+        assert sections[name].tolist() == array.tolist()
+        assert not sections[name].flags.writeable
+    assert os.listdir(path.parent) == ["compiled"]
+
+
+@pytest.mark.parametrize("place", [0, 5, 20, 45, 300, -1])
+def test_a_changed_byte_is_found(path, place):
+    """One changed byte anywhere is found before anything is answered."""
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0x40
+    path.write_bytes(bytes(content))
+    with pytest.raises(ValueError, match="compile the lists again"):
+        compiled.read(path)
+
+
+@pytest.mark.parametrize("size", [0, 7, 39, 41, 200])
+def test_a_cut_file_is_found(path, size):
+    """A file cut short at any place is refused."""
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(ValueError, match="compile the lists again"):
+        compiled.read(path)
+
+
+def test_a_failed_write_leaves_the_old_file(path, monkeypatch):
+    """Where writing fails, the file in force and the folder stay as they were."""
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        compiled.write(path, {"version": "v2"}, SECTIONS)
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == ["compiled"]
+
+
+def test_an_open_file_outlives_its_replacement(path):
+    """Arrays stay readable after another file has taken the place of theirs."""
+    _, sections, _ = compiled.read(path)
+    compiled.write(path, {"version": "v2"}, {"a": np.zeros(1, np.uint8)})
+    assert sections["a"].sum() == SECTIONS["a"].sum()
+    assert compiled.read(path)[2] == "v2"
+
+
+def test_version_is_of_the_content():
+    """Another header or array gives another version; the same give the same."""
+    first = compiled.version_of(HEADER, SECTIONS)
+    assert compiled.version_of(dict(HEADER), dict(SECTIONS)) == first
+    assert compiled.version_of({**HEADER, "names": 4}, SECTIONS) != first
+    assert compiled.version_of(HEADER, {**SECTIONS, "b": np.array([7, 8, 8], np.uint16)}) != first
