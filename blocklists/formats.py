@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from blocklists import taxonomy
-from blocklists.names import WholeSuffixError, normal_name
+from blocklists.names import AddressError, WholeSuffixError, normal_name
 
 #: Bytes of a line; longer ones are no list entries. Ten times the longest line seen in published lists.
 MAX_LINE = 65_536
@@ -116,6 +116,18 @@ def text_lines(stream: BinaryIO) -> Iterator[tuple[int, str] | Problem]:
         yield number, text.strip()
 
 
+def _entry(said: Said, line: int) -> Entry:
+    """The entry for a name, or for an address: published lists of names carry some. Raises ValueError."""
+    name, network = "", None
+    try:
+        name = normal_name(said.name)
+    except AddressError:
+        network = ipaddress.ip_network(said.name)
+        if network.is_loopback or network.is_unspecified:
+            raise Skipped("an address of the machine itself") from None
+    return Entry(name, line, said.exception, said.categories, said.service, network)
+
+
 def _by_line(parse: LineParser) -> Format:
     def read(stream: BinaryIO) -> Iterator[Entry | Problem]:
         for item in text_lines(stream):
@@ -127,7 +139,7 @@ def _by_line(parse: LineParser) -> Format:
                 continue
             try:
                 for said in parse(text):
-                    yield Entry(normal_name(said.name), number, said.exception, said.categories, said.service)
+                    yield _entry(said, number)
             except Skipped as skipped:
                 yield Problem(number, "skipped", str(skipped), "nothing to mend")
             except WholeSuffixError as error:

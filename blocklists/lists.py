@@ -23,8 +23,8 @@ COMPILED = "compiled.spanlist"
 
 #: Problems of a list that are kept word for word; the rest is counted.
 SAMPLES = 25
-#: A file of which more than half is refused, looked at from this many lines on, is no list.
-JUDGED_FROM = 100
+#: A file of which more than half is refused, looked at from this many refused lines on, is no list.
+JUDGED_FROM = 1_000
 #: Names handed on at once.
 _BLOCK = 65_536
 
@@ -157,30 +157,39 @@ def read_sources(folder: Path) -> list[ListFile]:
 def entries(report: Report) -> Iterator[Entry]:
     """Entries of one list; problems, counts and digest are left in the report.
 
-    Raises ListError where the file can't be read, or is no list: more than half of it refused.
+    Raises ListError where the file can't be read, or is no list: it has no entry, or more than half of it
+    is refused.
     """
+    counts = report.counts
     try:
         with open(report.file, "rb") as stream:
             for item in FORMATS[report.listed.format](stream):
-                if isinstance(item, Problem):
-                    report.note(item)
-                    refused = report.counts["refused"]
-                    if refused >= JUDGED_FROM and refused > report.entries + report.counts["skipped"]:
-                        raise ListError(
-                            report.file, item.line,
-                            f"no list of format {report.listed.format!r}: {refused} refused, {item.what}",
-                            "give another file or format",
-                        )  # fmt: skip
+                if isinstance(item, Entry):
+                    report.entries += 1
+                    report.lines = item.line
+                    yield item
                     continue
-                report.entries += 1
-                report.lines = item.line
-                yield item
+                report.note(item)
+                if JUDGED_FROM <= counts["refused"] > report.entries + counts["skipped"]:
+                    raise _no_list(report)
+        if counts["refused"] and not report.entries:
+            raise _no_list(report)
         with open(report.file, "rb") as stream:
             report.sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise ListError(
-            report.file, 0, f"cannot read the list: {error.strerror}", "fetch it or remove its table"
-        ) from None
+        raise _unreadable(report.file, error) from None
+
+
+def _no_list(report: Report) -> ListError:
+    first = report.problems[0]
+    what = f"no list of format {report.listed.format!r}: {report.counts['refused']:,} lines refused"
+    return ListError(
+        report.file, first.line, f"{what}, the first: {first.what}", "give another file or format"
+    )
+
+
+def _unreadable(path: Path, error: OSError) -> ListError:
+    return ListError(path, 0, f"cannot read the list: {error.strerror}", "fetch it or remove its table")
 
 
 def _compile(builder: Builder, folder: Path, listed: ListFile) -> Report:
@@ -229,9 +238,7 @@ def _digest(path: Path) -> str:
         with open(path, "rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise ListError(
-            path, 0, f"cannot read the list: {error.strerror}", "fetch it or remove its table"
-        ) from None
+        raise _unreadable(path, error) from None
 
 
 def load_matcher(folder: Path | None = None) -> Matcher:

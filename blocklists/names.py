@@ -23,11 +23,15 @@ class WholeSuffixError(ValueError):
     """A name under which everybody registers names: listing it would list them all."""
 
 
+class AddressError(ValueError):
+    """An address where a name was expected."""
+
+
 def normal_name(text: str) -> str:
     """The name in lower case, IDN in punycode (RFC 3490), without the trailing dot.
 
-    Raises ValueError with the reason for what is no name of at least two labels, WholeSuffixError
-    for a public suffix.
+    Raises ValueError with the reason for what is no name of at least two labels, as its subclasses
+    WholeSuffixError for a public suffix and AddressError for an address.
     """
     name = text.strip().lower().removesuffix(".")
     if not name.isascii():
@@ -41,12 +45,12 @@ def normal_name(text: str) -> str:
         if "." not in name and re.fullmatch(r"[a-z0-9-]+", name):
             raise WholeSuffixError(f"{name!r} is a whole top-level domain")
         if _ADDRESS.match(name):
-            raise ValueError(f"{_shown(text)} is an address, not a name")
+            raise AddressError(f"{_shown(text)} is an address, not a name")
         raise ValueError(f"{_shown(text)} is no domain name")
     if name in SUFFIXES:
         raise WholeSuffixError(f"{name!r} is a public suffix: everybody registers names below it")
     if name[-1].isdigit() and _ADDRESS.match(name):
-        raise ValueError(f"{name!r} is an address, not a name")
+        raise AddressError(f"{name!r} is an address, not a name")
     return name
 
 

@@ -35,6 +35,18 @@ def test_domains():
     assert problems("domains", text) == []
 
 
+def test_addresses_among_names():
+    """Addresses in a list of names are networks of one address; the machine's own are skipped."""
+    found = read("domains", "10.1.2.3\n2001:db8::7\n127.0.0.1\n::\n999.1.1.1\n")
+    assert [str(item.network) for item in found if isinstance(item, Entry)] == [
+        "10.1.2.3/32",
+        "2001:db8::7/128",
+    ]
+    assert [(item.line, item.kind) for item in found if isinstance(item, Problem)] == [
+        (3, "skipped"), (4, "skipped"), (5, "refused"),
+    ]  # fmt: skip
+
+
 def test_hosts():
     """Names after an address; the machine's own names are skipped, a line without an address refused."""
     text = "127.0.0.1 localhost\n::1 ip6-localhost ip6-loopback\nfe80::1%lo0 localhost\n0.0.0.0 0.0.0.0\n"
