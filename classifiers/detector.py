@@ -6,7 +6,8 @@ one space goes on with the value before it. Keys, all needed unless marked:
 - `title`, `class` (`scanning`, `equipment`, `bandwidth`, `circumvention`, `filtering`), `subject`
   (what kind the subject is), `severity`, `clause` (may be empty);
 - `states`: the sentence of a finding. `{subject}`, `{from}`, `{to}`, names of inputs, texts and
-  parameters stand in braces. `states NAME` (optional) is the sentence of rows whose `variant` is NAME;
+  parameters stand in braces; `{hosts:host}` is "1 host", "2 hosts". `states NAME` (optional) is the
+  sentence of rows whose `variant` is NAME;
 - `window`, `step`, `lookback`: spans such as `15m`. A window ends with each step, `lookback` is how
   much earlier than a window the statement may read;
 - `reads`: the tables, separated by commas;
@@ -35,6 +36,7 @@ _SPAN = re.compile(r"(\d+)([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SOURCE = re.compile(r"\[([SKD])\]( .+)?")
 _PLACEHOLDER = re.compile(r"\{([a-z0-9_]+):[A-Z]")
+_BRACES = re.compile(r"\{([a-z0-9_]+)(?::([a-z ]+))?\}")
 _SINGLE = ("title", "class", "subject", "severity", "clause", "states", "window", "step", "lookback",
            "reads", "rests_on")  # fmt: skip
 
@@ -185,6 +187,12 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
+def _counted(value: Any, noun: str) -> str:
+    if not noun or value == 1:
+        return f"{_plain(value)} {noun}".strip()
+    return f"{_plain(value)} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
 def sentence(template: str, values: dict[str, Any]) -> str:
     """The template with its braces filled. Raises KeyError for a name that `values` lacks."""
-    return re.sub(r"\{([a-z0-9_]+)\}", lambda match: _plain(values[match[1]]), template)
+    return _BRACES.sub(lambda match: _counted(values[match[1]], match[2] or ""), template)

@@ -1,7 +1,7 @@
 -- title: Address scan
 -- class: scanning
--- states: {subject} tried {pairs} pairs of host and port without success in {window} to {to}:
---   {hosts} hosts, {unused} of them silent all the time before, on {ports} ports ({port_list}).
+-- states: {subject} tried {pairs:pair} of host and port without success in {window} to {to}: {hosts:host}, {unused} of
+--   them silent all the time before, on {ports:port} ({port_list}).
 -- states outage: {sources} hosts failed together in {window} to {to}, each on {pairs} or more pairs of host and
 --   port: an outage, or a scan spread over many hosts. None of them is named on its own.
 -- subject: host
@@ -16,33 +16,52 @@
 -- parameter inside_pairs: 50 | [D] | failed pairs of a host inside
 -- parameter unused_hosts: 3 | [D] | silent inside hosts tried, from which fewer pairs are enough
 -- parameter unused_pairs: 10 | [D] | failed pairs that are enough then
--- parameter few_ports: 5 | [D] | most ports of an address scan
+-- parameter few_hosts: 5 | [D] | hosts tried on a port up to which the port is not swept
+-- parameter few_ports: 5 | [D] | failed ports of a host past which it is the victim of a port scan, and not counted here
 -- parameter udp_weight: 0.5 | [D] | weight of a UDP or echo request without an answer
 -- parameter outage_sources: 10 | [D] | hosts failing together that are an outage, not scanners
 WITH
-failed AS
+silent AS
 (
     SELECT
-        site, client, server,
-        if(protocol IN (1, 58), 0, server_port) AS port,
-        protocol,
-        toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
-        min(start) AS seen, max(start) AS seen_last,
-        any(tuple(start, client, client_port, server, server_port, protocol, state, sensor, flow_id)) AS sample
+        site, client, server, if(protocol IN (1, 58), 0, server_port) AS port, protocol, start,
+        tuple(start, client, client_port, server, server_port, protocol, state, sensor, flow_id) AS sample
     FROM flows
-    WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
+    WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
+        AND start < {to:DateTime64(6, 'UTC')}
         -- A name just resolved is followed, not guessed.
         AND server_name = ''
         AND
         (
             protocol = 6 AND state IN ('S0', 'REJ', 'RSTOS0', 'SH')
-            OR protocol = 17 AND packets_down = 0 AND application NOT IN ('quic', 'stun', 'rtp', 'bittorrent', 'ntp', 'mdns', 'ssdp', 'llmnr', 'nbns', 'dhcp', 'dhcpv6')
-            OR protocol = 1 AND client_port = 8 AND packets_down = 0
-            OR protocol = 58 AND client_port = 128 AND packets_down = 0
+            OR protocol = 17 AND state = 'S0' AND packets_up > 0 AND application NOT IN
+                ('quic', 'stun', 'rtp', 'bittorrent', 'ntp', 'mdns', 'ssdp', 'llmnr', 'nbns', 'dhcp', 'dhcpv6')
+            OR (protocol = 1 AND client_port = 8 OR protocol = 58 AND client_port = 128)
+                AND packets_up > 0 AND packets_down = 0
         )
         -- Multicast and broadcast have no single host that could answer.
-        AND NOT (server BETWEEN toIPv6('::ffff:224.0.0.0') AND toIPv6('::ffff:255.255.255.255')) AND server < toIPv6('ff00::')
+        AND NOT (server BETWEEN toIPv6('::ffff:224.0.0.0') AND toIPv6('::ffff:255.255.255.255'))
+        AND server < toIPv6('ff00::')
         AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+),
+failed AS
+(
+    SELECT
+        site, client, server, port, protocol,
+        toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
+        min(start) AS seen, max(start) AS seen_last,
+        any(sample) AS sample
+    FROM silent
+    WHERE (client, protocol, port) IN
+        (
+            SELECT client, protocol, port FROM silent
+            GROUP BY client, protocol, port HAVING uniqExact(server) > {few_hosts:Float64}
+        )
+        AND (client, server) NOT IN
+        (
+            SELECT client, server FROM silent
+            GROUP BY client, server HAVING uniqExact((protocol, port)) > {few_ports:Float64}
+        )
     GROUP BY site, client, server, port, protocol, step
 ),
 -- Inside hosts from which a packet was seen, in the window or in the hour before.
@@ -97,7 +116,7 @@ limited AS
             if(arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}),
                 {inside_pairs:Float64}, {outside_pairs:Float64})) AS needed
     FROM windows
-    WHERE pairs >= {unused_pairs:Float64} AND ports <= {few_ports:Float64} AND hosts > ports
+    WHERE pairs >= {unused_pairs:Float64}
 ),
 counted AS
 (

@@ -1,7 +1,7 @@
 -- title: Address sharing
 -- class: equipment
--- states: {shared} of {flows} flows of {subject} ({mac}) came with TTL {ttls} in {window} to {to}: one hop less than systems
---   send, as behind a router or hotspot. Its MAC stands before {addresses} addresses and is on no list of routers.
+-- states: {shared} of {flows:flow} of {subject} ({mac}) came with TTL {ttls} in {window} to {to}: one hop less than systems
+--   send, as behind a router or hotspot. Its MAC stands before {addresses:address} and is on no list of routers.
 -- subject: host
 -- severity: medium
 -- clause: S9d, L K17
@@ -28,8 +28,8 @@ steps AS
     SELECT
         site, client, client_mac,
         toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
-        count() AS step_flows,
-        countIf(ttl_up_max IN (63, 127, 254)) AS step_shared,
+        uniqExactState(flow_id) AS flows_state,
+        uniqExactStateIf(flow_id, ttl_up_max IN (63, 127, 254)) AS shared_state,
         groupUniqArrayIf(3)(toString(ttl_up_max), ttl_up_max IN (63, 127, 254)) AS step_ttls,
         min(start) AS seen, max(start) AS seen_last,
         groupArrayIf(10)(tuple(start, client, server, server_port, protocol, ttl_up_min, ttl_up_max, syn_signature, sensor, flow_id),
@@ -47,8 +47,8 @@ windows AS
 (
     SELECT
         site, client, client_mac, step, samples,
-        sum(step_flows) OVER w AS flow_rows,
-        sum(step_shared) OVER w AS shared,
+        uniqExactMerge(flows_state) OVER w AS flow_count,
+        uniqExactMerge(shared_state) OVER w AS shared,
         groupUniqArrayArray(3)(step_ttls) OVER w AS ttls,
         uniqExact(client) OVER (PARTITION BY site, client_mac) AS addresses,
         min(seen) OVER w AS `from`,
@@ -60,7 +60,7 @@ windows AS
 SELECT
     site, step, `from`, `to`, toString(client) AS subject,
     shared / {flows_min:Float64} AS strength,
-    map('shared', toFloat64(shared), 'flows', toFloat64(flow_rows), 'addresses', toFloat64(addresses), 'ttls_seen', toFloat64(length(ttls))) AS inputs,
+    map('shared', toFloat64(shared), 'flows', toFloat64(flow_count), 'addresses', toFloat64(addresses), 'ttls_seen', toFloat64(length(ttls))) AS inputs,
     map('mac', MACNumToString(client_mac), 'ttls', arrayStringConcat(arraySort(ttls), ' and ')) AS texts,
     if(length(ttls) > 1, 90, 75) AS confidence,
     arrayMap(s -> toJSONString(s), samples) AS samples

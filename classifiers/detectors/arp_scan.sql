@@ -1,6 +1,6 @@
 -- title: Neighbour sweep
 -- class: scanning
--- states: {subject} ({mac}) asked by ARP for {tried} neighbours that did not answer, in {window} to {to}.
+-- states: {subject} ({mac}) asked by ARP for {tried:neighbour} that did not answer, in {window} to {to}.
 -- subject: host
 -- severity: medium
 -- clause: S9, L K15

@@ -1,8 +1,8 @@
 -- title: Way around the filter, by name
 -- class: circumvention
--- states: {subject} ({group}) reached {names} names of services that lead around the filter in {window} to {to} ({categories}:
---   {name_list}); {delivered} of {attempts} attempts were delivered, {kilobytes} kB in the first minutes.
--- states tried: {subject} ({group}) tried {attempts} times to reach {names} names of services that lead around the filter in {window} to
+-- states: {subject} ({group}) reached {names:name} of services that lead around the filter in {window} to {to} ({categories}:
+--   {name_list}); {delivered} of {attempts:attempt} delivered, {kilobytes} kB in the first minutes.
+-- states tried: {subject} ({group}) tried {attempts:time} to reach {names:name} of services that lead around the filter in {window} to
 --   {to} ({categories}: {name_list}); none was seen to be delivered.
 -- subject: host
 -- severity: medium

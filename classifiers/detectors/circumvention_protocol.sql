@@ -1,6 +1,6 @@
 -- title: Way around the filter, by protocol
 -- class: circumvention
--- states: {subject} ({group}) spoke {protocols} with {peers} end points outside in {window} to {to} ({peer_list}), {kilobytes} kB; none
+-- states: {subject} ({group}) spoke {protocols} with {peers:end point} outside in {window} to {to} ({peer_list}), {kilobytes} kB; none
 --   is on the list of the organisation's own.
 -- subject: host
 -- severity: medium

@@ -1,7 +1,7 @@
 -- title: Prohibited names that were delivered
 -- class: filtering
--- states: {subject} ({group}) was delivered {names} prohibited names in {window} to {to} ({categories}: {name_list}), {kilobytes} kB
---   in the first minutes; {partial} of {leaks} times after a block on another path.
+-- states: {subject} ({group}) was delivered {names:prohibited name} in {window} to {to} ({categories}: {name_list}), {kilobytes} kB
+--   in the first minutes; {partial} of {leaks:time} after a block on another path.
 -- subject: host
 -- severity: medium
 -- clause: S3b, L K12b

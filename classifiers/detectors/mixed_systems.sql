@@ -1,7 +1,7 @@
 -- title: Several systems behind one address
 -- class: equipment
--- states: {subject} ({mac}) opened connections as {families} systems in {window} to {to}: initial TTLs {ttls}, {signatures}
---   forms of SYN.
+-- states: {subject} ({mac}) opened connections as {families:system} in {window} to {to}: initial TTLs {ttls}, {signatures:form}
+--   of SYN.
 -- subject: host
 -- severity: low
 -- clause: S9d, L K17

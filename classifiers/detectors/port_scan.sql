@@ -1,7 +1,7 @@
 -- title: Port scan
 -- class: scanning
--- states: {subject} tried {pairs} pairs of host and port without success in {window} to {to}:
---   {ports} ports at {hosts} hosts, most of them at {victim}.
+-- states: {subject} tried {pairs:pair} of host and port without success in {window} to {to}: {ports:port} at {hosts:host},
+--   most of them at {victim}.
 -- subject: host
 -- severity: medium
 -- clause: S9, L K15
@@ -12,21 +12,31 @@
 -- rests_on: absence
 -- parameter outside_pairs: 25 | [S] bro-simple-scan, addresses; [D] for ports | failed pairs of a host outside the sites
 -- parameter inside_pairs: 50 | [D] | failed pairs of a host inside
--- parameter few_ports: 5 | [D] | ports of one address scan; this many or fewer are no port scan
--- parameter few_hosts: 5 | [D] | most victims of a port scan
--- parameter ports_each: 2 | [D] | failed pairs for each host and each port from which more victims are a scan of a grid
+-- parameter few_ports: 5 | [D] | failed ports of a host past which the host is a victim
 WITH
+silent AS
+(
+    SELECT
+        site, client, server, server_port, start,
+        tuple(start, client, client_port, server, server_port, protocol, state, sensor, flow_id) AS sample
+    FROM flows
+    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+        AND protocol = 6 AND state IN ('S0', 'REJ', 'RSTOS0', 'SH')
+        AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+),
 failed AS
 (
     SELECT
         site, client, server, server_port,
         toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
         min(start) AS seen, max(start) AS seen_last,
-        any(tuple(start, client, client_port, server, server_port, protocol, state, sensor, flow_id)) AS sample
-    FROM flows
-    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-        AND protocol = 6 AND state IN ('S0', 'REJ', 'RSTOS0', 'SH')
-        AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+        any(sample) AS sample
+    FROM silent
+    WHERE (client, server) IN
+        (
+            SELECT client, server FROM silent
+            GROUP BY client, server HAVING uniqExact(server_port) > {few_ports:Float64}
+        )
     GROUP BY site, client, server, server_port, step
 ),
 steps AS
@@ -65,5 +75,4 @@ SELECT
     map('victim', toString(victims[1])) AS texts,
     arrayMap(s -> toJSONString(s), samples) AS samples
 FROM windows
-WHERE pairs >= needed AND ports > {few_ports:Float64}
-    AND (hosts <= {few_hosts:Float64} OR pairs >= {ports_each:Float64} * greatest(hosts, ports))
+WHERE pairs >= needed

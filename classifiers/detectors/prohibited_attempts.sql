@@ -1,6 +1,6 @@
 -- title: Repeated attempts at prohibited names
 -- class: filtering
--- states: {subject} ({group}) tried {attempts} times to reach {names} prohibited names in {window} to {to} ({categories}):
+-- states: {subject} ({group}) made {attempts:attempt} to reach {names:prohibited name} in {window} to {to} ({categories}):
 --   {blocked} were blocked, {delivered} delivered, {undecided} undecided.
 -- subject: host
 -- severity: low

@@ -1,9 +1,9 @@
 -- title: DHCP server that is not approved
 -- class: equipment
--- states: {subject} ({mac}, VLAN {vlans}) answered DHCP requests of {clients} clients with {offers} offers and {acks}
---   acknowledgements in {window} to {to}. It is not on the list of servers. Offered: {offered}; router {routers}; DNS {dns}.
--- states unlisted: {subject} ({mac}, VLAN {vlans}) and {others} more servers answered DHCP requests in {window} to {to}; no
---   list says which of them is meant to. It gave {offers} offers and {acks} acknowledgements to {clients} clients.
+-- states: {subject} ({mac}, VLAN {vlans}) answered DHCP requests of {clients:client} with {offers:offer} and {acks:acknowledgement}
+--   in {window} to {to}. It is not on the list of servers. Offered: {offered}; router {routers}; DNS {dns}.
+-- states unlisted: {subject} ({mac}, VLAN {vlans}) and {others:other server} answered DHCP requests in {window} to {to}; no
+--   list says which of them is meant to. It gave {offers:offer} and {acks:acknowledgement} to {clients:client}.
 -- subject: host
 -- severity: high
 -- clause: S9d, L K17

@@ -1,6 +1,6 @@
 -- title: Stealth scan
 -- class: scanning
--- states: {subject} sent {kinds} segments, which no connection begins with, to {tried} pairs of host and port in
+-- states: {subject} sent {kinds} segments, which no connection begins with, to {tried:pair} of host and port in
 --   {window} to {to}.
 -- subject: host
 -- severity: high

@@ -1,6 +1,6 @@
 -- title: UDP port scan
 -- class: scanning
--- states: {subject} sent UDP to {tried} ports of {victim} without an answer in {window} to {to}; {refused} messages
+-- states: {subject} sent UDP to {tried:port} of {victim} without an answer in {window} to {to}; {refused:message}
 --   that a port can't be reached came back.
 -- subject: host
 -- severity: medium
@@ -32,7 +32,7 @@ steps AS
         AND
         (
             -- Traceroute counts its ports up from 33434.
-            protocol = 17 AND packets_down = 0 AND NOT (server_port BETWEEN 33434 AND 33534)
+            protocol = 17 AND state = 'S0' AND packets_up > 0 AND NOT (server_port BETWEEN 33434 AND 33534)
                 AND application NOT IN ('rtp', 'bittorrent')
             OR protocol = 1 AND client_port = 3
             OR protocol = 58 AND client_port = 1

@@ -112,6 +112,9 @@ def test_sentence_shows_whole_numbers_plainly():
     """Whole numbers stand without decimals, others with two, thousands apart."""
     text = sentence("{a} {b} {c} {d}", {"a": 31.0, "b": 0.256, "c": 12_345.0, "d": "x"})
     assert text == "31 0.26 12,345 x"
+    assert (
+        sentence("{a:port} {b:address} {a:address}", {"a": 2.0, "b": 1.0}) == "2 ports 1 address 2 addresses"
+    )
 
 
 def test_facts_carry_networks_as_ranges():

@@ -112,11 +112,28 @@ def test_many_dead_peers_on_many_ports_are_no_scan(scribe):
     assert scribe.detect("address_scan", "port_scan") == []
 
 
+def test_address_and_port_scans_of_one_host_are_both_named(scribe):
+    """A host that first sweeps addresses and then ports is named for each, with its own counts."""
+    sweep(scribe, 60)
+    for port in range(200):
+        scribe.failed(120 + port * 0.1, HOST, VICTIM.format(200), 1_000 + port, state="REJ", packets_down=1)
+    found = {row["detector"]: row["inputs"]["pairs"] for row in scribe.detect("address_scan", "port_scan")}
+    assert found == {"address_scan": 60, "port_scan": 200}
+
+
+def test_closing_rows_of_answered_flows_are_no_failures(scribe):
+    """A flow's last row may hold no packets; it is no unanswered question."""
+    for number in range(120):
+        scribe.flow(number, HOST, f"203.0.113.{number}", 5_000, protocol=17, packets_up=0, packets_down=0)
+        scribe.flow(number, HOST, "203.0.113.1", 5_000 + number, protocol=17, packets_up=1, packets_down=0)
+    assert scribe.detect("address_scan", "udp_scan") == []
+
+
 def test_grid_is_a_port_scan(scribe):
     """Ten ports at ten hosts are a scan of a grid."""
     for number in range(100):
         scribe.failed(number * 0.1, HOST, VICTIM.format(number // 10), 20 + number % 10)
-    assert [row["detector"] for row in scribe.detect("port_scan")] == ["port_scan"]
+    assert [row["detector"] for row in scribe.detect("address_scan", "port_scan")] == ["port_scan"]
 
 
 @pytest.mark.parametrize(("ports", "refused", "found"), [(15, 3, 1), (14, 3, 0), (15, 2, 0), (50, 0, 1)])
