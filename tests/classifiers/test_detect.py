@@ -248,3 +248,16 @@ def test_findings_live_on_through_a_new_runner(scribe):
     after = scribe.detect("address_scan", seconds=1_900)
     assert [row["id"] for row in after] == [row["id"] for row in before]
     assert after[0]["to"] > before[0]["to"]
+
+
+def test_reference_names_every_detector_and_default():
+    """docs/detectors.md has each detector's section, statements and parameters as they are in force."""
+    reference = (FOLDER.parent.parent / "docs" / "detectors.md").read_text("utf-8")
+    for detector in load_detectors():
+        _, found, section = reference.partition(f"### {detector.name}\n")
+        assert found, detector.name
+        section = section.partition("\n##")[0]
+        for text in detector.states.values():
+            assert text in section
+        for p in detector.parameters:
+            assert f"| `{p.name}` | {p.default:g} | {p.source} | {p.meaning} |" in section
