@@ -47,6 +47,8 @@ FAULTS = {
     int(line.split("\t")[0])
     for line in Path(__file__).with_name("faults.tsv").read_text("utf-8").splitlines()[1:]
 }
+#: ClickHouse's code for a disk that is full.
+NOT_ENOUGH_SPACE = 243
 
 # The driver reports through exceptions, which is enough.
 logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL + 1)
@@ -303,5 +305,15 @@ def _faults(doing: str) -> Iterator[None]:
         line = " ".join(re.sub(r"^.*?DB::Exception: ", "", str(error), flags=re.S).split())[:500]
         if code in FAULTS and not isinstance(error, ProgrammingError):
             raise ValueError(f"the store cannot {doing}: {line}") from None
-        number = errno.ENOSPC if code in (243, 1001) and "space" in line.lower() else errno.EIO
-        raise OSError(number, f"the store cannot {doing}: {line}") from None
+        if code == NOT_ENOUGH_SPACE or "No space left" in line or "errno: 28" in line:
+            raise _full(doing) from None
+        raise OSError(errno.EIO, f"the store cannot {doing}: {line}") from None
+    except OSError as error:
+        # The driver hands batches to chDB through a temporary file.
+        if error.errno == errno.ENOSPC:
+            raise _full(doing) from None
+        raise OSError(error.errno, f"the store cannot {doing}: {error.strerror or error}") from None
+
+
+def _full(doing: str) -> OSError:
+    return OSError(errno.ENOSPC, f"the store cannot {doing}: its disk is full; free space there")

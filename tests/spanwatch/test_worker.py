@@ -1,6 +1,8 @@
 """The worker between a real log and a real store."""
 
+import errno
 import hashlib
+import os
 import random
 import subprocess
 import sys
@@ -403,3 +405,39 @@ def test_a_worker_killed_in_mid_drain_loses_and_doubles_nothing(tmp_path: Path) 
     assert found[1] == found[0]
     assert found[0]["messages"] == 200
     assert found[0]["rollup_up"] == found[0]["up"]
+
+
+@pytest.mark.service
+@pytest.mark.usefixtures("impatient")
+def test_a_full_disk_under_the_store_costs_no_row(tmp_path: Path) -> None:
+    """The worker says that there is no room; with room again everything is in, once."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", small], check=True)
+    try:
+        values = {
+            "state": tmp_path,
+            "store": {"dsn": f"chdb://{small / 'store'}", "raw_days": 0, "summary_days": 0},
+        }
+        settings = Settings.model_validate(values)
+        with Log(settings.log_file, 1 << 30) as log, open_store(settings) as store:
+            store.migrate()
+            worker = Worker(settings, log, store, SiteClassifier(), RoundNotes())
+            sent = [message("flows", 5_000, n) for n in range(40)]
+            log.append(sent)
+            with pytest.raises(OSError, match="its disk is full; free space there") as caught:
+                worker.drain()
+            assert caught.value.errno == errno.ENOSPC
+            assert 0 < log.waiting(CONSUMER)[0] <= 40
+            assert log.dead() == []
+            subprocess.run(["mount", "-o", "remount,size=400m", small], check=True)
+            worker.drain()
+            assert log.waiting(CONSUMER) == (0, 0)
+            got = totals(store)
+            assert got["flows"] == 200_000
+            assert got["rollup_up"] == got["up"]
+            assert got["batches"] == 40
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)
