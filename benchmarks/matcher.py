@@ -131,7 +131,7 @@ def main() -> None:
 
     listed: list[str] = []
     for path in options.list:
-        listed += [e.name for e in entries(Report(path, ListFile(name=path.stem, file=path.name)))]
+        listed += [e.name for e in entries(Report(path, ListFile(name=path.stem, file=path.name))) if e.name]
     with tempfile.TemporaryDirectory() as folder:
         compiled, names = Path(folder) / "compiled", Path(folder) / "names"
         made = build(compiled, listed, options.names)
