@@ -34,10 +34,11 @@ class Frames(NamedTuple):
     """int64[m]: LINKTYPE_ number of the frame's first header."""
     vlan: np.ndarray
     """int64[m]: 802.1Q TCI that the capturing kernel stripped, else `NO_TAG`."""
-    count: int
+    count: int  # type: ignore[assignment]
     """Frames in the block."""
 
 
 def empty_frames(data: np.ndarray, frames: int) -> Frames:
     """A block with room for `frames` frames over `data`, none in it yet."""
-    return Frames(data, *(np.zeros(frames, np.int64) for _ in range(6)), 0)
+    start, captured, wire, ts, link, vlan = (np.zeros(frames, np.int64) for _ in range(6))
+    return Frames(data, start, captured, wire, ts, link, vlan, count=0)

@@ -7,6 +7,7 @@ folder is therefore named after a digest of every kernel source, so a stale call
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import numba
 
@@ -33,9 +34,14 @@ def cache_folder() -> Path:
 
 
 CACHE = cache_folder()
-numba.config.CACHE_DIR = str(CACHE)
+numba.config.CACHE_DIR = str(CACHE)  # type: ignore[attr-defined]
 
 #: Compile at first call, keep on disk, release the interpreter lock, divide like C.
-kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
-#: The same, always inlined: for the few-line readers that every parser uses.
-inline_kernel = numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+
+kernel = numba.njit(**OPTIONS)
+#: The same for the per-packet path: it only borrows arrays and allocates nothing, so it does without Numba's
+#: reference counts. They are atomic, and were half of the time of a packet (docs/performance.md).
+packet_kernel = numba.njit(**OPTIONS, _nrt=False)  # type: ignore[call-overload]
+#: Like `kernel`, always inlined: for the few-line readers of a parser.
+inline_kernel = numba.njit(**OPTIONS, inline="always")

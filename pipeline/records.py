@@ -267,7 +267,10 @@ def json_rows(kind: str, batch: pa.RecordBatch) -> list[dict[str, Any]]:
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     if kind == "flows":
         packed = zip(
-            *(batch.column(n).to_pylist() for n in ("client", "server", "client_port", "server_port", "protocol")),
+            *(
+                batch.column(n).to_pylist()
+                for n in ("client", "server", "client_port", "server_port", "protocol")
+            ),
             strict=True,
         )
         for row, key in zip(rows, packed, strict=True):

@@ -139,7 +139,9 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
         try:
             values = tomllib.loads(path.read_text("utf-8"))
         except OSError as error:
-            raise SettingsError(f"cannot read settings {path}: {error.strerror}; give a readable file") from None
+            raise SettingsError(
+                f"cannot read settings {path}: {error.strerror}; give a readable file"
+            ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"cannot parse settings {path}: {error}; mend the TOML there") from None
     try:

@@ -1,1 +1,1 @@
-"""One file a protocol: plain functions `parse(buf, start, end, ...)` that never read outside `[start, end)`."""
+"""One file a protocol: plain functions over `buf[start:end]` that never read outside."""

@@ -1,0 +1,441 @@
+"""One frame through all of it: link, network, transport, flow, content, rows.
+
+`run` works through a block of frames and stops where the rows are full, so that the caller can take
+them as a batch; nothing is ever dropped for want of room.
+"""
+
+import numpy as np
+
+from capture.flows import (
+    ACTIVE,
+    CLIENT_HEAD_DONE,
+    ENDED_CLOSED,
+    ESTABLISHED,
+    EVICTED,
+    IDLE,
+    NAME_FROM_DNS,
+    NONE,
+    ROW_S,
+    SERVER_HEAD_DONE,
+    SHUTDOWN,
+    SWEEP_S,
+    count_packet,
+    find_flow,
+    flow_hash,
+    flow_timeout,
+    is_over,
+    longest_idle,
+    new_flow,
+    release_head,
+    unlink,
+)
+from capture.link import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, decode_link
+from capture.network import MALFORMED, OK, TRUNCATED, decode_ipv4, decode_ipv6
+from capture.octets import mix, u16
+from capture.protocols.arp import sight_arp
+from capture.protocols.dhcp import CLIENT_PORT, SERVER_PORT, sight_dhcp
+from capture.protocols.dns import (
+    LLMNR,
+    MDNS,
+    TCP_TRANSPORT,
+    UDP_TRANSPORT,
+    expire_questions,
+    has_dns_room,
+    name_from_answer,
+    take_message,
+)
+from capture.protocols.http import is_response, method_of, request, response
+from capture.protocols.identify import CODE, tcp_client, tcp_server, udp_payload
+from capture.protocols.ndp import sight_ndp
+from capture.protocols.tls import DONE, MORE, NOT, client_hello, looks_like_hello, server_answer
+from capture.reassembly import HEAD_BYTES, add_run, drop_old_heads, take_head
+from capture.rows import has_flow_room, write_flow
+from capture.sightings import has_sighting_room
+from capture.tcp import ahead, update_tcp
+from capture.transport import ACK, ICMP6, RST, SYN, TCP, UDP, decode_transport
+from pipeline.kernels import packet_kernel
+from pipeline.records import HELLO_CLIENT, NAME_SOURCES
+
+DNS_PORT, MDNS_PORT, LLMNR_PORT = 53, 5353, 5355
+APP_TLS, APP_HTTP, APP_DNS, APP_DHCP, APP_QUIC = (CODE[w] for w in ("tls", "http", "dns", "dhcp", "quic"))
+APP_MDNS, APP_LLMNR, APP_ICMP, APP_ICMP6 = (CODE[w] for w in ("mdns", "llmnr", "icmp", "icmp6"))
+NAME_FROM_SNI, NAME_FROM_HTTP = NAME_SOURCES.index("sni"), NAME_SOURCES.index("http")
+
+#: A clock that is this far behind for `STEP_FRAMES` frames in a row was wrong before; our default.
+STEP_US = 60_000_000
+STEP_FRAMES = 64
+
+
+@packet_kernel
+def run(table, frames, first):
+    """Take `frames` from index `first` on; returns the index of the first frame not taken.
+
+    Less than `frames.count`: the rows are full; take them and call again.
+    """
+    meter = table.meter[0]
+    for number in range(first, frames.count):
+        if not (has_flow_room(table) and has_dns_room(table) and has_sighting_room(table)):
+            return number
+        if not advance(table, frames.ts[number]):
+            return number
+        take_frame(
+            table,
+            frames.data,
+            frames.start[number],
+            frames.start[number] + frames.captured[number],
+            frames.wire[number],
+            frames.ts[number],
+            frames.link[number],
+            frames.vlan[number],
+        )
+        meter.packets += 1
+        meter.bytes += frames.wire[number]
+    return frames.count
+
+
+@packet_kernel
+def advance(table, ts):
+    """Let packet time reach `ts`: sweep what is due. False if the rows are full before the end."""
+    meter = table.meter[0]
+    if ts > meter.now:
+        meter.behind = 0
+        meter.now = ts
+        if meter.next_sweep == 0:
+            meter.next_sweep = ts + SWEEP_S * 1_000_000
+    elif meter.now - ts > STEP_US:
+        meter.behind += 1
+        if meter.behind > STEP_FRAMES:
+            meter.behind = 0
+            meter.now = ts
+            meter.next_sweep = ts
+    if meter.sweeping == 0 and meter.now >= meter.next_sweep:
+        meter.sweeping = 1
+        meter.sweep_at = 0
+        meter.next_sweep = meter.now + SWEEP_S * 1_000_000
+        drop_old_heads(table, meter.now)
+    if meter.sweeping == 1:
+        return sweep(table)
+    return True
+
+
+@packet_kernel
+def sweep(table):
+    """Write what is due: silent and closed flows, living ones' rows, unanswered questions. False if full."""
+    meter = table.meter[0]
+    now = meter.now
+    while meter.sweep_at < meter.flows_high:
+        flow = table.flows[meter.sweep_at]
+        if flow.used == 1:
+            silence = now - flow.last
+            if silence > flow_timeout(table, flow):
+                if not has_flow_room(table):
+                    return False
+                write_flow(table, meter.sweep_at, ENDED_CLOSED if is_over(flow) else IDLE)
+                unlink(table, meter.sweep_at)
+            elif flow.row_start != NONE and now - flow.row_start >= ROW_S * 1_000_000:
+                if not has_flow_room(table):
+                    return False
+                write_flow(table, meter.sweep_at, ACTIVE)
+        meter.sweep_at += 1
+    while meter.flows_high > 0 and table.flows[meter.flows_high - 1].used == 0:
+        meter.flows_high -= 1
+    if not expire_questions(table, now, False):
+        return False
+    meter.sweeping = 0
+    return True
+
+
+@packet_kernel
+def finish(table):
+    """Write every flow and every waiting question; False if the rows are full before the end."""
+    meter = table.meter[0]
+    while meter.flows_high > 0:
+        i = meter.flows_high - 1
+        flow = table.flows[i]
+        if flow.used == 1:
+            if not has_flow_room(table):
+                return False
+            write_flow(table, i, ENDED_CLOSED if is_over(flow) else SHUTDOWN)
+            unlink(table, i)
+        meter.flows_high -= 1
+    return expire_questions(table, meter.now, True)
+
+
+@packet_kernel
+def is_copy(table, packet):
+    """True if the same packet passed within the duplicate time: the mirror's second copy.
+
+    Same addresses, ports, IP id, sequence and acknowledgement number, length and checksum. Packets that carry
+    nothing which tells one from the next (no IP id and no sequence number) are never taken for copies.
+    """
+    meter = table.meter[0]
+    if (
+        meter.duplicate_us == 0
+        or (packet.ip_id == 0 and packet.protocol != TCP)
+        or packet.fragment_offset >= 0
+    ):
+        return False
+    h = mix(meter.seed ^ packet.source_lo ^ packet.source_hi << 1)
+    h = mix(h ^ packet.target_lo ^ packet.target_hi << 1)
+    h = mix(h ^ packet.source_port << 48 ^ packet.target_port << 32 ^ packet.ip_id << 16 ^ packet.checksum)
+    h = mix(
+        h ^ packet.seq << 32 ^ packet.ack ^ packet.ip_bytes << 16 ^ packet.tcp_flags << 8 ^ packet.protocol
+    )
+    place = table.copies[h & (len(table.copies) - 1)]
+    copy = place.key == h and 0 <= packet.ts - place.ts <= meter.duplicate_us
+    place.key = h
+    place.ts = packet.ts
+    return copy
+
+
+@packet_kernel
+def take_frame(table, buf, start, end, wire, ts, link, tag):
+    """Decode one frame and count it in its flow."""
+    meter = table.meter[0]
+    packet = table.packet[0]
+    packet.ts = ts
+    packet.tunnel = 0
+    packet.packets = 1
+    ethertype, at = decode_link(buf, start, end, link, tag, packet)
+    if at < 0:
+        meter.truncated += 1
+        return
+    if ethertype == ETHERTYPE_IPV4:
+        status = decode_ipv4(buf, at, end, start + wire - at, packet)
+    elif ethertype == ETHERTYPE_IPV6:
+        status = decode_ipv6(buf, at, end, start + wire - at, packet)
+    elif ethertype == ETHERTYPE_ARP:
+        if not sight_arp(table, buf, at, end, packet):
+            meter.malformed += 1
+        return
+    else:
+        meter.unknown_link += 1
+        return
+    if status == OK:
+        status = decode_transport(buf, packet)
+        if is_copy(table, packet):
+            meter.duplicates += 1
+            return
+        take_packet(table, buf, packet)
+    if status == TRUNCATED:
+        meter.truncated += 1
+    elif status == MALFORMED:
+        meter.malformed += 1
+
+
+@packet_kernel
+def is_service(table, packet, port):
+    """True if the port is one that servers listen on: below 1024 or known."""
+    return port < 1024 or table.ports[1 if packet.protocol == UDP else 0, port] != 0
+
+
+@packet_kernel
+def opened_by_source(table, packet):
+    """True if the packet's source is the client (records.md): SYN sender, else the higher port."""
+    if packet.protocol == TCP:
+        if packet.tcp_flags & SYN:
+            return packet.tcp_flags & ACK == 0
+    elif packet.protocol != UDP:
+        return packet.source_port not in (0, 129) or packet.target_port not in (8, 128)
+    if packet.source_port < packet.target_port and is_service(table, packet, packet.source_port):
+        return False
+    return not (packet.protocol == TCP and packet.tcp_flags & RST and packet.source_port < packet.target_port)
+
+
+@packet_kernel
+def take_packet(table, buf, packet):
+    """Find or open the packet's flow, count the packet, look at its content."""
+    meter = table.meter[0]
+    key = flow_hash(meter.seed, packet)
+    i, up = find_flow(table, packet, key)
+    if i != NONE and packet.protocol == TCP and packet.tcp_flags & (SYN | ACK | RST) == SYN:
+        flow = table.flows[i]
+        if is_over(flow) and flow.base_up != (packet.seq + 1) & 0xFFFFFFFF:
+            # The ports are used again: a new flow.
+            write_flow(table, i, ENDED_CLOSED)
+            unlink(table, i)
+            i = np.int64(NONE)
+    if i == NONE:
+        if meter.flows_free == 0:
+            if not has_flow_room(table):
+                # `run` made sure of one row; a reused port cannot meet a full table.
+                return
+            victim = longest_idle(table)
+            write_flow(table, victim, EVICTED)
+            unlink(table, victim)
+            meter.evicted += 1
+        up = opened_by_source(table, packet)
+        i = new_flow(table, packet, key, up)
+        open_flow(table, i)
+    flow = table.flows[i]
+    count_packet(flow, packet, up)
+    if packet.protocol == TCP:
+        update_tcp(buf, packet, flow, up)
+        if packet.payload_bytes > 0:
+            if up:
+                if flow.done & CLIENT_HEAD_DONE == 0:
+                    client_head(table, buf, packet, i)
+            elif flow.done & SERVER_HEAD_DONE == 0:
+                server_head(table, buf, packet, i)
+    else:
+        if up:
+            flow.client_state = ESTABLISHED
+        else:
+            flow.server_state = ESTABLISHED
+        if packet.protocol == UDP:
+            take_datagram(table, buf, packet, flow)
+        elif packet.protocol == ICMP6:
+            sight_ndp(table, buf, packet)
+
+
+@packet_kernel
+def open_flow(table, i):
+    """Before any content: application by port, name by the client's own DNS answer."""
+    flow = table.flows[i]
+    if flow.protocol == TCP or flow.protocol == UDP:
+        row = 1 if flow.protocol == UDP else 0
+        flow.application = table.ports[row, flow.server_port]
+        if flow.application == 0:
+            flow.application = table.ports[row, flow.client_port] if flow.client_port < 1024 else 0
+    elif flow.protocol == ICMP6:
+        flow.application = APP_ICMP6
+    elif flow.protocol == 1:
+        flow.application = APP_ICMP
+    length = name_from_answer(
+        table, flow.first, flow.client_hi, flow.client_lo, flow.server_hi, flow.server_lo, table.slots[i]
+    )
+    if length > 0:
+        flow.name_len = length
+        flow.name_source = NAME_FROM_DNS
+
+
+@packet_kernel
+def read_client(table, buf, start, end, final, i, packet):
+    """Look at the head of a client's stream: DONE when it says no more, MORE when it goes on, NOT unknown."""
+    flow = table.flows[i]
+    slot = table.slots[i]
+    if looks_like_hello(buf, start, end):
+        length, source = flow.name_len, flow.name_source
+        outcome = client_hello(buf, start, end, table.scratch, final, slot, flow)
+        if outcome == DONE:
+            flow.application = APP_TLS
+            flow.hello |= HELLO_CLIENT
+            if flow.name_len > 0:
+                flow.name_source = NAME_FROM_SNI
+            else:
+                flow.name_len = length
+                flow.name_source = source
+        return outcome
+    if method_of(buf, start, end) != 0:
+        length, source = flow.name_len, flow.name_source
+        flow.name_len = 0
+        outcome = request(buf, start, end, final, slot, flow)
+        if outcome == DONE:
+            flow.application = APP_HTTP
+        if flow.name_len > 0:
+            flow.name_source = NAME_FROM_HTTP
+        else:
+            flow.name_len = length
+            flow.name_source = source
+        return outcome
+    if flow.server_port == DNS_PORT and end - start >= 14 and u16(buf, start) >= 12:
+        length = u16(buf, start)
+        if start + 2 + length > end:
+            return NOT if final else MORE
+        if has_dns_room(table) and take_message(
+            table, buf, start + 2, start + 2 + length, packet, TCP_TRANSPORT
+        ):
+            flow.application = APP_DNS
+            return DONE
+    code = tcp_client(buf, start, end)
+    if code != 0:
+        flow.application = code
+        return DONE
+    return NOT
+
+
+@packet_kernel
+def client_head(table, buf, packet, i):
+    """Read the head of the client's stream, in place where it can be, else put together."""
+    flow = table.flows[i]
+    seq = (packet.seq + (1 if packet.tcp_flags & SYN else 0)) & 0xFFFFFFFF
+    start, end = packet.payload, packet.end
+    whole = end - start == packet.payload_bytes
+    if flow.head == NONE:
+        offset = ahead(seq, flow.base_up) if flow.base_up != NONE else 0
+        if offset < 0:
+            # Keep-alive probes and bytes sent again.
+            return
+        if offset == 0:
+            outcome = read_client(table, buf, start, end, not whole, i, packet)
+            if outcome != MORE:
+                flow.done |= CLIENT_HEAD_DONE
+                return
+        if offset >= HEAD_BYTES or not whole:
+            flow.done |= CLIENT_HEAD_DONE
+            return
+        base = flow.base_up if flow.base_up != NONE else seq
+        if not take_head(table, i, packet.ts, base):
+            flow.done |= CLIENT_HEAD_DONE
+            return
+    head = table.heads[flow.head]
+    have = add_run(table, np.int64(flow.head), ahead(seq, head.base), buf, start, end)
+    if have == 0:
+        return
+    final = have == HEAD_BYTES or not whole
+    outcome = read_client(table, table.head_data[flow.head], 0, have, final, i, packet)
+    if outcome != MORE:
+        flow.done |= CLIENT_HEAD_DONE
+        release_head(table, flow)
+
+
+@packet_kernel
+def server_head(table, buf, packet, i):
+    """Read the first payload of the server."""
+    flow = table.flows[i]
+    start, end = packet.payload, packet.end
+    if server_answer(buf, start, end, flow):
+        flow.application = APP_TLS
+    elif is_response(buf, start, end):
+        flow.application = APP_HTTP
+        response(buf, start, end, table.slots[i], flow)
+    elif flow.server_port == DNS_PORT and end - start >= 14 and start + 2 + u16(buf, start) <= end:
+        if has_dns_room(table):
+            take_message(table, buf, start + 2, start + 2 + u16(buf, start), packet, TCP_TRANSPORT)
+    elif flow.done & CLIENT_HEAD_DONE == 0 or flow.application == 0:
+        code = tcp_server(buf, start, end)
+        if code != 0:
+            flow.application = code
+    flow.done |= SERVER_HEAD_DONE
+
+
+@packet_kernel
+def take_datagram(table, buf, packet, flow):
+    """Read one UDP payload."""
+    start, end = packet.payload, packet.end
+    if end <= start:
+        return
+    source, target = packet.source_port, packet.target_port
+    if source == DNS_PORT or target == DNS_PORT:
+        if has_dns_room(table) and take_message(table, buf, start, end, packet, UDP_TRANSPORT):
+            flow.application = APP_DNS
+        return
+    if source == MDNS_PORT or target == MDNS_PORT:
+        if has_dns_room(table) and take_message(table, buf, start, end, packet, MDNS):
+            flow.application = APP_MDNS
+        return
+    if source == LLMNR_PORT or target == LLMNR_PORT:
+        if has_dns_room(table) and take_message(table, buf, start, end, packet, LLMNR):
+            flow.application = APP_LLMNR
+        return
+    if source in (SERVER_PORT, CLIENT_PORT) and target in (SERVER_PORT, CLIENT_PORT):
+        if sight_dhcp(table, buf, start, end, packet):
+            flow.application = APP_DHCP
+        return
+    if flow.done & CLIENT_HEAD_DONE == 0:
+        code = udp_payload(buf, start, end)
+        if code != 0:
+            flow.application = code
+            flow.done |= CLIENT_HEAD_DONE
+        elif flow.packets_up + flow.packets_down >= 4:
+            flow.done |= CLIENT_HEAD_DONE

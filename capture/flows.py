@@ -1,0 +1,412 @@
+"""The flow table: one record a flow, found by a keyed hash, bounded, swept by packet time.
+
+Records stand in one array and are handed out from a stack of free ones, so the order of the rows
+written does not depend on the hash seed: a replay gives the same rows. Chains hang off a bucket
+array. When the table is full, the longest-idle of the next `EVICT_REACH` records goes early.
+"""
+
+import numpy as np
+
+from capture.network import UNKNOWN_TTL
+from capture.octets import mix
+from capture.transport import ICMP, ICMP6, TCP
+from pipeline.kernels import packet_kernel
+from pipeline.records import APPLICATIONS, ENDED, NAME_SOURCES, STATES
+
+NONE = -1
+#: Records looked at for one to evict; our default.
+EVICT_REACH = 64
+#: Seconds a closed TCP flow waits for late packets (Zeek's tcp_close_delay).
+LINGER_S = 5
+#: Seconds after which a living flow's row leaves (records.md).
+ROW_S = 60
+#: Seconds of packet time between sweeps; our default.
+SWEEP_S = 1
+
+# Layout of a flow's text slot (one a record, touched only when there is text): name, ALPN, Location host.
+SLOT, NAME_MAX, ALPN_AT, ALPN_MAX, LOCATION_AT, LOCATION_MAX = 512, 255, 256, 32, 288, 224
+
+# Endpoint states, as in Zeek's TCP analyzer.
+INACTIVE, SYN_SENT, SYN_ACK_SENT, PARTIAL, ESTABLISHED, CLOSED, RESET = range(7)
+
+# Bits of `done`: what needs no more looking at.
+CLIENT_HEAD_DONE, SERVER_HEAD_DONE, NAMED = 1, 2, 4
+
+FLOW = np.dtype(
+    [
+        # identity: fixed for the flow's life
+        ("client_hi", "i8"),
+        ("client_lo", "i8"),
+        ("server_hi", "i8"),
+        ("server_lo", "i8"),
+        ("client_port", "i4"),
+        ("server_port", "i4"),
+        ("protocol", "i4"),
+        ("next", "i4"),  # chain of the bucket
+        ("last", "i8"),  # µs, packet time
+        # TCP sequence tracking, per direction
+        ("seq_up", "i8"),  # next byte expected; -1 before any
+        ("seq_down", "i8"),
+        ("ack_up", "i8"),  # highest acknowledgement sent by the client; -1 before any
+        ("ack_down", "i8"),
+        ("bytes_up", "i8"),
+        ("bytes_down", "i8"),
+        ("payload_up", "i8"),
+        ("payload_down", "i8"),
+        ("packets_up", "i4"),
+        ("packets_down", "i4"),
+        ("client_state", "u1"),
+        ("server_state", "u1"),
+        ("flags_up", "u1"),
+        ("flags_down", "u1"),
+        ("done", "u1"),
+        ("application", "u1"),
+        ("name_source", "u1"),
+        ("hello", "u1"),
+        ("ttl_up_min", "i2"),
+        ("ttl_up_max", "i2"),
+        ("ttl_down_min", "i2"),
+        ("ttl_down_max", "i2"),
+        ("hole_up", "i4"),  # bytes skipped over and not yet seen
+        ("hole_down", "i4"),
+        ("lost", "i8"),
+        ("retransmits_up", "i4"),
+        ("retransmits_down", "i4"),
+        ("acked_down", "i8"),
+        ("row_start", "i8"),
+        # set once or rarely
+        ("first", "i8"),
+        ("serial", "i8"),
+        ("used", "i4"),  # 1 in use, 0 free
+        ("head", "i4"),  # stream head being put together, -1 none
+        ("vlan", "i2"),
+        ("name_len", "i2"),
+        ("client_mac", "i8"),
+        ("server_mac", "i8"),
+        ("base_up", "i8"),  # first sequence number of the stream's bytes; -1 unknown
+        ("base_down", "i8"),
+        ("syn_ts", "i8"),
+        ("rtt_us", "i8"),  # -1 unknown
+        ("synack_ttl", "i2"),  # -1 unknown
+        ("reset_ttl_delta", "i2"),
+        ("reset_known", "u1"),  # 1: reset_ttl_delta holds
+        ("reset_by", "u1"),
+        ("tunnel", "u1"),
+        ("alpn_len", "u1"),
+        ("tls_version", "u1"),
+        ("ech", "u1"),
+        ("http_method", "u1"),
+        ("location_len", "u1"),
+        ("http_status", "i2"),  # -1 none
+        ("syn_version", "u1"),  # 0: no SYN seen
+        ("syn_ttl", "u1"),
+        ("syn_scale", "i2"),  # -1 no option
+        ("syn_mss", "i4"),  # -1 no option
+        ("syn_window", "i4"),
+        ("syn_options", "i8"),  # 4 bits an option, first in the lowest; 0 ends
+        ("syn_padding", "u1"),  # bytes after the end-of-options mark
+        ("syn_payload", "u1"),
+        ("syn_quirks", "i4"),
+    ],
+    align=True,
+)
+
+ENDED_CODE = {word: code for code, word in enumerate(ENDED)}
+ACTIVE, IDLE, ENDED_CLOSED, EVICTED, SHUTDOWN = (
+    ENDED_CODE[word] for word in ("active", "idle", "closed", "evicted", "shutdown")
+)
+(OTH, S0, S1, SF, REJ, S2, S3, RSTO, RSTR, RSTOS0, RSTRH, SH, SHR) = range(len(STATES))
+NAME_FROM_DNS = NAME_SOURCES.index("dns")
+APPLICATION = {word: code for code, word in enumerate(APPLICATIONS)}
+
+
+@packet_kernel
+def side_hash(seed, high, low, port):
+    """Keyed hash of one end of a flow."""
+    return mix(mix(high ^ seed) ^ low ^ port << 48)
+
+
+@packet_kernel
+def flow_hash(seed, packet):
+    """The same for both directions of a flow."""
+    return mix(
+        side_hash(seed, packet.source_hi, packet.source_lo, packet.source_port)
+        + side_hash(seed, packet.target_hi, packet.target_lo, packet.target_port)
+        + packet.protocol
+    )
+
+
+@packet_kernel
+def conn_state(flow):
+    """Zeek's conn_state (scripts/base/protocols/conn) of what was seen so far, as a code of `STATES`."""
+    client, server = flow.client_state, flow.server_state
+    if flow.protocol != TCP:
+        if flow.protocol in (ICMP, ICMP6):
+            return OTH
+        if client == ESTABLISHED:
+            return SF if server == ESTABLISHED else S0
+        return SHR if server == ESTABLISHED else OTH
+    client_idle = client in (INACTIVE, PARTIAL)
+    server_idle = server in (INACTIVE, PARTIAL)
+    if server == RESET:
+        if client in (SYN_SENT, SYN_ACK_SENT):
+            return REJ
+        if client == RESET and flow.base_up >= 0 and flow.base_down < 0:
+            return REJ
+        return RSTRH if client_idle else RSTR
+    if client == RESET:
+        if server_idle:
+            return RSTOS0 if flow.base_up >= 0 else OTH
+        return RSTO
+    if client == CLOSED and server == CLOSED:
+        return SF
+    if client == CLOSED:
+        return SH if server_idle else S2
+    if server == CLOSED:
+        return SHR if client_idle else S3
+    if client == SYN_SENT and server == INACTIVE:
+        return S0
+    if client == ESTABLISHED and server == ESTABLISHED:
+        return S1
+    return OTH
+
+
+@packet_kernel
+def find_flow(table, packet, key):
+    """(record, from client?) of the packet's flow; record `NONE` if there is none."""
+    i = np.int64(table.buckets[key & (len(table.buckets) - 1)])
+    while i != NONE:
+        flow = table.flows[i]
+        if flow.protocol == packet.protocol:
+            if (
+                flow.client_lo == packet.source_lo
+                and flow.server_lo == packet.target_lo
+                and flow.client_port == packet.source_port
+                and flow.server_port == packet.target_port
+                and flow.client_hi == packet.source_hi
+                and flow.server_hi == packet.target_hi
+            ):
+                return i, True
+            if (
+                flow.client_lo == packet.target_lo
+                and flow.server_lo == packet.source_lo
+                and flow.client_port == packet.target_port
+                and flow.server_port == packet.source_port
+                and flow.client_hi == packet.target_hi
+                and flow.server_hi == packet.source_hi
+            ):
+                return i, False
+        i = np.int64(flow.next)
+    return np.int64(NONE), True
+
+
+@packet_kernel
+def record_hash(table, flow):
+    """`flow_hash` of a record."""
+    seed = table.meter[0].seed
+    return mix(
+        side_hash(seed, flow.client_hi, flow.client_lo, np.int64(flow.client_port))
+        + side_hash(seed, flow.server_hi, flow.server_lo, np.int64(flow.server_port))
+        + flow.protocol
+    )
+
+
+@packet_kernel
+def unlink(table, i):
+    """Take record `i` out of its chain and give it back, its stream head too."""
+    flow = table.flows[i]
+    bucket = record_hash(table, flow) & (len(table.buckets) - 1)
+    j = np.int64(table.buckets[bucket])
+    if j == i:
+        table.buckets[bucket] = flow.next
+    else:
+        while j != NONE:
+            behind = table.flows[j]
+            if behind.next == i:
+                behind.next = flow.next
+                break
+            j = np.int64(behind.next)
+    meter = table.meter[0]
+    if flow.head != NONE:
+        release_head(table, flow)
+    flow.used = 0
+    table.free[meter.flows_free] = i
+    meter.flows_free += 1
+
+
+@packet_kernel
+def release_head(table, flow):
+    """Give the flow's stream head back."""
+    meter = table.meter[0]
+    table.heads[flow.head].flow = NONE
+    table.free_heads[meter.heads_free] = flow.head
+    meter.heads_free += 1
+    flow.head = NONE
+
+
+@packet_kernel
+def new_flow(table, packet, key, from_client):
+    """A fresh record for the packet's flow; there must be a free one."""
+    meter = table.meter[0]
+    meter.flows_free -= 1
+    i = np.int64(table.free[meter.flows_free])
+    if i >= meter.flows_high:
+        meter.flows_high = i + 1
+    flow = table.flows[i]
+    if from_client:
+        flow.client_hi = packet.source_hi
+        flow.client_lo = packet.source_lo
+        flow.server_hi = packet.target_hi
+        flow.server_lo = packet.target_lo
+        flow.client_port = packet.source_port
+        flow.server_port = packet.target_port
+    else:
+        flow.client_hi = packet.target_hi
+        flow.client_lo = packet.target_lo
+        flow.server_hi = packet.source_hi
+        flow.server_lo = packet.source_lo
+        flow.client_port = packet.target_port
+        flow.server_port = packet.source_port
+    flow.protocol = packet.protocol
+    flow.vlan = packet.vlan
+    flow.tunnel = packet.tunnel
+    flow.client_mac = 0
+    flow.server_mac = 0
+    flow.first = packet.ts
+    flow.last = packet.ts
+    flow.serial = meter.serial
+    meter.serial += 1
+    flow.used = 1
+    flow.head = NONE
+    flow.done = 0
+    flow.application = 0
+    flow.name_source = 0
+    flow.name_len = 0
+    flow.alpn_len = 0
+    flow.location_len = 0
+    flow.hello = 0
+    flow.client_state = INACTIVE
+    flow.server_state = INACTIVE
+    flow.seq_up = NONE
+    flow.seq_down = NONE
+    flow.ack_up = NONE
+    flow.ack_down = NONE
+    flow.base_up = NONE
+    flow.base_down = NONE
+    flow.hole_up = 0
+    flow.hole_down = 0
+    flow.syn_ts = NONE
+    flow.rtt_us = NONE
+    flow.synack_ttl = NONE
+    flow.reset_known = 0
+    flow.reset_by = 0
+    flow.tls_version = 0
+    flow.ech = 0
+    flow.http_method = 0
+    flow.http_status = NONE
+    flow.syn_version = 0
+    start_row(flow)
+    bucket = key & (len(table.buckets) - 1)
+    flow.next = table.buckets[bucket]
+    table.buckets[bucket] = i
+    used = len(table.flows) - meter.flows_free
+    if used > meter.flows_peak:
+        meter.flows_peak = used
+    return i
+
+
+@packet_kernel
+def start_row(flow):
+    """Zero what a row counts."""
+    flow.row_start = NONE
+    flow.bytes_up = 0
+    flow.bytes_down = 0
+    flow.payload_up = 0
+    flow.payload_down = 0
+    flow.packets_up = 0
+    flow.packets_down = 0
+    flow.flags_up = 0
+    flow.flags_down = 0
+    flow.ttl_up_min = UNKNOWN_TTL
+    flow.ttl_up_max = -1
+    flow.ttl_down_min = UNKNOWN_TTL
+    flow.ttl_down_max = -1
+    flow.retransmits_up = 0
+    flow.retransmits_down = 0
+    flow.acked_down = 0
+    flow.lost = 0
+
+
+@packet_kernel
+def count_packet(flow, packet, up):
+    """Add one packet to the row."""
+    if packet.ts > flow.last:
+        flow.last = packet.ts
+    if flow.row_start == NONE or packet.ts < flow.row_start:
+        flow.row_start = packet.ts
+    if up:
+        flow.bytes_up += packet.ip_bytes
+        flow.packets_up += packet.packets
+        flow.payload_up += packet.payload_bytes
+        if flow.client_mac == 0:
+            flow.client_mac = packet.source_mac
+        if packet.ttl < flow.ttl_up_min:
+            flow.ttl_up_min = packet.ttl
+        if packet.ttl > flow.ttl_up_max:
+            flow.ttl_up_max = packet.ttl
+    else:
+        flow.bytes_down += packet.ip_bytes
+        flow.packets_down += packet.packets
+        flow.payload_down += packet.payload_bytes
+        if flow.server_mac == 0:
+            flow.server_mac = packet.source_mac
+        if packet.ttl < flow.ttl_down_min:
+            flow.ttl_down_min = packet.ttl
+        if packet.ttl > flow.ttl_down_max:
+            flow.ttl_down_max = packet.ttl
+
+
+@packet_kernel
+def flow_timeout(table, flow):
+    """µs of silence after which the flow has ended."""
+    meter = table.meter[0]
+    if flow.protocol != TCP:
+        return meter.idle_udp
+    if (
+        flow.client_state == RESET
+        or flow.server_state == RESET
+        or (flow.client_state == CLOSED and flow.server_state == CLOSED)
+    ):
+        return np.int64(LINGER_S * 1_000_000)
+    return meter.idle_tcp
+
+
+@packet_kernel
+def is_over(flow):
+    """True if TCP ended the flow, by FINs or a reset."""
+    return flow.protocol == TCP and (
+        flow.client_state == RESET
+        or flow.server_state == RESET
+        or (flow.client_state == CLOSED and flow.server_state == CLOSED)
+    )
+
+
+@packet_kernel
+def longest_idle(table):
+    """The record to evict: longest idle of the next few in use."""
+    meter = table.meter[0]
+    best = np.int64(NONE)
+    hand = meter.hand
+    seen = 0
+    for _ in range(len(table.flows)):
+        if hand >= meter.flows_high:
+            hand = 0
+        if table.flows[hand].used == 1:
+            if best == NONE or table.flows[hand].last < table.flows[best].last:
+                best = np.int64(hand)
+            seen += 1
+            if seen >= EVICT_REACH:
+                break
+        hand += 1
+    meter.hand = hand + 1
+    return best

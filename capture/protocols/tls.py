@@ -1,0 +1,192 @@
+"""TLS handshakes (RFC 8446, RFC 5246): name, ALPN, version, ECH of the ClientHello; the answer."""
+
+from capture.flows import ALPN_AT, ALPN_MAX, NAME_MAX
+from capture.octets import copy, put_name, put_text, u8, u16, u24
+from pipeline.kernels import packet_kernel
+from pipeline.records import HELLO_ALERT, HELLO_CERTIFICATE, HELLO_SERVER
+
+#: Outcomes of looking at a stream's head.
+NOT, DONE, MORE = 0, 1, 2
+
+RECORD_ALERT, RECORD_HANDSHAKE = 21, 22
+CLIENT_HELLO, SERVER_HELLO, CERTIFICATE = 1, 2, 11
+SERVER_NAME, ALPN, SUPPORTED_VERSIONS, ENCRYPTED_CLIENT_HELLO = 0, 16, 43, 0xFE0D
+
+
+@packet_kernel
+def is_grease(value):
+    """True for the reserved values of RFC 8701."""
+    return value & 0x0F0F == 0x0A0A and value >> 8 == value & 0xFF
+
+
+@packet_kernel
+def version_code(wire):
+    """Code in `TLS_VERSIONS` of a wire version, 0 unknown."""
+    if 0x0300 <= wire <= 0x0304:
+        return (wire & 0xFF) + 1
+    return 0
+
+
+@packet_kernel
+def looks_like_hello(buf, start, end):
+    """True if the bytes begin a TLS record that holds a ClientHello, as far as they go."""
+    if end - start < 3 or buf[start] != RECORD_HANDSHAKE or buf[start + 1] != 3:
+        return False
+    if end - start >= 6 and buf[start + 5] != CLIENT_HELLO:
+        return False
+    return buf[start + 2] <= 4
+
+
+@packet_kernel
+def gather_handshake(buf, start, end, out):
+    """Join the handshake bytes of consecutive TLS records into `out` (RFC 8446, 5.1).
+
+    Returns the bytes joined.
+    """
+    used = 0
+    at = start
+    while end - at >= 5 and buf[at] == RECORD_HANDSHAKE and buf[at + 1] == 3:
+        length = u16(buf, at + 3)
+        stop = min(at + 5 + length, end)
+        take = min(stop - at - 5, len(out) - used)
+        copy(out, used, buf, at + 5, take)
+        used += take
+        at += 5 + length
+        if used == len(out) or length == 0:
+            break
+    return used
+
+
+@packet_kernel
+def client_hello(buf, start, end, scratch, final, slot, flow):
+    """Read the ClientHello that begins at `start` into `flow` and its text slot.
+
+    MORE: the hello goes on behind `end`, unless `final` says that nothing more will come, when what is
+    there is read. NOT: no ClientHello.
+    """
+    if end - start < 9:
+        return NOT if final else MORE
+    record = u16(buf, start + 3)
+    length = u24(buf, start + 6)
+    if buf[start + 5] != CLIENT_HELLO or record == 0 or length < 38:
+        return NOT
+    if length + 4 <= record:
+        stop = start + 9 + length
+        if stop > end:
+            if not final:
+                return MORE
+            stop = end
+        client_hello_body(buf, start + 9, stop, slot, flow)
+        return DONE
+    used = gather_handshake(buf, start, end, scratch)
+    if used < length + 4 and not final and used < len(scratch):
+        return MORE
+    client_hello_body(scratch, 4, min(used, length + 4), slot, flow)
+    return DONE
+
+
+@packet_kernel
+def client_hello_body(buf, at, end, slot, flow):
+    """Read a ClientHello's body (RFC 8446, 4.1.2) as far as it is there."""
+    flow.name_len = 0
+    flow.alpn_len = 0
+    if end - at < 35:
+        return
+    flow.tls_version = version_code(u16(buf, at))
+    at += 34
+    at += 1 + u8(buf, at)
+    if end - at < 2:
+        return
+    at += 2 + u16(buf, at)
+    if end - at < 1:
+        return
+    at += 1 + u8(buf, at)
+    if end - at < 2:
+        return
+    stop = min(at + 2 + u16(buf, at), end)
+    at += 2
+    while stop - at >= 4:
+        kind = u16(buf, at)
+        length = u16(buf, at + 2)
+        at += 4
+        behind = min(at + length, stop)
+        if kind == SERVER_NAME:
+            server_name(buf, at, behind, slot, flow)
+        elif kind == ALPN:
+            if behind - at >= 3:
+                size = min(u8(buf, at + 2), behind - at - 3)
+                flow.alpn_len = (
+                    put_text(slot, ALPN_AT, ALPN_AT + ALPN_MAX, buf, at + 3, at + 3 + size) - ALPN_AT
+                )
+        elif kind == SUPPORTED_VERSIONS:
+            best = 0
+            for i in range(at + 1, behind - 1, 2):
+                offered = u16(buf, i)
+                if not is_grease(offered):
+                    best = max(best, version_code(offered))
+            if best > 0:
+                flow.tls_version = best
+        elif kind == ENCRYPTED_CLIENT_HELLO:
+            flow.ech = 1
+        at += length
+
+
+@packet_kernel
+def server_name(buf, at, end, slot, flow):
+    """Read the first host name of a server_name extension (RFC 6066, 3) into the slot."""
+    at += 2
+    while end - at >= 3:
+        kind = buf[at]
+        length = u16(buf, at + 1)
+        at += 3
+        if kind == 0:
+            flow.name_len = put_name(slot, 0, NAME_MAX, buf, at, min(at + length, end))
+            return
+        at += length
+
+
+@packet_kernel
+def server_answer(buf, start, end, flow):
+    """Note the server's hello, certificate or alert at the head of its stream; True if this is TLS."""
+    if end - start < 6 or buf[start + 1] != 3 or buf[start + 2] > 4:
+        return False
+    if buf[start] == RECORD_ALERT:
+        flow.hello |= HELLO_ALERT
+        return True
+    if buf[start] != RECORD_HANDSHAKE:
+        return False
+    at = start
+    while end - at >= 9 and buf[at] == RECORD_HANDSHAKE:
+        behind = min(at + 5 + u16(buf, at + 3), end)
+        inner = at + 5
+        while behind - inner >= 4:
+            kind = buf[inner]
+            length = u24(buf, inner + 1)
+            if kind == SERVER_HELLO:
+                flow.hello |= HELLO_SERVER
+                server_hello(buf, inner + 4, min(inner + 4 + length, behind), flow)
+            elif kind == CERTIFICATE:
+                flow.hello |= HELLO_CERTIFICATE
+            inner += 4 + length
+        at += 5 + u16(buf, at + 3)
+    return True
+
+
+@packet_kernel
+def server_hello(buf, at, end, flow):
+    """The version a ServerHello settles on (RFC 8446, 4.1.3)."""
+    if end - at < 35:
+        return
+    version = version_code(u16(buf, at))
+    at += 35 + u8(buf, at + 34)
+    at += 3
+    if end - at >= 2:
+        at += 2
+        while end - at >= 4:
+            kind = u16(buf, at)
+            length = u16(buf, at + 2)
+            if kind == SUPPORTED_VERSIONS and length == 2 and end - at >= 6:
+                version = version_code(u16(buf, at + 4))
+            at += 4 + length
+    if version > 0:
+        flow.tls_version = version

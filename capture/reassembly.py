@@ -1,0 +1,111 @@
+"""Stream heads: the first bytes of a TCP stream put together by offset, in any order, bounded.
+
+A head is 16 KiB and lives 3 s (detection.md, our default). Where segments overlap, the bytes that
+came first stay.
+"""
+
+import numpy as np
+
+from capture.flows import NONE, release_head
+from capture.octets import copy
+from pipeline.kernels import packet_kernel
+
+HEAD_BYTES = 16_384
+HEAD_US = 3_000_000
+#: Runs of bytes kept apart while holes are open; a segment that would need one more is dropped.
+RUNS = 8
+
+HEAD = np.dtype([("flow", "i4"), ("runs", "i4"), ("started", "i8"), ("base", "i8")], align=True)
+
+
+@packet_kernel
+def take_head(table, i, ts, base):
+    """Give flow `i` a stream head whose offset 0 is sequence number `base`; False if none is free."""
+    meter = table.meter[0]
+    if meter.heads_free == 0:
+        meter.heads_refused += 1
+        return False
+    meter.heads_free -= 1
+    h = np.int64(table.free_heads[meter.heads_free])
+    if h >= meter.heads_high:
+        meter.heads_high = h + 1
+    table.flows[i].head = h
+    head = table.heads[h]
+    head.flow = i
+    head.runs = 0
+    head.started = ts
+    head.base = base
+    used = len(table.heads) - meter.heads_free
+    if used > meter.heads_peak:
+        meter.heads_peak = used
+    return True
+
+
+@packet_kernel
+def add_run(table, h, offset, buf, start, end):
+    """Put `buf[start:end]` at `offset` of head `h`; returns the contiguous bytes from offset 0."""
+    head = table.heads[h]
+    runs = table.runs[h]
+    data = table.head_data[h]
+    stop = min(offset + end - start, HEAD_BYTES)
+    if offset < 0:
+        start -= offset
+        offset = 0
+    if offset < stop:
+        # Write only where no run has bytes yet.
+        at = offset
+        for k in range(head.runs):
+            low, high = runs[k, 0], runs[k, 1]
+            if high <= at:
+                continue
+            if low >= stop:
+                break
+            if low > at:
+                copy(data, at, buf, start + at - offset, low - at)
+            at = max(at, high)
+        if at < stop:
+            copy(data, at, buf, start + at - offset, stop - at)
+        merge_run(head, runs, offset, stop)
+    if head.runs > 0 and runs[0, 0] == 0:
+        return np.int64(runs[0, 1])
+    return np.int64(0)
+
+
+@packet_kernel
+def merge_run(head, runs, low, high):
+    """Insert [low, high) into the sorted runs, joining those it touches; drops it if there is no room."""
+    first = 0
+    while first < head.runs and runs[first, 1] < low:
+        first += 1
+    last = first
+    while last < head.runs and runs[last, 0] <= high:
+        low = min(low, np.int64(runs[last, 0]))
+        high = max(high, np.int64(runs[last, 1]))
+        last += 1
+    joined = last - first
+    if joined == 0:
+        if head.runs == RUNS:
+            return
+        for k in range(head.runs, first, -1):
+            runs[k, 0] = runs[k - 1, 0]
+            runs[k, 1] = runs[k - 1, 1]
+        head.runs += 1
+    elif joined > 1:
+        for k in range(last, head.runs):
+            runs[k - joined + 1, 0] = runs[k, 0]
+            runs[k - joined + 1, 1] = runs[k, 1]
+        head.runs -= joined - 1
+    runs[first, 0] = low
+    runs[first, 1] = high
+
+
+@packet_kernel
+def drop_old_heads(table, now):
+    """Give back the heads that waited longer than `HEAD_US`."""
+    meter = table.meter[0]
+    for h in range(meter.heads_high):
+        head = table.heads[h]
+        if head.flow != NONE and now - head.started > HEAD_US:
+            flow = table.flows[head.flow]
+            flow.done |= 1
+            release_head(table, flow)

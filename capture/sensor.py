@@ -1,0 +1,313 @@
+"""The sensor loop: a source of frames → the kernels → batches → the log."""
+
+import hashlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from capture import dispatch
+from capture.arena import UNKNOWN_OFFSET, batch_of, new_rows
+from capture.flows import NONE
+from capture.frames import Frames, empty_frames
+from capture.privileges import drop_privileges
+from capture.sources.pcap import open_capture
+from capture.sources.ring import Ring
+from capture.sources.warm import warm_sources
+from capture.table import new_table
+from pipeline.records import HEALTH_EVENTS, RECORDS, SCHEMA_VERSION
+from pipeline.settings import SensorSettings
+from pipeline.stream.log import Log
+from pipeline.stream.message import Message, encode
+
+#: µs of packet time between health rows (records.md).
+HEALTH_US = 10_000_000
+#: Health rows of one batch; our default.
+HEALTH_ROWS = 256
+#: Seconds between two batches of a live sensor, and how long one poll waits. Our defaults.
+BATCH_S, POLL_S = 1.0, 0.25
+
+#: A batch with the kind of its records.
+Batch = tuple[str, pa.RecordBatch]
+#: What a health row says that the frames do not: names and values of its columns.
+Circumstances = Callable[[], dict[str, Any]]
+
+#: Seconds between two lines about the same trouble.
+COMPLAIN_S = 60.0
+
+VERSION = version("spanwatch")
+logger = logging.getLogger("spanwatch.sensor")
+
+
+def _int64(data: bytes) -> int:
+    return int.from_bytes(data[:8], "little", signed=True)
+
+
+class Sensor:
+    """Turns blocks of frames into record batches. Knows no source and no log, reads no clock.
+
+    `boot` names this run for ever. `seed` (16 bytes or more) keys the hashes; without one they are
+    random. The same settings, boot and seed over the same blocks give the same batches.
+    """
+
+    def __init__(
+        self,
+        settings: SensorSettings,
+        boot: str,
+        version: str = VERSION,
+        *,
+        seed: bytes | None = None,
+        circumstances: Circumstances = dict,
+    ) -> None:
+        self.settings = settings
+        self.boot = boot
+        self.version = version
+        digest = hashlib.blake2b(f"{settings.name}/{boot}".encode(), digest_size=8).digest()
+        self.table = new_table(settings, _int64(seed or os.urandom(8)), _int64(digest))
+        self.sequence = 0
+        """Number the next batch gets: one a batch, of whatever kind."""
+        self.totals = dict.fromkeys(("packets", "bytes", "dropped_kernel", "dropped_ring"), 0)
+        """Frames, wire bytes and losses told in health rows since the start."""
+        self._circumstances = circumstances
+        self._words = {"sensor": (settings.name,)}
+        self._health = new_rows("health", HEALTH_ROWS)
+        self._health_text = np.frombuffer((boot + version).encode(), np.uint8)
+        self._health_rows = 0
+        self._next_health = NONE
+
+    def feed(self, frames: Frames) -> Iterator[Batch]:
+        """Take a block; yields batches whenever the rows are full."""
+        if frames.count and self._next_health == NONE:
+            first = int(frames.ts[0])
+            self._next_health = first + HEALTH_US
+            self.note("start", first)
+        at = 0
+        while at < frames.count:
+            at = int(dispatch.run(self.table, frames, at))
+            if at < frames.count:
+                yield from self.flush()
+        yield from self._note_time()
+
+    def tick(self, now: int) -> Iterator[Batch]:
+        """Let time (µs) pass without frames: silent flows end, health is told."""
+        if now > self.now:
+            if self._next_health == NONE:
+                self._next_health = now + HEALTH_US
+                self.note("start", now)
+            while not dispatch.advance(self.table, now):
+                yield from self.flush()
+            yield from self._note_time()
+
+    @property
+    def now(self) -> int:
+        """Packet time, µs; -1 before any."""
+        return int(self.table.meter[0].now)
+
+    def _note_time(self) -> Iterator[Batch]:
+        if self._next_health != NONE and self.now >= self._next_health:
+            self._next_health = self.now + HEALTH_US
+            self.note("tick", self.now)
+            if self._health_rows == HEALTH_ROWS:
+                yield from self.flush()
+
+    def flush(self) -> Iterator[Batch]:
+        """The batches of all rows that stand written; nothing where there are none."""
+        table, meter = self.table, self.table.meter[0]
+        used = int(meter.text_used)
+        for kind, rows, counter in (
+            ("sightings", table.sighting_rows, "sighting_rows"),
+            ("dns", table.dns_rows, "dns_rows"),
+            ("flows", table.flow_rows, "flow_rows"),
+        ):
+            count = int(meter[counter])
+            if count:
+                meter[counter] = 0
+                self.sequence += 1
+                yield kind, batch_of(kind, rows[:count], table.text, used, self._words)
+        meter.text_used = 0
+        if self._health_rows:
+            health = self._health[: self._health_rows]
+            health["sequence"] = self.sequence
+            self._health_rows = 0
+            self.sequence += 1
+            yield "health", batch_of("health", health, self._health_text, len(self._health_text), self._words)
+
+    def finish(self, ts: int | None = None) -> Iterator[Batch]:
+        """Write out every flow and question, and the last health row at `ts` µs (none: packet time)."""
+        while not dispatch.finish(self.table):
+            yield from self.flush()
+        self.note("stop", max(self.now, 0) if ts is None else ts)
+        yield from self.flush()
+
+    def note(self, event: str, ts: int) -> None:
+        """Write a health row: what was counted since the last one, and how full things are now."""
+        meter = self.table.meter[0]
+        row = self._health[self._health_rows]
+        self._health_rows += 1
+        row.ts = ts
+        row.event = HEALTH_EVENTS.index(event)
+        for name in ("packets", "bytes", "truncated", "malformed", "unknown_link", "duplicates", "evicted"):
+            row[name] = meter[name]
+            meter[name] = 0
+        row.flows = len(self.table.flows) - int(meter.flows_free)
+        row.flows_peak = meter.flows_peak
+        row.reassembly_peak = meter.heads_peak
+        meter.flows_peak = row.flows
+        meter.heads_peak = len(self.table.heads) - int(meter.heads_free)
+        told = {"dropped_kernel": 0, "dropped_ring": 0, "outbox_bytes": 0, "outbox_lost": 0}
+        told["clock_offset_us"] = UNKNOWN_OFFSET
+        for name, value in (told | self._circumstances()).items():
+            row[name] = value
+        row.boot_at, row.boot_len = 0, len(self.boot.encode())
+        row.version_at, row.version_len = row.boot_len, len(self.version.encode())
+        for name in self.totals:
+            self.totals[name] += int(row[name])
+
+
+class Outbox:
+    """The log as the sensor's way out: numbers batches, remembers what was lost on the way.
+
+    A file can be read again, so a log that can't be written ends its replay. A mirror port can't: with
+    `live`, such batches are counted as lost and the sensor goes on.
+    """
+
+    def __init__(self, log: Log, sensor: str, boot: str, *, live: bool = False) -> None:
+        self._log = log
+        self._sensor = sensor
+        self._boot = boot
+        self._live = live
+        self._sequence = 0
+        self._lost = 0
+        self._complained = -COMPLAIN_S
+
+    def put(self, batches: Iterable[Batch]) -> None:
+        """Append batches in one transaction. Raises OSError unless live; then they are not in the log."""
+        messages: list[Message] = []
+        for kind, batch in batches:
+            number = self._sequence + len(messages)
+            messages.append(encode(kind, batch, sensor=self._sensor, boot=self._boot, sequence=number))
+        if not messages:
+            return
+        try:
+            self._lost += self._log.append(messages).lost_records
+            self._sequence += len(messages)
+        except OSError as error:
+            if not self._live:
+                raise
+            rows = sum(message.rows for message in messages)
+            self._lost += rows
+            if time.monotonic() - self._complained >= COMPLAIN_S:
+                self._complained = time.monotonic()
+                logger.error("%s; %d records are lost, later ones are counted in health", error, rows)
+
+    def take_lost(self) -> int:
+        """Records lost to the bound since the last call."""
+        lost, self._lost = self._lost, 0
+        return lost
+
+
+def file_digest(path: str, settings: SensorSettings) -> bytes:
+    """Digest of a file's bytes and of all that shapes its rows: settings, schema and program version."""
+    shaping = settings.model_dump(mode="json", exclude={"interface", "ring_bytes", "fanout", "user"})
+    digest = hashlib.blake2b(repr((SCHEMA_VERSION, VERSION, shaping)).encode(), digest_size=16)
+    with Path(path).open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.digest()
+
+
+def run_file(
+    path: str,
+    settings: SensorSettings,
+    log: Log,
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> str:
+    """Take one capture file (`-` standard input) into the log.
+
+    A file's boot is named after its content, so a replay that was killed goes on where it was, and a second
+    one adds nothing; standard input gets a boot of its own each time. Returns the line that says where the
+    file was cut off, empty if it was whole. Raises ValueError (no capture) and OSError.
+    """
+    with open_capture(path) as capture:
+        piped = path == "-" or not Path(path).is_file()
+        digest = os.urandom(16) if piped else file_digest(path, settings)
+        boot = f"{'pipe' if piped else 'file'}-{digest.hex()}"
+        outbox = Outbox(log, settings.name, boot)
+        sensor = Sensor(
+            settings, boot, seed=digest, circumstances=lambda: {"outbox_lost": outbox.take_lost()}
+        )
+        for frames in capture:
+            outbox.put(sensor.feed(frames))
+            if on_progress is not None:
+                on_progress(capture.bytes_read, capture.bytes_total)
+        outbox.put(sensor.finish())
+        if on_progress is not None:
+            on_progress(capture.bytes_read, capture.bytes_total)
+        return capture.truncated
+
+
+def warm_kernels() -> None:
+    """Compile, or load from the cache, everything that a frame or a flush will call."""
+    warm_sources()
+    sensor = Sensor(SensorSettings(flows=1_024, heads=16, batch_rows=100), "warm")
+    dispatch.run(sensor.table, empty_frames(np.zeros(64, np.uint8), 1), 0)
+    dispatch.advance(sensor.table, 1)
+    dispatch.finish(sensor.table)
+    for kind in RECORDS:
+        batch_of(kind, new_rows(kind, 1)[:0], sensor.table.text, 0, {"sensor": ("warm",)})
+
+
+def run_live(settings: SensorSettings, log: Log, stop: threading.Event) -> None:
+    """Capture from the interface into the log until `stop`, as an unprivileged user.
+
+    Raises OSError: no such interface, no privilege, the interface went away, the log can't be written;
+    what was captured before is in the log.
+    """
+    warm_kernels()
+    log.append([])
+    with Ring(settings.interface, settings.ring_bytes, settings.fanout) as ring:
+        drop_privileges(settings.user)
+        boot = f"live-{time.time_ns() // 1_000:x}-{os.urandom(4).hex()}"
+        outbox = Outbox(log, settings.name, boot, live=True)
+
+        def circumstances() -> dict[str, Any]:
+            kernel, blocks = ring.drops()
+            return {
+                "dropped_kernel": kernel,
+                "dropped_ring": blocks,
+                "outbox_lost": outbox.take_lost(),
+                "outbox_bytes": log.totals()["bytes"],
+            }
+
+        sensor = Sensor(settings, boot, circumstances=circumstances)
+        due = time.monotonic() + BATCH_S
+        try:
+            outbox.put(sensor.tick(time.time_ns() // 1_000))
+            while not stop.is_set():
+                frames = ring.poll(POLL_S)
+                if frames is not None:
+                    outbox.put(sensor.feed(frames))
+                elif time.time_ns() // 1_000 - sensor.now > BATCH_S * 1_000_000:
+                    outbox.put(sensor.tick(time.time_ns() // 1_000))
+                if time.monotonic() >= due:
+                    due = time.monotonic() + BATCH_S
+                    outbox.put(sensor.flush())
+        finally:
+            # Frames that wait in the ring were received: they count.
+            while (frames := _rest(ring)) is not None:
+                outbox.put(sensor.feed(frames))
+            outbox.put(sensor.finish(time.time_ns() // 1_000))
+
+
+def _rest(ring: Ring) -> Frames | None:
+    try:
+        return ring.poll(0.1)
+    except OSError:
+        return None

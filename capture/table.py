@@ -1,0 +1,125 @@
+"""Everything the per-packet path works on, allocated once: its size is the sensor's memory."""
+
+import numpy as np
+
+from capture.arena import new_rows
+from capture.flows import FLOW, NONE, SLOT
+from capture.network import PACKET
+from capture.protocols.dns import ANSWER, MESSAGE, NAME_ROOM, PENDING
+from capture.protocols.identify import port_table
+from capture.reassembly import HEAD, HEAD_BYTES, RUNS
+from capture.sightings import SAID
+from pipeline.bundle import Bundle
+from pipeline.settings import SensorSettings
+
+#: Questions that wait for an answer at the same time; a power of two, our default.
+QUESTIONS = 1 << 16
+#: DNS answers remembered for naming flows; a power of two, our default.
+ANSWERS = 1 << 16
+#: Sightings remembered for not repeating them; a power of two, our default.
+REMEMBERED_SIGHTINGS = 1 << 14
+#: Frames remembered for finding the mirror's second copies; a power of two, our default.
+REMEMBERED_FRAMES = 1 << 15
+#: Text of one set of batches.
+TEXT_BYTES = 32 << 20
+
+#: Counters, gauges and cursors; one record.
+METER = np.dtype(
+    [
+        (name, "i8")
+        for name in (
+            # settings and seeds
+            "seed", "boot", "idle_tcp", "idle_udp", "duplicate_us",
+            # packet time
+            "now", "next_sweep", "sweep_at", "sweeping", "behind",
+            # counters since the last health row
+            "packets", "bytes", "truncated", "malformed", "unknown_link", "duplicates", "evicted",
+            "heads_refused",
+            # gauges
+            "flows_peak", "heads_peak",
+            # cursors
+            "flows_free", "flows_high", "serial", "hand", "heads_free", "heads_high",
+            "question_next", "question_tail",
+            "flow_rows", "dns_rows", "sighting_rows", "text_used",
+        )
+    ]
+)  # fmt: skip
+
+
+class Table(Bundle):
+    """The sensor's state as the kernels see it."""
+
+    meter: np.recarray
+    packet: np.recarray
+    flows: np.recarray
+    buckets: np.ndarray
+    free: np.ndarray
+    slots: np.ndarray
+    """uint8[flows, SLOT]: text of each record; pages are touched only when there is text."""
+    heads: np.recarray
+    head_data: np.ndarray
+    runs: np.ndarray
+    free_heads: np.ndarray
+    scratch: np.ndarray
+    message: np.recarray
+    name: np.ndarray
+    questions: np.recarray
+    question_names: np.ndarray
+    question_buckets: np.ndarray
+    answers: np.recarray
+    answer_names: np.ndarray
+    said: np.recarray
+    copies: np.recarray
+    ports: np.ndarray
+    flow_rows: np.recarray
+    dns_rows: np.recarray
+    sighting_rows: np.recarray
+    text: np.ndarray
+
+
+def _records(dtype: np.dtype, count: int) -> np.recarray:
+    return np.zeros(count, dtype).view(np.recarray)
+
+
+def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
+    """An empty table of the configured size. `seed` keys the hashes, `boot` the flow ids; both int64."""
+    flows, heads = settings.flows, settings.heads
+    buckets = 1 << (flows - 1).bit_length()
+    table = Table(
+        meter=_records(METER, 1),
+        packet=_records(PACKET, 1),
+        flows=_records(FLOW, flows),
+        buckets=np.full(buckets, NONE, np.int32),
+        free=np.arange(flows - 1, -1, -1, dtype=np.int32),
+        slots=np.zeros((flows, SLOT), np.uint8),
+        heads=_records(HEAD, heads),
+        head_data=np.zeros((heads, HEAD_BYTES), np.uint8),
+        runs=np.zeros((heads, RUNS, 2), np.int32),
+        free_heads=np.arange(heads - 1, -1, -1, dtype=np.int32),
+        scratch=np.zeros(HEAD_BYTES, np.uint8),
+        message=_records(MESSAGE, 1),
+        name=np.zeros(NAME_ROOM, np.uint8),
+        questions=_records(PENDING, QUESTIONS),
+        question_names=np.zeros((QUESTIONS, NAME_ROOM), np.uint8),
+        question_buckets=np.full(QUESTIONS, NONE, np.int32),
+        answers=_records(ANSWER, ANSWERS),
+        answer_names=np.zeros((ANSWERS, 256), np.uint8),
+        said=_records(SAID, REMEMBERED_SIGHTINGS),
+        copies=_records(SAID, REMEMBERED_FRAMES),
+        ports=port_table(),
+        flow_rows=new_rows("flows", settings.batch_rows),
+        dns_rows=new_rows("dns", settings.batch_rows),
+        sighting_rows=new_rows("sightings", settings.batch_rows),
+        text=np.zeros(TEXT_BYTES, np.uint8),
+    )
+    table.heads.flow = NONE
+    meter = table.meter[0]
+    meter.seed = seed
+    meter.boot = boot
+    meter.idle_tcp = settings.idle_tcp_s * 1_000_000
+    meter.idle_udp = settings.idle_udp_s * 1_000_000
+    meter.duplicate_us = settings.duplicate_us
+    meter.flows_free = flows
+    meter.heads_free = heads
+    meter.now = NONE
+    return table

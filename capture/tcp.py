@@ -1,0 +1,246 @@
+"""TCP state of a flow: who opened, Zeek's states, retransmissions, the mirror's loss, form of the SYN."""
+
+import numpy as np
+
+from capture.flows import CLOSED, ESTABLISHED, INACTIVE, NONE, PARTIAL, RESET, SYN_ACK_SENT, SYN_SENT
+from capture.network import QUIRK_ECN
+from capture.octets import u8, u16, u32
+from capture.transport import ACK, FIN, PSH, RST, SYN, URG
+from pipeline.kernels import packet_kernel
+
+# p0f 3 quirks of the TCP header; the lower bits are the IP header's (capture.network).
+QUIRK_SEQ_ZERO, QUIRK_ACK_SET, QUIRK_ACK_ZERO, QUIRK_URG_SET, QUIRK_URG = 64, 128, 256, 512, 1024
+QUIRK_PUSH, QUIRK_TS1_ZERO, QUIRK_TS2_SET, QUIRK_OPT_TAIL = 2048, 4096, 8192, 16384
+QUIRK_SCALE, QUIRK_BAD = 32768, 65536
+
+# Option kinds in `syn_options`, 4 bits each.
+OPTION_END, OPTION_NOP, OPTION_MSS, OPTION_SCALE, OPTION_SACK_OK, OPTION_SACK, OPTION_TS, OPTION_OTHER = (
+    range(1, 9)
+)
+OPTIONS_MAX = 15
+
+
+@packet_kernel
+def ahead(a, b):
+    """Signed distance a - b of two sequence numbers (RFC 1982)."""
+    distance = (a - b) & 0xFFFFFFFF
+    return distance - 0x100000000 if distance >= 0x80000000 else distance
+
+
+@packet_kernel
+def note_syn(buf, packet, flow):
+    """Keep the form of the client's SYN for its signature: README of p0f 3, "TCP SYN"."""
+    flow.syn_version = packet.version
+    flow.syn_ttl = packet.ttl
+    flow.syn_window = packet.window
+    flow.syn_mss = NONE
+    flow.syn_scale = NONE
+    flow.syn_padding = 0
+    flow.syn_payload = 1 if packet.payload_bytes > 0 else 0
+    quirks = packet.ip_flags
+    flags = packet.tcp_flags
+    if packet.tcp_flags & 0xC0:
+        quirks |= QUIRK_ECN
+    if packet.seq == 0:
+        quirks |= QUIRK_SEQ_ZERO
+    if flags & ACK == 0 and packet.ack != 0:
+        quirks |= QUIRK_ACK_SET
+    if flags & URG:
+        quirks |= QUIRK_URG
+    elif u16(buf, packet.at + 18) != 0:
+        quirks |= QUIRK_URG_SET
+    if flags & PSH:
+        quirks |= QUIRK_PUSH
+    layout = np.int64(0)
+    count = 0
+    at = packet.options
+    stop = packet.payload
+    while at < stop and count < OPTIONS_MAX:
+        kind = u8(buf, at)
+        if kind == 0:
+            layout |= np.int64(OPTION_END) << (4 * count)
+            count += 1
+            flow.syn_padding = stop - at - 1
+            for i in range(at + 1, stop):
+                if buf[i] != 0:
+                    quirks |= QUIRK_OPT_TAIL
+            break
+        if kind == 1:
+            layout |= np.int64(OPTION_NOP) << (4 * count)
+            count += 1
+            at += 1
+            continue
+        if at + 2 > stop:
+            quirks |= QUIRK_BAD
+            break
+        length = u8(buf, at + 1)
+        if length < 2 or at + length > stop:
+            quirks |= QUIRK_BAD
+            break
+        word = OPTION_OTHER
+        if kind == 2:
+            word = OPTION_MSS
+            if length == 4:
+                flow.syn_mss = u16(buf, at + 2)
+            else:
+                quirks |= QUIRK_BAD
+        elif kind == 3:
+            word = OPTION_SCALE
+            if length == 3:
+                flow.syn_scale = u8(buf, at + 2)
+                if flow.syn_scale > 14:
+                    quirks |= QUIRK_SCALE
+            else:
+                quirks |= QUIRK_BAD
+        elif kind == 4:
+            word = OPTION_SACK_OK
+        elif kind == 5:
+            word = OPTION_SACK
+        elif kind == 8:
+            word = OPTION_TS
+            if length == 10:
+                if u32(buf, at + 2) == 0:
+                    quirks |= QUIRK_TS1_ZERO
+                if u32(buf, at + 6) != 0:
+                    quirks |= QUIRK_TS2_SET
+            else:
+                quirks |= QUIRK_BAD
+        layout |= np.int64(word) << (4 * count)
+        count += 1
+        at += length
+    flow.syn_options = layout
+    flow.syn_quirks = quirks
+
+
+@packet_kernel
+def next_state(me, peer, flags):
+    """(my state, the peer's) after a segment of mine (Zeek, TCP.cc: state updates by endpoint)."""
+    if flags & RST:
+        return RESET, peer
+    if flags & SYN:
+        if me == INACTIVE:
+            if flags & ACK:
+                if peer == SYN_SENT:
+                    return ESTABLISHED, ESTABLISHED
+                return SYN_ACK_SENT, peer
+            if peer == SYN_SENT:
+                # Simultaneous open.
+                return SYN_SENT, peer
+            return SYN_SENT, peer
+        return me, peer
+    if me in (SYN_ACK_SENT, SYN_SENT):
+        if peer == SYN_ACK_SENT:
+            return (CLOSED if flags & FIN else ESTABLISHED), ESTABLISHED
+        if flags & FIN:
+            return CLOSED, peer
+        return me, peer
+    if flags & FIN:
+        return CLOSED, (ESTABLISHED if peer == SYN_ACK_SENT else peer)
+    if me == INACTIVE:
+        if peer == SYN_ACK_SENT:
+            return ESTABLISHED, ESTABLISHED
+        return PARTIAL, peer
+    return me, peer
+
+
+@packet_kernel
+def update_tcp(buf, packet, flow, up):
+    """Take one segment into the flow: states, sequence numbers, retransmissions, loss, round trip, reset."""
+    flags = packet.tcp_flags
+    seq = packet.seq
+    length = packet.payload_bytes
+    if up:
+        mine, theirs = next_state(flow.client_state, flow.server_state, flags)
+        flow.client_state = mine
+        flow.server_state = theirs
+        flow.flags_up |= flags
+    else:
+        mine, theirs = next_state(flow.server_state, flow.client_state, flags)
+        flow.server_state = mine
+        flow.client_state = theirs
+        flow.flags_down |= flags
+    if flags & SYN:
+        if up:
+            if flow.base_up == NONE:
+                flow.base_up = (seq + 1) & 0xFFFFFFFF
+                flow.syn_ts = packet.ts
+                if flags & ACK == 0:
+                    note_syn(buf, packet, flow)
+        elif flow.base_down == NONE:
+            flow.base_down = (seq + 1) & 0xFFFFFFFF
+            if flags & ACK:
+                flow.synack_ttl = packet.ttl
+        seq = (seq + 1) & 0xFFFFFFFF
+    if flags & RST and flow.reset_by == 0:
+        flow.reset_by = 1 if up else 2
+        if not up and flow.synack_ttl >= 0:
+            flow.reset_known = 1
+            flow.reset_ttl_delta = packet.ttl - flow.synack_ttl
+    stop = (seq + length + (1 if flags & FIN else 0)) & 0xFFFFFFFF
+    if up:
+        if flow.seq_up == NONE:
+            flow.seq_up = stop
+            if flags & SYN and flow.base_up != seq:
+                flow.retransmits_up += 1
+        elif flags & RST == 0:
+            step = ahead(stop, flow.seq_up)
+            if step > 0:
+                hole = ahead(seq, flow.seq_up)
+                if hole > 0:
+                    flow.hole_up += hole
+                flow.seq_up = stop
+            elif length > 0 or flags & (SYN | FIN):
+                if flow.hole_up >= length > 0:
+                    flow.hole_up -= length
+                else:
+                    flow.retransmits_up += 1
+    else:
+        if flow.seq_down == NONE:
+            flow.seq_down = stop
+        elif flags & RST == 0:
+            step = ahead(stop, flow.seq_down)
+            if step > 0:
+                hole = ahead(seq, flow.seq_down)
+                if hole > 0:
+                    flow.hole_down += hole
+                flow.seq_down = stop
+            elif length > 0 or flags & (SYN | FIN):
+                if flow.hole_down >= length > 0:
+                    flow.hole_down -= length
+                else:
+                    flow.retransmits_down += 1
+    if flags & ACK:
+        take_ack(packet, flow, up)
+
+
+@packet_kernel
+def take_ack(packet, flow, up):
+    """What an acknowledgement says about the other side's bytes: acknowledged, and lost by the mirror."""
+    ack = packet.ack
+    if up:
+        if flow.rtt_us == NONE and flow.syn_ts != NONE and flow.base_down != NONE:
+            flow.rtt_us = packet.ts - flow.syn_ts
+        if flow.ack_up == NONE:
+            flow.ack_up = flow.base_down if flow.base_down != NONE else ack
+        step = ahead(ack, flow.ack_up)
+        if step > 0:
+            flow.acked_down += step
+            flow.ack_up = ack
+            if flow.server_state == CLOSED and flow.seq_down == ack:
+                # The FIN's own number is no byte.
+                flow.acked_down -= 1
+        if flow.seq_down != NONE:
+            unseen = ahead(ack, flow.seq_down)
+            if unseen >= 0:
+                flow.lost += unseen + flow.hole_down
+                flow.hole_down = 0
+                flow.seq_down = ack
+    else:
+        if flow.ack_down == NONE or ahead(ack, flow.ack_down) > 0:
+            flow.ack_down = ack
+        if flow.seq_up != NONE:
+            unseen = ahead(ack, flow.seq_up)
+            if unseen >= 0:
+                flow.lost += unseen + flow.hole_up
+                flow.hole_up = 0
+                flow.seq_up = ack
