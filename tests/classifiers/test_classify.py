@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -290,3 +291,29 @@ def test_null_names_are_unlisted(starter):
     )
     (row,) = starter.classify("flows", nulls, "s").to_pylist()
     assert row["categories"] == []
+
+
+TRUTH = Path(__file__).parents[2] / "spanwatch" / "data" / "demo.truth.json"
+
+
+@pytest.mark.skipif(not TRUTH.exists(), reason="the bundled capture's truth is not there")
+def test_the_starter_fits_the_bundled_capture(starter):
+    """Each name tried in the bundled capture has the category it stands for, and the action written down."""
+    checked = 0
+    truth = json.loads(TRUTH.read_text("utf-8"))
+    for scenario in truth["scenarios"]:
+        at = datetime.fromtimestamp(scenario["start"] / 1e6, UTC)
+        group = truth["network"]["vlans"][str(scenario["vlan"])]["group"]
+        for expected in scenario["expect"]:
+            if expected["kind"] != "attempt":
+                continue
+            for name in expected.get("names", scenario["names"]):
+                found = starter.explain(name, group=group, at=at)
+                assert expected["category"] in found["categories"], name
+                (decision,) = found["decisions"]
+                if expected.get("policy") in ("allow", "prohibit"):
+                    assert decision["action"] == expected["policy"], (name, group)
+                if expected["verdict"] == "blocked":
+                    assert decision["action"] == "prohibit", (name, group)
+                checked += 1
+    assert checked > 30
