@@ -99,10 +99,12 @@ class Worker:
             "backlog_messages": None,
             "backlog_bytes": None,
             "warning": "",
+            "round_error": "",
             "error": "",
         }
-        """Counts since the start; `last_event_us` is the latest event time inserted, `warning` and `error`
-        the last complaint in one line, `error` empty again when the step succeeded."""
+        """Counts since the start; `last_event_us` is the latest event time inserted, `warning` the
+        last message set aside or about to expire, `error` and `round_error` why messages or rounds are
+        not done, in one line and empty when they are."""
         self._ready = False
         self._spans: list[tuple[int, int]] = []
         self._covered: dict[tuple[str, str], int] = {}
@@ -202,7 +204,7 @@ class Worker:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             self.log.set_aside(entry.id, reason)
             self.status["dead"] += 1
-            self._complain("warning", f"message {message.token} was set aside: {reason}")
+            self._complain("warning", "dead", f"message {message.token} was set aside: {reason}")
             return
         self.store.insert("batches", _batches_row(message), message.token)
         self.status["messages"] += 1
@@ -215,7 +217,7 @@ class Worker:
         line = self.store.expired(message.records, message.first) if message.rows else ""
         if line:
             self.status["expired"] += 1
-            self._complain("warning", line)
+            self._complain("warning", "expired", line)
 
     def _uncovered(self, sensor: str, boot: str, sequence: int, first: int, last: int) -> None:
         self._spans = merged([*self._spans, (first, last)])
@@ -230,7 +232,8 @@ class Worker:
                 raise
             except Exception as error:
                 # Rows keep coming in; the ranges are judged with the next round.
-                self._failed(error)
+                self.status["retries"] += 1
+                self._complain("round_error", "round", f"cannot judge what came in: {_line(error)}")
                 self._round_at = time.monotonic()
 
     def _round(self) -> None:
@@ -246,21 +249,25 @@ class Worker:
         self._spans, self._covered = [], {}
         self._round_at = time.monotonic()
         self.status["rounds"] += 1
+        self.status["round_error"] = ""
         self.status["last_round_seconds"] = self._round_at - begun
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: OSError) -> None:
         self.status["retries"] += 1
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        self._complain("error", " ".join(f"cannot go on: {reason}; trying again".split()))
+        self._complain("error", "store", f"{_line(error)}; trying again")
 
-    def _complain(self, key: str, line: str) -> None:
+    def _complain(self, key: str, kind: str, line: str) -> None:
+        """Keep the line in the status, and log one of its kind a minute."""
         self.status[key] = line
         now = time.monotonic()
-        kind = line.partition(":")[0]
         if now - self._complaints.get(kind, -COMPLAINT_S) >= COMPLAINT_S:
-            self._complaints = {k: at for k, at in self._complaints.items() if now - at < COMPLAINT_S}
             self._complaints[kind] = now
             logger.warning("%s", line)
+
+
+def _line(error: Exception) -> str:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(reason.split()) or type(error).__name__
 
 
 def _batches_row(message: Message) -> pa.RecordBatch:

@@ -197,6 +197,15 @@ def test_messages_that_cannot_be_used_are_set_aside(log: Log, store: Store, work
     assert log.waiting(CONSUMER) == (0, 0)
 
 
+def test_complaints_are_not_a_flood(log: Log, worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
+    """Of a hundred messages set aside all are counted and one is logged."""
+    log.append([message("dns", 1, n)._replace(payload=b"") for n in range(100)])
+    worker.drain()
+    assert worker.status["dead"] == 100
+    assert len(caplog.records) == 1
+    assert caplog.records[0].getMessage().startswith("message gate/b1/0 was set aside: ValueError: message")
+
+
 def test_detectors_get_the_time_that_came_in(log: Log, worker: Worker, detectors: RoundNotes) -> None:
     """One round over the whole range, none where nothing came; captures of other days are ranges apart."""
     sent = mixed(4)
@@ -249,6 +258,8 @@ def test_a_failing_detector_does_not_hold_up_rows(
         until(lambda: worker.status["retries"] > 0)
         log.append([message("dns", 5, 1)])
         until(lambda: worker.status["messages"] == 2)
+        assert worker.status["round_error"] == "cannot judge what came in: no such column"
+        assert worker.status["error"] == ""
     finally:
         stop.set()
         thread.join()
