@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -93,6 +93,7 @@ class Log:
         try:
             with self._faults("open"):
                 self._set_up()
+            self._renew_reserve()
         except BaseException:
             self._db.close()
             raise
@@ -264,6 +265,12 @@ class Log:
             # `execute` would stop after the first page: the statement gives a row for each, without columns.
             self._db.executescript(f"PRAGMA incremental_vacuum({FREE_PAGES // 2})")
             self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._renew_reserve()
+
+    def _renew_reserve(self) -> None:
+        # Here too, not with appends alone: a sensor that dropped its privileges may not make files.
+        with suppress(OSError):
+            self._reserve.keep()
 
     def _on_reserve(self, step: Callable[[], None]) -> None:
         """Run `step`; on a full disk once more with the reserve given up. The next append makes it anew."""
