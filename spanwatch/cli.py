@@ -221,12 +221,18 @@ def main(arguments: list[str] | None = None) -> int:
         code: Any = typer.main.get_command(app)(arguments, standalone_mode=False)
         sys.stdout.flush()
         return int(code or DONE)
-    except BrokenPipeError:
-        # The reader has what it wanted; keep the interpreter from flushing into the closed pipe.
+    except SystemExit as leaving:
+        # Typer leaves with 1 on a closed pipe. The reader has what it wanted, so all is well; and the
+        # interpreter must not flush into the closed pipe when it ends.
+        if not isinstance(leaving.__context__, BrokenPipeError):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return DONE
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
+    except ChildProcessError as error:
+        # A process of ours has had its line.
+        return int(error.args[0])
     except Exception as error:
         if os.environ.get("SPANWATCH_DEBUG"):
             traceback.print_exc()

@@ -24,7 +24,7 @@ from spanwatch.services import (
     stopped_by_signals,
 )
 from spanwatch.summary import print_summary, summarise
-from spanwatch.supervision import child, running
+from spanwatch.supervision import child, failure, running
 
 CAPTURE = Path(__file__).parent / "data" / "demo.pcap.zst"
 #: What makes a folder ours to empty.
@@ -63,7 +63,7 @@ def fresh_state(folder: Path) -> Iterator[None]:
 
 
 def _sense(arguments: list[str], stop: threading.Event) -> None:
-    """The capture through a sensor process, with a bar. Raises ChildProcessError where it fails."""
+    """The capture through a sensor process, with a bar. Raises OSError where it fails."""
     with child(arguments, stdout=subprocess.PIPE) as process, file_progress("demo capture") as report:
         assert process.stdout is not None
         for line in process.stdout:
@@ -72,7 +72,7 @@ def _sense(arguments: list[str], stop: threading.Event) -> None:
             if stop.is_set():
                 raise KeyboardInterrupt
         if process.wait() != 0:
-            raise ChildProcessError("the sensor could not read the demo capture; its own line above says why")
+            raise failure(process.returncode)
 
 
 def run_demo(invocation: Invocation, settings: Settings, *, once: bool) -> None:
@@ -84,8 +84,8 @@ def run_demo(invocation: Invocation, settings: Settings, *, once: bool) -> None:
     make_state(settings.state.parent)
     with (
         stopped_by_signals() as stop,
-        fresh_state(settings.state),
         bind(settings.api.host, settings.api.port) as listener,
+        fresh_state(settings.state),
         open_parts(settings) as parts,
         contextlib.closing(Access(settings.access_file)) as access,
     ):

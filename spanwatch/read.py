@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 
 from pipeline.records import ADDRESS, ADDRESSES, SCHEMAS, json_rows
 from pipeline.settings import Settings
-from spanwatch import __version__
 
 TIMES = pa.timestamp("us", "UTC")
+#: Stands for the content of a pipe, which can be read only once: the same pipe gives the same ids again.
+PIPE = bytes(16)
 FINDINGS = "SELECT * FROM findings FINAL ORDER BY `from`, detector, subject"
 MACS = ("mac", "client_mac", "server_mac")
 
@@ -109,11 +110,12 @@ def _plain_type(field: pa.Field) -> pa.DataType:
 
 def _sensed(file: str, kind: str, settings: Settings, named: str | None, writer: Writer) -> str:
     """The records of one file to the writer. Returns empty, or the line that says where it was cut off."""
-    from capture.sensor import Sensor
+    from capture.sensor import Sensor, file_digest
     from capture.sources.pcap import open_capture
 
     with open_capture(file) as capture:
-        sensor = Sensor(settings.sensor, file, __version__)
+        seed = file_digest(file, settings.sensor) if Path(file).is_file() else PIPE
+        sensor = Sensor(settings.sensor, f"file-{seed.hex()}", seed=seed)
         for frames in capture:
             for records, batch in sensor.feed(frames):
                 if records == kind:

@@ -58,7 +58,6 @@ def run_sensor(settings: Settings, files: list[str], *, supervised: bool) -> int
     """
     if not files:
         check_interface(settings.sensor.interface)
-    from capture.sensor import run_file, run_live
     from pipeline.stream.log import Log
 
     make_state(settings.state)
@@ -67,8 +66,12 @@ def run_sensor(settings: Settings, files: list[str], *, supervised: bool) -> int
             stop_with_parent()
         with contextlib.closing(Log(settings.log_file, settings.stream.log_bytes)) as log:
             if not files:
+                from capture.sensor import run_live
+
                 run_live(settings.sensor, log, stop)
                 return 0
+            from capture.sensor import run_file
+
             bad = 0
             on_progress: Callable[[int, int | None], None] | None = _report if supervised else None
             for file in files:

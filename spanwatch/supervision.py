@@ -62,10 +62,20 @@ def child(arguments: list[str], stdout: int | None = None) -> Iterator[subproces
                     process.kill()
 
 
+def failure(code: int) -> OSError:
+    """The error of a sensor process that ended by itself; it has had its own line, unless a signal ended it.
+
+    ChildProcessError carries the exit code and nothing more to say.
+    """
+    if code < 0:
+        return OSError(f"the sensor process was ended by signal {-code}; start again")
+    return ChildProcessError(code)
+
+
 def keep_running(arguments: list[str], stop: threading.Event) -> None:
     """Start the process, and start it again with growing pauses, until `stop`.
 
-    Raises ChildProcessError where it ends before it ran for `SETTLED_S`: that start will not do better again.
+    Raises as `failure` says where it ends before it ran for `SETTLED_S`: it will not do better again.
     """
     pause, settled = 1.0, False
     while not stop.is_set():
@@ -78,7 +88,7 @@ def keep_running(arguments: list[str], stop: threading.Event) -> None:
         lived = time.monotonic() - started
         settled = settled or lived >= SETTLED_S
         if not settled:
-            raise ChildProcessError("the sensor did not start; its own line above says why")
+            raise failure(process.returncode)
         pause = 1.0 if lived >= BACKOFF_MAX_S else min(pause * 2, BACKOFF_MAX_S)
         print(
             f"spanwatch: the sensor ended (exit code {process.returncode}); again in {pause:.0f} s",

@@ -1,31 +1,22 @@
 """`spanwatch warm`: compile every kernel into the cache, by sending captures through all of them."""
 
-import contextlib
 import os
-import struct
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from numba.core import event
 
 from pipeline.kernels import CACHE
-from pipeline.settings import SensorSettings, Settings
+from pipeline.settings import SensorSettings
 from spanwatch.demo import CAPTURE
 from spanwatch.progress import waiting_for
 
 #: Written when everything is compiled; the cache's folder changes with the kernels' source.
 STAMP = CACHE / "warm"
 
-#: The smallest pcapng file with a frame: section header, interface (Ethernet), enhanced packet of 60 bytes
-#: (draft-ietf-opsawg-pcapng).
-PCAPNG = (
-    struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
-    + struct.pack("<IIHHII", 1, 20, 1, 0, 65_535, 20)
-    + struct.pack("<IIIIIII60sI", 6, 92, 0, 0, 1, 60, 60, b"\xff" * 12 + b"\x08\x06", 92)
-)
 LISTS = '[[lists]]\nname = "warm"\nfile = "warm.txt"\nformat = "domains"\ncategories = ["games"]\n'
 
 
@@ -50,51 +41,26 @@ class _Compiling(event.Listener):
         pass
 
 
-def _capture(path: Path, classify: Callable[..., object]) -> None:
-    from capture.sensor import Sensor
-    from capture.sources.pcap import open_capture
-
-    sensor = Sensor(SensorSettings(name="warm", flows=1_024, heads=64), "warm")
-
-    def judge(batches: Iterator[Any]) -> None:
-        for records, batch in batches:
-            classify(records, batch, "warm")
-
-    with open_capture(str(path)) as capture:
-        for frames in capture:
-            judge(sensor.feed(frames))
-    judge(sensor.tick(time.time_ns() // 1_000))
-    judge(sensor.finish())
-
-
-def _ring() -> None:
-    """A ring on the loopback interface, where we may open one."""
-    import socket
-
-    from capture.sources.ring import Ring
-
-    with contextlib.suppress(PermissionError), Ring("lo", 1 << 20) as ring:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            sender.sendto(b"", ("127.0.0.1", 9))
-        ring.poll(1.0)
-
-
 def _everything() -> None:
+    from blocklists.lists import load_matcher
+    from capture.sensor import Sensor, warm_kernels
+    from capture.sources.pcap import open_capture
     from classifiers.classify import Classifier
     from classifiers.policy import load_policy
-    from spanwatch.services import open_classifier
 
-    _capture(CAPTURE, open_classifier(Settings()).classify)
-    with tempfile.TemporaryDirectory(prefix="spanwatch-") as name:
-        folder = Path(name)
-        (folder / "sources.toml").write_text(LISTS)
-        (folder / "warm.txt").write_text("warm.example\n")
-        (folder / "one.pcapng").write_bytes(PCAPNG)
-        # A mapped list is another type to the compiler than one that was just built.
-        from blocklists.lists import load_matcher
-
-        _capture(folder / "one.pcapng", Classifier(load_policy(), load_matcher(folder)).classify)
-    _ring()
+    warm_kernels()
+    sensor = Sensor(SensorSettings(flows=4_096, heads=64), "warm")
+    with open_capture(str(CAPTURE)) as capture:
+        batches = [batch for frames in capture for batch in sensor.feed(frames)]
+    batches += sensor.finish()
+    with tempfile.TemporaryDirectory(prefix="spanwatch-") as folder:
+        (Path(folder) / "sources.toml").write_text(LISTS)
+        (Path(folder) / "warm.txt").write_text("warm.example\n")
+        # A compiled list that is mapped from its file is another type than one that was just built.
+        for lists in (None, Path(folder)):
+            classifier = Classifier(load_policy(), load_matcher(lists))
+            for records, batch in batches:
+                classifier.classify(records, batch, "warm")
 
 
 def run_warm() -> None:

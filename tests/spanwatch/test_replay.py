@@ -1,0 +1,146 @@
+"""`spanwatch replay`: rows come in once, whatever the file and whoever else is at work."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.settings import Settings
+from pipeline.store.client import open_store
+from spanwatch.cli import DONE, FAILED
+from tests.spanwatch.captures import days, first_frames
+from tests.spanwatch.program import COMMAND, environment, one_line, run
+
+#: Counts and sums over everything that a replay leaves; equal numbers mean nothing lost, nothing doubled.
+SUMS = {
+    "flows": "SELECT count(), sum(bytes_up + bytes_down), sum(packets_up), sum(flow_id) FROM flows",
+    "dns": "SELECT count(), countIf(answered), sum(cityHash64(qname, ts)) FROM dns",
+    "sightings": "SELECT count(), sum(cityHash64(mac, ts, value)) FROM sightings",
+    "health": "SELECT count(), sum(packets), sum(bytes) FROM health",
+    "traffic_1m": "SELECT sum(bytes_up), sum(bytes_down), sum(packets_up), sum(flows) FROM traffic_1m",
+    "attempts": "SELECT count(), sum(cityHash64(client, name, verdict)) FROM attempts FINAL",
+    "findings": "SELECT count(), sum(cityHash64(id)) FROM findings FINAL",
+    "batches": "SELECT count(), sum(rows), uniqExact(sensor, boot, sequence) FROM batches",
+}
+
+
+def sums(state: Path) -> dict[str, list[object]]:
+    """The numbers of `SUMS` in the store of a state folder."""
+    with open_store(Settings(state=state)) as store:
+        return {name: list(store.rows(sql)[0].values()) for name, sql in SUMS.items()}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 20,000 frames of the bundled capture."""
+    return first_frames(tmp_path_factory.mktemp("captures") / "small.pcap", 20_000)
+
+
+def test_again_adds_nothing(small: Path, tmp_path: Path) -> None:
+    """A second replay of the same content, under any name, leaves all counts and sums as they were."""
+    first = run("--state", tmp_path, "replay", small)
+    assert first.returncode == DONE, first.stderr
+    assert b"flows" in first.stdout
+    before = sums(tmp_path)
+    assert int(str(before["flows"][0])) > 100
+    again = tmp_path / "again.pcap"
+    again.write_bytes(small.read_bytes())
+    assert run("--state", tmp_path, "replay", again, small).returncode == DONE
+    assert sums(tmp_path) == before
+
+
+def test_bad_file_costs_nothing_else(small: Path, tmp_path: Path) -> None:
+    """What could be read is in the store; the bad file has its one line and exit code 1."""
+    bad = tmp_path / "bad.pcap"
+    bad.write_text("no capture at all")
+    done = run("--state", tmp_path / "state", "replay", bad, small)
+    assert done.returncode == FAILED
+    assert str(bad) in one_line(done)
+    assert run("--state", tmp_path / "alone", "replay", small).returncode == DONE
+    assert sums(tmp_path / "state") == sums(tmp_path / "alone")
+
+
+def test_cut_off_file_keeps_what_was_before(small: Path, tmp_path: Path) -> None:
+    """Of a file that is cut off, every frame before the cut counts."""
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(small.read_bytes()[:-5])
+    done = run("--state", tmp_path / "state", "replay", cut)
+    assert done.returncode == FAILED
+    assert "cut off" in one_line(done)
+    assert sums(tmp_path / "state")["health"][1] == 19_999
+
+
+def test_standard_input(small: Path, tmp_path: Path) -> None:
+    """A capture that is piped in arrives whole."""
+    assert run("--state", tmp_path / "file", "replay", small).returncode == DONE
+    assert run("--state", tmp_path / "pipe", "replay", "-", stdin=small.read_bytes()).returncode == DONE
+    piped, filed = sums(tmp_path / "pipe"), sums(tmp_path / "file")
+    for name in ("dns", "health", "traffic_1m"):
+        assert piped[name] == filed[name], name
+
+
+@pytest.mark.slow
+def test_beside_a_running_worker(small: Path, tmp_path: Path) -> None:
+    """Where a spanwatch works on the state folder, the capture reaches its store through the log."""
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    assert run("--state", alone, "replay", small).returncode == DONE
+    worker = subprocess.Popen(
+        [*COMMAND, "--state", str(shared), "worker"], stdout=subprocess.PIPE, env=environment()
+    )
+    assert worker.stdout is not None
+    try:
+        assert worker.stdout.readline() == b"worker ready\n"
+        done = run("--state", shared, "replay", small)
+        assert done.returncode == DONE, done.stderr
+        assert b"in the log of the spanwatch that runs" in done.stdout
+    finally:
+        worker.terminate()
+        assert worker.wait(60) == DONE
+        worker.stdout.close()
+    assert sums(shared) == sums(alone)
+
+
+@pytest.mark.service
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small disk is a mount, which needs root")
+def test_full_disk(tmp_path: Path) -> None:
+    """A full disk is one line with the mend; with room again, the rest comes in and nothing twice."""
+    capture = days(tmp_path / "days.pcap", 6)
+    alone, small_disk = tmp_path / "alone", tmp_path / "disk"
+    assert run("--state", alone, "replay", capture).returncode == DONE
+    small_disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(small_disk)], check=True)
+    try:
+        done = run("--state", small_disk / "state", "replay", capture)
+        assert done.returncode == FAILED
+        lines = done.stderr.decode().splitlines()
+        assert "space" in lines[-1]
+        assert lines[-1].startswith("spanwatch: ")
+        assert b"Traceback" not in done.stderr
+        subprocess.run(["mount", "-o", "remount,size=600m", str(small_disk)], check=True)
+        assert run("--state", small_disk / "state", "replay", capture).returncode == DONE
+        assert sums(small_disk / "state") == sums(alone)
+    finally:
+        subprocess.run(["umount", "-l", str(small_disk)], check=True)
+
+
+@pytest.mark.slow
+def test_interrupted(tmp_path: Path) -> None:
+    """Ctrl-C ends a replay quietly, and the next one brings the rest."""
+    capture = days(tmp_path / "days.pcap", 6)
+    process = subprocess.Popen(
+        [*COMMAND, "--state", str(tmp_path / "state"), "replay", str(capture)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
+    )  # fmt: skip
+    log = tmp_path / "state" / "outbox.sqlite"
+    while process.poll() is None and not log.exists():
+        time.sleep(0.02)
+    time.sleep(1.0)
+    process.send_signal(2)
+    _, errors = process.communicate(timeout=60)
+    assert errors == b""
+    assert process.returncode in (130, DONE)
+    assert run("--state", tmp_path / "state", "replay", capture).returncode == DONE
+    assert run("--state", tmp_path / "alone", "replay", capture).returncode == DONE
+    assert sums(tmp_path / "state") == sums(tmp_path / "alone")
