@@ -242,7 +242,8 @@ def _arena(names: pa.BinaryArray) -> tuple[np.ndarray, np.ndarray]:
     """Offsets (from 0) and bytes of an Arrow array."""
     _, offset_buffer, data_buffer = names.buffers()
     if len(names) == 0 or data_buffer is None:
-        return np.zeros(len(names) + 1, np.int32), np.zeros(0, np.uint8)
+        return np.zeros(len(names) + 1, np.int32), np.frombuffer(b"\0", np.uint8)[:0]
     offsets = np.frombuffer(offset_buffer, np.int32, len(names) + 1, names.offset * 4)
     data = np.frombuffer(data_buffer, np.uint8)[offsets[0] : offsets[-1]]
+    data.flags.writeable = False
     return offsets - offsets[0], data

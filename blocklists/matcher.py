@@ -310,7 +310,9 @@ class Matcher:
             raise TypeError(f"names are {names.type}, not strings")
         _, offset_buffer, data_buffer = names.buffers()
         offsets = np.frombuffer(offset_buffer, np.int64 if wide else np.int32)
-        data = np.frombuffer(data_buffer, np.uint8) if data_buffer is not None else np.zeros(1, np.uint8)
+        data = np.frombuffer(data_buffer if data_buffer is not None else b"\0", np.uint8)
+        # Whether Arrow lets its memory be written varies; the kernel is compiled once, for memory it may not.
+        offsets.flags.writeable = data.flags.writeable = False
         s = self._sections
         _match(
             s["front"], s["block_start"], s["slots"], self.names, self._fingerprint_bits,
