@@ -21,7 +21,7 @@ def test_pages_hold_every_row_once(school: Running) -> None:
     """Pages of any size together are the whole listing, in its order."""
     whole = rows(school, "/v1/flows", "engineer", limit=1_000)
     assert len(whole) == 25
-    for limit in (1, 4, 24, 25):
+    for limit in (6, 24, 25):
         got, cursor = [], None
         while True:
             page = school.get(

@@ -1,0 +1,74 @@
+"""Coverage: counters, loss, gaps, and sensors that were silent."""
+
+import pytest
+
+from tests.api.conftest import Running
+from tests.api.school import NINE, SECOND, put
+
+MORNING = {"from": "2026-03-02T17:00:00Z", "to": "2026-03-02T17:10:00Z"}
+
+
+def sensors(running: Running, **params: str) -> dict[str, dict]:
+    got = running.get("/v1/health", "auditor", params=params).json()
+    return {sensor["sensor"]: sensor for sensor in got["sensors"]}
+
+
+def test_counters_and_loss(school: Running) -> None:
+    """Ticks in the range are summed, not the one at its end; loss is a share of what was offered."""
+    aula = sensors(school, **MORNING)["aula"]
+    assert (aula["packets"], aula["dropped_kernel"]) == (50_000, 500)
+    assert aula["loss"] == pytest.approx(500 / 50_500)
+
+
+def test_gaps_are_told(school: Running) -> None:
+    """Ninety seconds without a tick are a gap, and the range is not wholly covered."""
+    aula = sensors(school, **MORNING)["aula"]
+    assert aula["gaps"] == [{"from": "2026-03-02T17:03:20Z", "to": "2026-03-02T17:04:50Z", "seconds": 90.0}]
+    assert aula["covered"] == pytest.approx(1 - 90 / 600)
+
+
+def test_before_the_first_tick_is_a_gap(school: Running) -> None:
+    """A range that begins earlier has a gap at its beginning."""
+    aula = sensors(school, **{**MORNING, "from": "2026-03-02T16:00:00Z"})["aula"]
+    assert aula["gaps"][0] == {
+        "from": "2026-03-02T16:00:00Z",
+        "to": "2026-03-02T17:00:00Z",
+        "seconds": 3600.0,
+    }
+
+
+def test_a_silent_sensor_is_unknown(school: Running) -> None:
+    """A sensor that is known and did not report has nulls, not zeros, and one gap over all."""
+    annex = sensors(school, **MORNING)["annex"]
+    assert (annex["state"], annex["packets"], annex["covered"]) == ("unknown", None, None)
+    assert annex["gaps"][0]["seconds"] == 600
+
+
+def test_short_files_are_covered_by_their_records(scratch: Running) -> None:
+    """A boot without a tick is covered for the time of its flows, and its stop row counts there."""
+    first = NINE + 7_200 * SECOND
+    put(scratch.store, "batches", [
+        {"sensor": "file", "boot": "f1", "sequence": 0, "records": "flows", "rows": 5, "first": first,
+         "last": first + 8 * SECOND, "inserted": NINE},
+    ])  # fmt: skip
+    put(scratch.store, "health", [
+        {"ts": NINE + 90_000 * SECOND, "sensor": "file", "boot": "f1", "sequence": 1, "event": "stop",
+         "packets": 77, "version": "0.1.0"},
+    ])  # fmt: skip
+    got = sensors(scratch, **{"from": "2026-03-02T19:00:00Z", "to": "2026-03-02T19:00:10Z"})["file"]
+    assert (got["packets"], got["covered"], got["gaps"]) == (77, 1.0, [])
+
+
+def test_an_empty_store_knows_nothing(empty: Running) -> None:
+    """No sensor, and visibility unknown."""
+    got = empty.get("/v1/health", "auditor").json()
+    assert got["sensors"] == []
+    assert got["visibility"]["named_share"] is None
+
+
+def test_visibility_keeps_the_unnamed_in_the_denominator(school: Running) -> None:
+    """The share with a name is of all bytes."""
+    got = school.get("/v1/health", "auditor", params=MORNING).json()["visibility"]
+    assert got["bytes"] == 766_000
+    assert got["named_share"] == pytest.approx(1 - 1_300 / 766_000, abs=1e-6)
+    assert got["unrecognised_share"] == pytest.approx(1_300 / 766_000, abs=1e-6)
