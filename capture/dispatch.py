@@ -127,11 +127,10 @@ def sweep(table):
         flow = table.flows[meter.sweep_at]
         if flow.used == 1:
             silence = now - flow.last
-            if silence > flow_timeout(table, flow):
+            if silence >= flow_timeout(table, flow):
                 if not has_flow_room(table):
                     return False
-                write_flow(table, meter.sweep_at, ENDED_CLOSED if is_over(flow) else IDLE)
-                unlink(table, meter.sweep_at)
+                end_flow(table, meter.sweep_at, IDLE)
             elif flow.row_start != NONE and now - flow.row_start >= ROW_S * 1_000_000:
                 if not has_flow_room(table):
                     return False
@@ -146,6 +145,15 @@ def sweep(table):
 
 
 @packet_kernel
+def end_flow(table, i, ended):
+    """Write what record `i` still has to say, and free it; a row without packets is not written."""
+    flow = table.flows[i]
+    if flow.row_start != NONE:
+        write_flow(table, i, ENDED_CLOSED if is_over(flow) else ended)
+    unlink(table, i)
+
+
+@packet_kernel
 def finish(table):
     """Write every flow and every waiting question; False if the rows are full before the end."""
     meter = table.meter[0]
@@ -155,8 +163,7 @@ def finish(table):
         if flow.used == 1:
             if not has_flow_room(table):
                 return False
-            write_flow(table, i, ENDED_CLOSED if is_over(flow) else SHUTDOWN)
-            unlink(table, i)
+            end_flow(table, i, SHUTDOWN)
         meter.flows_high -= 1
     return expire_questions(table, meter.now, True)
 
@@ -252,17 +259,14 @@ def take_packet(table, buf, packet):
         flow = table.flows[i]
         if is_over(flow) and flow.base_up != (packet.seq + 1) & 0xFFFFFFFF:
             # The ports are used again: a new flow.
-            write_flow(table, i, ENDED_CLOSED)
-            unlink(table, i)
+            end_flow(table, i, ENDED_CLOSED)
             i = np.int64(NONE)
     if i == NONE:
         if meter.flows_free == 0:
             if not has_flow_room(table):
                 # `run` made sure of one row; a reused port cannot meet a full table.
                 return
-            victim = longest_idle(table)
-            write_flow(table, victim, EVICTED)
-            unlink(table, victim)
+            end_flow(table, longest_idle(table), EVICTED)
             meter.evicted += 1
         up = opened_by_source(table, packet)
         i = new_flow(table, packet, key, up)

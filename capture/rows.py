@@ -3,7 +3,7 @@
 import numpy as np
 
 from capture.arena import UNKNOWN, UNKNOWN_DELTA
-from capture.flows import ALPN_AT, LOCATION_AT, NONE, conn_state, start_row
+from capture.flows import ALPN_AT, LOCATION_AT, conn_state, start_row
 from capture.network import (
     QUIRK_DF,
     QUIRK_ECN,
@@ -160,7 +160,7 @@ def write_flow(table, i, ended):
     row.vlan = flow.vlan
     row.tunnel = flow.tunnel
     row.flow_id = mix(meter.boot ^ flow.serial)
-    row.start = flow.last if flow.row_start == NONE else flow.row_start
+    row.start = flow.row_start
     row.end = flow.last
     row.first = flow.first
     row.client_hi = flow.client_hi
