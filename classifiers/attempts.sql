@@ -225,15 +225,27 @@ joined AS
     GROUP BY site, client, name, window_start
 ),
 
+grouped AS
+(
+    SELECT
+        site, name, period,
+        uniqExactStateIf(client, notEmpty(marks) AND delivery = 0) AS failing_state,
+        min(if(resolved AND window_start >= {emit_from:DateTime64(6, 'UTC')}, window_start, later)) AS period_resolved,
+        groupArray(tuple(client, window_start, first, last, `group`, categories, service, action, clause,
+            policy_version, dns, tcp, quic, bytes_down, resolved, delivery, marks, seen_corroborators, samples))
+            AS members
+    FROM joined
+    GROUP BY site, name, period
+),
+
 around AS
 (
     SELECT
-        *,
-        uniqExactIf(client, notEmpty(marks) AND delivery = 0) OVER (PARTITION BY site, name ORDER BY period
+        site, name, period, members,
+        uniqExactMerge(failing_state) OVER (PARTITION BY site, name ORDER BY period
             RANGE BETWEEN {slot_s:UInt32} PRECEDING AND {slot_s:UInt32} FOLLOWING) AS failing,
-        min(if(resolved AND window_start >= {emit_from:DateTime64(6, 'UTC')}, window_start, later)) OVER (
-            PARTITION BY site, name) AS resolved_here
-    FROM joined
+        min(period_resolved) OVER (PARTITION BY site, name) AS resolved_here
+    FROM grouped
 ),
 
 -- Names that resolved in the days before.
@@ -251,11 +263,19 @@ resolving AS
 ranked AS
 (
     SELECT
-        *,
+        site, name, period, failing, resolved_here, member.client AS client, member.window_start AS window_start,
+        member.first AS first, member.last AS last, member.`group` AS `group`, member.categories AS categories,
+        member.service AS service, member.action AS action, member.clause AS clause,
+        member.policy_version AS policy_version, member.dns AS dns, member.tcp AS tcp, member.quic AS quic,
+        member.bytes_down AS bytes_down, member.resolved AS resolved, member.delivery AS delivery,
+        member.marks AS marks, member.seen_corroborators AS seen_corroborators, member.samples AS samples,
         arrayReverseSort(
-            word -> (transform(word, {words:Array(String)}, {points:Array(UInt8)}, 0), word), marks)[1] AS mechanism
+            word -> (transform(word, {words:Array(String)}, {points:Array(UInt8)}, 0), word), member.marks)[1]
+            AS mechanism
     FROM around
-    WHERE window_start >= {emit_from:DateTime64(6, 'UTC')} AND window_start < {emit_to:DateTime64(6, 'UTC')}
+    ARRAY JOIN members AS member
+    WHERE member.window_start >= {emit_from:DateTime64(6, 'UTC')}
+        AND member.window_start < {emit_to:DateTime64(6, 'UTC')}
 ),
 
 corroborated AS

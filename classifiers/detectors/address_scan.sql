@@ -70,11 +70,12 @@ used AS
     SELECT DISTINCT server AS host
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')} AND packets_down > 0
-        AND arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
+        AND server IN (SELECT server FROM silent)
     UNION DISTINCT
     SELECT DISTINCT client AS host
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+        AND client IN (SELECT server FROM silent)
 ),
 steps AS
 (

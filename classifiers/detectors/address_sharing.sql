@@ -13,11 +13,19 @@
 -- parameter flows_min: 3 | [D] | flows with such a TTL
 -- parameter router_addresses: 8 | [D] | addresses before which a MAC is a router's
 WITH
+suspects AS
+(
+    SELECT client_mac AS mac FROM flows
+    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+        AND ttl_up_max IN (63, 127, 254) AND client_mac != 0
+    GROUP BY client_mac HAVING uniqExact(flow_id) >= {flows_min:Float64}
+),
 routers AS
 (
     SELECT client_mac AS mac FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-    GROUP BY client_mac HAVING uniqExact(client) > {router_addresses:Float64}
+        AND client_mac IN (SELECT mac FROM suspects)
+    GROUP BY client_mac HAVING uniq(client) > {router_addresses:Float64}
     UNION DISTINCT
     SELECT DISTINCT mac FROM sightings
     WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
@@ -36,7 +44,7 @@ steps AS
             ttl_up_max IN (63, 127, 254)) AS samples
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-        AND protocol IN (6, 17) AND client_mac != 0 AND packets_up > 0
+        AND protocol IN (6, 17) AND packets_up > 0 AND client_mac IN (SELECT mac FROM suspects)
         AND arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
         AND NOT has({approved_routers:Array(IPv6)}, client)
         AND NOT has({router_macs:Array(UInt64)}, client_mac) AND NOT has({access_point_macs:Array(UInt64)}, client_mac)

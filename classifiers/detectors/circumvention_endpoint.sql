@@ -25,7 +25,9 @@ steps AS
         countIf(verdict IN ('allowed', 'partial')) AS step_delivered,
         sumIf(bytes_down, verdict IN ('allowed', 'partial')) AS step_bytes,
         uniqExactState(name) AS names_state,
+        uniqExactStateIf(name, verdict IN ('allowed', 'partial')) AS reached_state,
         groupUniqArray(5)(name) AS step_names,
+        groupUniqArrayIf(5)(name, verdict IN ('allowed', 'partial')) AS step_reached,
         groupUniqArrayArray(4)(arrayIntersect(categories, ways)) AS step_categories,
         min(first) AS seen, max(last) AS seen_last,
         groupArray(10)(tuple(window_start, client, name, verdict, confidence, bytes_down)) AS samples
@@ -43,8 +45,10 @@ windows AS
         sum(step_attempts) OVER w AS tried,
         sum(step_delivered) OVER w AS delivered,
         sum(step_bytes) OVER w AS bytes,
-        uniqExactMerge(names_state) OVER w AS names,
-        groupUniqArrayArray(5)(step_names) OVER w AS name_list,
+        uniqExactMerge(names_state) OVER w AS asked_names,
+        uniqExactMerge(reached_state) OVER w AS reached_names,
+        groupUniqArrayArray(5)(step_names) OVER w AS asked_list,
+        groupUniqArrayArray(5)(step_reached) OVER w AS reached_list,
         groupUniqArrayArray(4)(step_categories) OVER w AS categories,
         min(seen) OVER w AS `from`,
         max(seen_last) OVER w AS `to`
@@ -57,9 +61,9 @@ SELECT
     if(delivered >= {delivered_min:Float64}, '', 'tried') AS variant,
     -- What was delivered outranks any number of attempts.
     if(variant = '', toFloat64(1000 * delivered), tried / {tried_min:Float64}) AS strength,
-    map('attempts', toFloat64(tried), 'delivered', toFloat64(delivered), 'names', toFloat64(names), 'kilobytes', round(bytes / 1000, 1)) AS inputs,
+    map('attempts', toFloat64(tried), 'delivered', toFloat64(delivered), 'names', toFloat64(if(variant = '', reached_names, asked_names)), 'kilobytes', round(bytes / 1000, 1)) AS inputs,
     map('group', if(step_group = '', 'no group', toString(step_group)), 'categories', arrayStringConcat(arraySort(categories), ', '),
-        'name_list', arrayStringConcat(arraySort(name_list), ', ')) AS texts,
+        'name_list', arrayStringConcat(arraySort(if(variant = '', reached_list, asked_list)), ', ')) AS texts,
     arrayMap(s -> toJSONString(s), samples) AS samples
 FROM windows
 WHERE delivered >= {delivered_min:Float64} OR tried >= {tried_min:Float64}

@@ -13,11 +13,22 @@
 -- parameter connections_each: 2 | [D] | connections of each family of initial TTL
 -- parameter router_addresses: 8 | [D] | addresses before which a MAC is a router's
 WITH
+suspects AS
+(
+    SELECT client_mac AS mac FROM flows
+    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+        AND protocol = 6 AND syn_signature != '' AND start = first AND client_mac != 0
+    GROUP BY client_mac
+    HAVING (countIf(ttl_up_max IN (63, 64)) >= {connections_each:Float64})
+        + (countIf(ttl_up_max IN (127, 128)) >= {connections_each:Float64})
+        + (countIf(ttl_up_max IN (254, 255)) >= {connections_each:Float64}) >= 2
+),
 routers AS
 (
     SELECT client_mac AS mac FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-    GROUP BY client_mac HAVING uniqExact(client) > {router_addresses:Float64}
+        AND client_mac IN (SELECT mac FROM suspects)
+    GROUP BY client_mac HAVING uniq(client) > {router_addresses:Float64}
     UNION DISTINCT
     SELECT DISTINCT mac FROM sightings
     WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
@@ -36,7 +47,7 @@ steps AS
         groupArray(10)(tuple(start, client, server, server_port, ttl_up_max, syn_signature, sensor, flow_id)) AS samples
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-        AND protocol = 6 AND syn_signature != '' AND start = first AND client_mac != 0
+        AND protocol = 6 AND syn_signature != '' AND start = first AND client_mac IN (SELECT mac FROM suspects)
         -- Other values come from tools that choose their TTL, or from farther away.
         AND ttl_up_max IN (63, 64, 127, 128, 254, 255)
         AND arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
