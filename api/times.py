@@ -8,6 +8,8 @@ from typing import NamedTuple
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 3_600 * SECOND_US
+#: Age of the newest record up to which the records are live: flow rows come every 60 s. Our default.
+FRESH_US = 5 * MINUTE_US
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _RELATIVE = re.compile(r"-(\d{1,9})([smhdw])")
@@ -75,7 +77,7 @@ def choose_range(
     now: int,
     zone: tzinfo | None = None,
 ) -> Range:
-    """The range asked for, or the last hour; where the newest record is older, the last hour of records.
+    """The range asked for, or the last hour; where the records are older, the last hour of records.
 
     `held` is the first and last moment of the records in the store, None where it is empty. Raises
     ValueError with the mend.
@@ -86,13 +88,22 @@ def choose_range(
         if start >= end:
             raise ValueError("from is not before to; exchange them or leave one out")
         return Range(start, end)
-    if held is None or (now - HOUR_US <= held[1] <= now + MINUTE_US):
+    if held is None:
         return Range(now - HOUR_US, now)
-    end = -(-(held[1] + 1) // SECOND_US) * SECOND_US
-    start = max(end - HOUR_US, held[0] // SECOND_US * SECOND_US)
-    return Range(
-        start, end, "The newest record is older than an hour, so this is the end of what was recorded."
-    )
+    return latest_range(held, HOUR_US, now)
+
+
+def latest_range(held: tuple[int, int], length: int, now: int) -> Range:
+    """The last `length` µs (0: all) until now, or until the newest record where it is older than `FRESH_US`.
+
+    It does not begin before the records do.
+    """
+    fresh = now - FRESH_US <= held[1] <= now + MINUTE_US
+    end = now if fresh else -(-(held[1] + 1) // SECOND_US) * SECOND_US
+    begin = held[0] // SECOND_US * SECOND_US
+    start = max(end - length, begin) if length else begin
+    note = "" if fresh else "This range ends with the newest record, which is some time ago."
+    return Range(min(start, end - SECOND_US), end, note)
 
 
 def utc_text(us: int) -> str:

@@ -17,7 +17,7 @@ from api import units
 from api.access import Identity
 from api.problems import Problem
 from api.service import Service
-from api.times import HOUR_US, SECOND_US, Range, now_us, utc_text
+from api.times import HOUR_US, SECOND_US, Range, latest_range, now_us, utc_text
 
 #: Lengths of the range that one click gives, hours; `all` is everything there is.
 PRESETS = {"15m": 0.25, "1h": 1, "6h": 6, "24h": 24, "7d": 168, "30d": 720, "all": 0}
@@ -67,21 +67,7 @@ def look_range(desk: Service, look: Look, zone: ZoneInfo) -> tuple[Range, bool]:
     now = now_us()
     if held is None:
         return Range(now - HOUR_US, now), False
-    fresh = now - HOUR_US <= held[1] <= now + 60 * SECOND_US
-    end = now if fresh else -(-(held[1] + 1) // SECOND_US) * SECOND_US
-    note = (
-        "" if fresh else "The newest record is older than an hour, so this range ends where the records end."
-    )
-    begin = held[0] // SECOND_US * SECOND_US
-    length = int(PRESETS[look.span or "1h"] * HOUR_US)
-    start = begin if not length else end - length
-    if not fresh:
-        start = max(start, begin)
-    return Range(min(start, end - SECOND_US), end, note), True
-
-
-def given(text: str) -> str | None:
-    return text or None
+    return latest_range(held, int(PRESETS[look.span or "1h"] * HOUR_US), now), True
 
 
 @cache

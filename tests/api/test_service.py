@@ -2,6 +2,7 @@
 
 from api.service import statement
 from tests.api.conftest import Running
+from tests.api.school import NINE, SECOND, put
 
 
 def test_parts_are_filled_in() -> None:
@@ -40,3 +41,14 @@ def test_no_flows_no_range(empty: Running) -> None:
     """Without records the default range is the last hour, with no note."""
     got = empty.get("/v1/flows", "engineer").json()
     assert (got["rows"], got["next"], got["note"]) == ([], None, "")
+
+
+def test_a_packet_from_the_future_does_not_hide_the_present(scratch: Running) -> None:
+    """The default range ends with the records, not with one wrong clock."""
+    put(scratch.store, "batches", [
+        {"sensor": "a", "boot": "now", "sequence": 0, "records": "flows", "rows": 1, "first": NINE,
+         "last": NINE + 86_400 * SECOND, "inserted": NINE},
+        {"sensor": "a", "boot": "then", "sequence": 0, "records": "flows", "rows": 1, "first": 0,
+         "last": NINE + 10**9 * SECOND, "inserted": NINE},
+    ])  # fmt: skip
+    assert scratch.get("/v1/flows", "engineer").json()["to"] == "2026-03-03T17:00:01Z"

@@ -63,7 +63,13 @@ def test_old_records_move_the_default_range() -> None:
     assert long.last > old >= long.last - 1_000_000
     assert long.last - long.first == HOUR_US
     assert short.first == old - MINUTE_US
-    assert "older" in long.note
+    assert "newest record" in long.note
+
+
+def test_new_records_are_shown_from_their_beginning() -> None:
+    """A service that started minutes ago has no hour of nothing before them."""
+    begun = NOW - 7 * MINUTE_US
+    assert choose_range(None, None, (begun, NOW - MINUTE_US), NOW) == Range(begun, NOW)
 
 
 def test_empty_ranges_are_refused() -> None:

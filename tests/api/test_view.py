@@ -22,7 +22,7 @@ def test_presets_end_where_the_records_end(school: Running) -> None:
     desk = school.app.state.service
     quarter, filled = look_range(desk, look(span="15m"), ZONE)
     assert (quarter.last, quarter.seconds, filled) == (LAST, 900, True)
-    assert "older" in quarter.note
+    assert "newest record" in quarter.note
     whole, _ = look_range(desk, look(span="all"), ZONE)
     assert whole.first == int(datetime(2026, 3, 1, 17, 0, tzinfo=UTC).timestamp() * 1e6)
 
