@@ -32,6 +32,21 @@ SUPPRESSION = timedelta(hours=1)
 #: Windows taken from one detector in one round; past it the strongest count.
 ROWS_BOUND = 100_000
 SAMPLES = 10
+#: Event time that a detector looks at in one statement, so that memory does not grow with the range.
+PIECE = timedelta(hours=6)
+PIECES_SQL = """
+SELECT DISTINCT toUnixTimestamp(toStartOfInterval(start, toIntervalSecond({piece:UInt32}))) AS piece
+FROM flows
+WHERE start >= {from:DateTime64(6, 'UTC')} AND start <= {to:DateTime64(6, 'UTC')}
+UNION DISTINCT
+SELECT DISTINCT toUnixTimestamp(toStartOfInterval(ts, toIntervalSecond({piece:UInt32}))) AS piece
+FROM dns
+WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts <= {to:DateTime64(6, 'UTC')}
+UNION DISTINCT
+SELECT DISTINCT toUnixTimestamp(toStartOfInterval(ts, toIntervalSecond({piece:UInt32}))) AS piece
+FROM sightings
+WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts <= {to:DateTime64(6, 'UTC')}
+"""
 
 _MAPPED = re.compile(r"::ffff:(?=\d+\.\d+\.\d+\.\d+)")
 FINDINGS = pa.schema(
@@ -142,10 +157,24 @@ class Detectors:
         first, last = moment(first_us), moment(max(first_us, last_us))
         rebuilt = self._verdicts.rebuild(first, last)
         findings = 0
-        for detector in self.detectors:
-            since = min(first, rebuilt.since) if "attempts" in detector.reads else first
-            findings += self._detect(detector, since, last)
+        for begin, end in self._pieces(first, last):
+            for detector in self.detectors:
+                since = (
+                    min(begin, rebuilt.since) if "attempts" in detector.reads and begin == first else begin
+                )
+                findings += self._detect(detector, since, end)
         return Round(rebuilt.changed, findings)
+
+    def _pieces(self, first: datetime, last: datetime) -> list[tuple[datetime, datetime]]:
+        """Parts of a long range that hold records: a capture may hold years, or a packet of 1970."""
+        if last - first <= PIECE:
+            return [(first, last)]
+        rows = self._store.rows(
+            PIECES_SQL,
+            {"from": sql_time(first), "to": sql_time(last), "piece": int(PIECE.total_seconds())},
+        )
+        starts = sorted(moment(row["piece"] * 1_000_000) for row in rows)
+        return [(max(first, start), min(last, start + PIECE)) for start in starts]
 
     def _detect(self, detector: Detector, first: datetime, last: datetime) -> int:
         window, step = timedelta(seconds=detector.window), timedelta(seconds=detector.step)

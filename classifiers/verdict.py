@@ -29,13 +29,16 @@ SELECT site, client, name, window_start, content FROM attempts FINAL
 WHERE toStartOfHour(window_start) >= toStartOfHour({from:DateTime64(6, 'UTC')})
     AND window_start >= {from:DateTime64(6, 'UTC')} AND window_start < {to:DateTime64(6, 'UTC')}
 """
-#: Whether anybody asked for a name or reached one: judging takes longer than finding out.
-_NAMED_SQL = """
-SELECT 1 AS named FROM dns
-WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')} LIMIT 1
-UNION ALL
-SELECT 1 AS named FROM flows
-WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')} AND server_name != '' LIMIT 1
+#: Hours in which a name was asked for or reached, or an attempt is stored: a range may hold years.
+_HOURS_SQL = """
+SELECT DISTINCT toUnixTimestamp(toStartOfHour(ts)) AS hour FROM dns
+WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
+UNION DISTINCT
+SELECT DISTINCT toUnixTimestamp(toStartOfHour(first)) AS hour FROM flows
+WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')} AND server_name != ''
+UNION DISTINCT
+SELECT DISTINCT toUnixTimestamp(toStartOfHour(window_start)) AS hour FROM attempts
+WHERE window_start >= {from:DateTime64(6, 'UTC')} AND window_start < {to:DateTime64(6, 'UTC')}
 """
 
 
@@ -92,12 +95,12 @@ class Verdicts:
         # corroborate each other one slot around.
         since = floor(first - self._reach, self._slot) - 3 * slot
         until = floor(last, self._slot) + 4 * slot
+        rows = self._store.rows(_HOURS_SQL, {"from": sql_time(since), "to": sql_time(until + self._reach)})
         changed = 0
-        start = since
-        while start < until:
-            end = min(until, floor(start, int(PIECE.total_seconds())) + PIECE)
-            changed += self._piece(start, end)
-            start = end
+        for hour in sorted(moment(row["hour"] * 1_000_000) for row in rows):
+            start, end = max(since, hour), min(until, hour + PIECE)
+            if start < end:
+                changed += self._piece(start, end)
         return Rebuilt(changed, since)
 
     def _piece(self, start: datetime, end: datetime) -> int:
@@ -106,9 +109,6 @@ class Verdicts:
         stored = {
             tuple(row[name] for name in _KEY): row["content"] for row in self._stored(start, end).to_pylist()
         }
-        reading = {"from": sql_time(read_from), "to": sql_time(read_to + self._reach)}
-        if not stored and not self._store.rows(_NAMED_SQL, reading):
-            return 0
         judged = self._store.arrow(
             ATTEMPTS_SQL,
             {

@@ -250,6 +250,19 @@ def test_findings_live_on_through_a_new_runner(scribe):
     assert after[0]["to"] > before[0]["to"]
 
 
+def test_range_of_decades_is_judged_where_there_are_records(scribe):
+    """A packet with a wild clock makes the range years long; the round looks only where records are."""
+    scan(scribe, 0)
+    scribe.named(5, "10.20.0.9", "203.0.113.9", "a.example")
+    scribe.flow(-86_400 * 365 * 20, "10.20.0.9", "203.0.113.9")
+    scribe.flow(86_400 * 365 * 10, "10.20.0.9", "203.0.113.9")
+    scribe.write()
+    detectors = scribe.detectors("address_scan", "filter_leak")
+    wide = us(-86_400 * 365 * 20), us(86_400 * 365 * 10)
+    assert detectors.round(*wide) == (1, 2)
+    assert detectors.round(*wide) == (0, 0)
+
+
 def test_reference_names_every_detector_and_default():
     """docs/detectors.md has each detector's section, statements and parameters as they are in force."""
     reference = (FOLDER.parent.parent / "docs" / "detectors.md").read_text("utf-8")
