@@ -29,6 +29,14 @@ from capture.flows import (
     release_head,
     unlink,
 )
+from capture.fragments import (
+    FRAGMENT_US,
+    add_fragment,
+    find_datagram,
+    is_same,
+    open_datagram,
+    take_datagram_out,
+)
 from capture.link import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, decode_link
 from capture.network import MALFORMED, OK, TRUNCATED, decode_ipv4, decode_ipv6
 from capture.octets import mix, u16
@@ -52,7 +60,7 @@ from capture.reassembly import HEAD_BYTES, add_run, drop_old_heads, take_head
 from capture.rows import has_flow_room, write_flow
 from capture.sightings import has_sighting_room
 from capture.tcp import ahead, update_tcp
-from capture.transport import ACK, ICMP6, RST, SYN, TCP, UDP, decode_transport
+from capture.transport import ACK, ICMP6, RST, SYN, TCP, UDP, decode_transport, no_transport
 from pipeline.kernels import packet_kernel
 from pipeline.records import HELLO_CLIENT, NAME_SOURCES
 
@@ -74,7 +82,7 @@ def run(table, frames, first):
     """
     meter = table.meter[0]
     for number in range(first, frames.count):
-        if not (has_flow_room(table) and has_dns_room(table) and has_sighting_room(table)):
+        if not has_room(table):
             return number
         if not advance(table, frames.ts[number]):
             return number
@@ -138,10 +146,28 @@ def sweep(table):
         meter.sweep_at += 1
     while meter.flows_high > 0 and table.flows[meter.flows_high - 1].used == 0:
         meter.flows_high -= 1
-    if not expire_questions(table, now, False):
+    if not expire_datagrams(table, now) or not expire_questions(table, now, False):
         return False
     meter.sweeping = 0
     return True
+
+
+@packet_kernel
+def expire_datagrams(table, now):
+    """Take datagrams that waited too long as they are; False if the rows are full before the end."""
+    for place in range(len(table.datagrams)):
+        datagram = table.datagrams[place]
+        if datagram.used == 1 and now - datagram.started > FRAGMENT_US:
+            if not has_room(table):
+                return False
+            give_up_datagram(table, place)
+    return True
+
+
+@packet_kernel
+def has_room(table):
+    """True if whatever one frame may write fits."""
+    return has_flow_room(table) and has_dns_room(table) and has_sighting_room(table)
 
 
 @packet_kernel
@@ -157,6 +183,8 @@ def end_flow(table, i, ended):
 def finish(table):
     """Write every flow and every waiting question; False if the rows are full before the end."""
     meter = table.meter[0]
+    if not expire_datagrams(table, meter.now + FRAGMENT_US + 1):
+        return False
     while meter.flows_high > 0:
         i = meter.flows_high - 1
         flow = table.flows[i]
@@ -218,8 +246,10 @@ def take_frame(table, buf, start, end, wire, ts, link, tag):
     else:
         meter.unknown_link += 1
         return
-    if status == OK:
-        status = decode_transport(buf, packet)
+    if status == OK and packet.fragment_offset >= 0 and packet.end - packet.at == packet.transport_bytes:
+        status = take_fragment(table, buf, packet)
+    elif status == OK:
+        status = decode_transport(buf, packet) if packet.fragment_offset <= 0 else no_transport(packet)
         if is_copy(table, packet):
             meter.duplicates += 1
             return
@@ -228,6 +258,39 @@ def take_frame(table, buf, start, end, wire, ts, link, tag):
         meter.truncated += 1
     elif status == MALFORMED:
         meter.malformed += 1
+
+
+@packet_kernel
+def take_fragment(table, buf, packet):
+    """Add one fragment to its datagram; a whole one is taken as a packet."""
+    place = find_datagram(table, packet)
+    if not is_same(table.datagrams[place], packet):
+        if table.datagrams[place].used == 1:
+            table.packet[1] = table.packet[0]
+            give_up_datagram(table, place)
+            table.packet[0] = table.packet[1]
+        open_datagram(table.datagrams[place], packet)
+    datagram = table.datagrams[place]
+    status = add_fragment(table, place, buf, packet)
+    if datagram.whole != NONE and datagram.have >= datagram.whole:
+        give_up_datagram(table, place)
+    return status
+
+
+@packet_kernel
+def give_up_datagram(table, place):
+    """Take the datagram at `place` as a packet, whole or not, and free its place."""
+    packet = table.packet[0]
+    data = table.datagram_data[place]
+    if take_datagram_out(table, place, packet):
+        status = decode_transport(data, packet)
+        if status == TRUNCATED:
+            table.meter[0].truncated += 1
+        elif status == MALFORMED:
+            table.meter[0].malformed += 1
+    else:
+        no_transport(packet)
+    take_packet(table, data, packet)
 
 
 @packet_kernel
@@ -383,11 +446,12 @@ def client_head(table, buf, packet, i):
             flow.done |= CLIENT_HEAD_DONE
             return
     head = table.heads[flow.head]
-    have = add_run(table, np.int64(flow.head), ahead(seq, head.base), buf, start, end)
+    data = table.head_data[flow.head]
+    have = add_run(data, table.runs[flow.head], head, ahead(seq, head.base), buf, start, end)
     if have == 0:
         return
     final = have == HEAD_BYTES or not whole
-    outcome = read_client(table, table.head_data[flow.head], 0, have, final, i, packet)
+    outcome = read_client(table, data, 0, have, final, i, packet)
     if outcome != MORE:
         flow.done |= CLIENT_HEAD_DONE
         release_head(table, flow)

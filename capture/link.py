@@ -1,6 +1,6 @@
 """Link layers: from the frame's first byte to the network layer.
 
-Ethernet II and 802.3 with LLC/SNAP (IEEE 802.3), 802.1Q/802.1ad tags, BSD null/loop, raw IP.
+Ethernet II and 802.3 with LLC/SNAP (IEEE 802.3), 802.1Q/802.1ad tags, Linux cooked, BSD null/loop, raw IP.
 """
 
 from capture.frames import LINK_ETHERNET, LINK_NULL, LINK_RAW, NO_TAG
@@ -18,6 +18,7 @@ ETHERTYPE_OLD_TAGS = (0x9100, 0x9200, 0x9300)
 ETHERTYPE_NONE = -1
 
 LINK_LOOP = 108
+LINK_COOKED, LINK_COOKED_2 = 113, 276
 LINK_IPV4 = 228
 LINK_IPV6 = 229
 #: Alternative numbers of raw IP in files of OpenBSD and of BSD/OS.
@@ -43,6 +44,29 @@ def ip_version(buf, at):
 
 
 @packet_kernel
+def decode_cooked(buf, start, end, kind_at, address_at, at, packet):
+    """Linux cooked capture, version 1 or 2 (tcpdump.org/linktypes): (ethertype, network header)."""
+    if end < at:
+        return ETHERTYPE_NONE, -1
+    packet.source_mac = u48(buf, address_at)
+    return walk_tags(buf, at, end, u16(buf, kind_at), packet)
+
+
+@packet_kernel
+def walk_tags(buf, at, end, ethertype, packet):
+    """Behind the VLAN tags that begin at `at`: (ethertype, network header), as `decode_link`."""
+    while is_tag(ethertype):
+        if end - at < 4:
+            return ETHERTYPE_NONE, -1
+        identifier = u16(buf, at) & 0xFFF
+        if identifier != 0:
+            packet.vlan = identifier
+        ethertype = u16(buf, at + 2)
+        at += 4
+    return ethertype, at
+
+
+@packet_kernel
 def decode_link(buf, start, end, link, stripped_tag, packet):
     """Walk the link headers of `buf[start:end]`.
 
@@ -60,16 +84,9 @@ def decode_link(buf, start, end, link, stripped_tag, packet):
             return ETHERTYPE_NONE, -1
         packet.target_mac = u48(buf, start)
         packet.source_mac = u48(buf, start + 6)
-        ethertype = u16(buf, start + 12)
-        at = start + 14
-        while is_tag(ethertype):
-            if end - at < 4:
-                return ETHERTYPE_NONE, -1
-            identifier = u16(buf, at) & 0xFFF
-            if identifier != 0:
-                packet.vlan = identifier
-            ethertype = u16(buf, at + 2)
-            at += 4
+        ethertype, at = walk_tags(buf, start + 14, end, u16(buf, start + 12), packet)
+        if at < 0:
+            return ETHERTYPE_NONE, -1
         if ethertype < 0x0600:
             # 802.3 length, then LLC; SNAP with OUI 0 carries an Ethertype (RFC 1042).
             if end - at >= 8 and u24(buf, at) == 0xAAAA03 and u24(buf, at + 3) == 0:
@@ -80,6 +97,10 @@ def decode_link(buf, start, end, link, stripped_tag, packet):
         if end <= start:
             return ETHERTYPE_NONE, -1
         return ip_version(buf, start), start
+    if link == LINK_COOKED:
+        return decode_cooked(buf, start, end, start + 14, start + 6, start + 16, packet)
+    if link == LINK_COOKED_2:
+        return decode_cooked(buf, start, end, start, start + 12, start + 20, packet)
     if link in (LINK_NULL, LINK_LOOP):
         # The family's number differs between systems; the version nibble does not.
         if end - start < 5:

@@ -42,20 +42,20 @@ def take_head(table, i, ts, base):
 
 
 @packet_kernel
-def add_run(table, h, offset, buf, start, end):
-    """Put `buf[start:end]` at `offset` of head `h`; returns the contiguous bytes from offset 0."""
-    head = table.heads[h]
-    runs = table.runs[h]
-    data = table.head_data[h]
-    stop = min(offset + end - start, HEAD_BYTES)
+def add_run(data, runs, holder, offset, buf, start, end):
+    """Put `buf[start:end]` at `offset` of `data`, whose `holder.runs` runs of bytes stand in `runs`.
+
+    What lies before offset 0 or beyond the end of `data` is left out. Returns the contiguous bytes from 0.
+    """
+    stop = min(offset + end - start, len(data))
     if offset < 0:
         start -= offset
         offset = 0
     if offset < stop:
         # Write only where no run has bytes yet.
         at = offset
-        for k in range(head.runs):
-            low, high = runs[k, 0], runs[k, 1]
+        for k in range(holder.runs):
+            low, high = np.int64(runs[k, 0]), np.int64(runs[k, 1])
             if high <= at:
                 continue
             if low >= stop:
@@ -65,36 +65,36 @@ def add_run(table, h, offset, buf, start, end):
             at = max(at, high)
         if at < stop:
             copy(data, at, buf, start + at - offset, stop - at)
-        merge_run(head, runs, offset, stop)
-    if head.runs > 0 and runs[0, 0] == 0:
+        merge_run(holder, runs, offset, stop)
+    if holder.runs > 0 and runs[0, 0] == 0:
         return np.int64(runs[0, 1])
     return np.int64(0)
 
 
 @packet_kernel
-def merge_run(head, runs, low, high):
+def merge_run(holder, runs, low, high):
     """Insert [low, high) into the sorted runs, joining those it touches; drops it if there is no room."""
     first = 0
-    while first < head.runs and runs[first, 1] < low:
+    while first < holder.runs and runs[first, 1] < low:
         first += 1
     last = first
-    while last < head.runs and runs[last, 0] <= high:
+    while last < holder.runs and runs[last, 0] <= high:
         low = min(low, np.int64(runs[last, 0]))
         high = max(high, np.int64(runs[last, 1]))
         last += 1
     joined = last - first
     if joined == 0:
-        if head.runs == RUNS:
+        if holder.runs == len(runs):
             return
-        for k in range(head.runs, first, -1):
+        for k in range(holder.runs, first, -1):
             runs[k, 0] = runs[k - 1, 0]
             runs[k, 1] = runs[k - 1, 1]
-        head.runs += 1
+        holder.runs += 1
     elif joined > 1:
-        for k in range(last, head.runs):
+        for k in range(last, holder.runs):
             runs[k - joined + 1, 0] = runs[k, 0]
             runs[k - joined + 1, 1] = runs[k, 1]
-        head.runs -= joined - 1
+        holder.runs -= joined - 1
     runs[first, 0] = low
     runs[first, 1] = high
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from capture.arena import new_rows
 from capture.flows import FLOW, NONE, SLOT
+from capture.fragments import DATAGRAM, DATAGRAM_BYTES, DATAGRAMS, FRAGMENT_RUNS
 from capture.network import PACKET
 from capture.protocols.dns import ANSWER, MESSAGE, NAME_ROOM, PENDING
 from capture.protocols.identify import port_table
@@ -51,6 +52,7 @@ class Table(Bundle):
 
     meter: np.recarray
     packet: np.recarray
+    """The packet at hand, and a place to lay it aside."""
     flows: np.recarray
     buckets: np.ndarray
     free: np.ndarray
@@ -60,6 +62,9 @@ class Table(Bundle):
     head_data: np.ndarray
     runs: np.ndarray
     free_heads: np.ndarray
+    datagrams: np.recarray
+    datagram_data: np.ndarray
+    datagram_runs: np.ndarray
     scratch: np.ndarray
     message: np.recarray
     name: np.ndarray
@@ -87,7 +92,7 @@ def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
     buckets = 1 << (flows - 1).bit_length()
     table = Table(
         meter=_records(METER, 1),
-        packet=_records(PACKET, 1),
+        packet=_records(PACKET, 2),
         flows=_records(FLOW, flows),
         buckets=np.full(buckets, NONE, np.int32),
         free=np.arange(flows - 1, -1, -1, dtype=np.int32),
@@ -96,6 +101,9 @@ def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
         head_data=np.zeros((heads, HEAD_BYTES), np.uint8),
         runs=np.zeros((heads, RUNS, 2), np.int32),
         free_heads=np.arange(heads - 1, -1, -1, dtype=np.int32),
+        datagrams=_records(DATAGRAM, DATAGRAMS),
+        datagram_data=np.zeros((DATAGRAMS, DATAGRAM_BYTES), np.uint8),
+        datagram_runs=np.zeros((DATAGRAMS, FRAGMENT_RUNS, 2), np.int32),
         scratch=np.zeros(HEAD_BYTES, np.uint8),
         message=_records(MESSAGE, 1),
         name=np.zeros(NAME_ROOM, np.uint8),

@@ -40,6 +40,20 @@ def icmp_peer(protocol, kind):
 
 
 @packet_kernel
+def no_transport(packet):
+    """A packet whose transport header is not there, such as a later fragment: no ports, all payload. OK."""
+    packet.source_port = 0
+    packet.target_port = 0
+    packet.tcp_flags = 0
+    packet.seq = 0
+    packet.ack = 0
+    packet.checksum = 0
+    packet.payload = packet.end
+    packet.payload_bytes = packet.transport_bytes
+    return OK
+
+
+@packet_kernel
 def decode_transport(buf, packet):
     """Read the transport header at `packet.at`; fills ports, TCP fields, payload. OK, TRUNCATED or MALFORMED.
 
