@@ -111,7 +111,9 @@ class Sensor:
         return int(self.table.meter[0].now)
 
     def _note_time(self) -> Iterator[Batch]:
-        if self._next_health != NONE and self.now >= self._next_health:
+        due = self._next_health - self.now
+        # Not due for longer than a period: the clock was set back.
+        if self._next_health != NONE and (due <= 0 or due > HEALTH_US):
             self._next_health = self.now + HEALTH_US
             self.note("tick", self.now)
             if self._health_rows == HEALTH_ROWS:
@@ -260,10 +262,14 @@ def warm_kernels() -> None:
     dispatch.run(sensor.table, empty_frames(np.zeros(64, np.uint8), 1), 0)
     dispatch.advance(sensor.table, 1)
     dispatch.finish(sensor.table)
-    for kind in RECORDS:
-        # Columns of one row are contiguous, those of more are not: two types to the compiler.
-        for rows in (1, 2):
+    # Columns of one row are contiguous, those of more are not, and a health row's text can't be written:
+    # each is a type of its own to the compiler.
+    for rows in (1, 2):
+        for kind in RECORDS:
             batch_of(kind, new_rows(kind, rows), sensor.table.text, 0, {"sensor": ("warm",)})
+        for _ in range(rows):
+            sensor.note("tick", 0)
+        list(sensor.flush())
 
 
 def run_live(settings: SensorSettings, log: Log, stop: threading.Event) -> None:

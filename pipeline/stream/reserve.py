@@ -2,6 +2,7 @@
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -13,17 +14,19 @@ class Reserve:
         self.size = size
 
     def there(self) -> bool:
-        return self.path.exists()
+        """Whether it can be seen: a sensor that gave up its privileges may not look into the folder."""
+        return os.path.exists(self.path)
 
     def keep(self) -> None:
         """Have the file, all its blocks taken. Raises OSError (ENOSPC: it does not fit)."""
-        if self.path.exists():
+        if self.there():
             return
         try:
             with self.path.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, self.size)
         except OSError as error:
-            self.path.unlink(missing_ok=True)
+            with suppress(PermissionError):
+                self.path.unlink(missing_ok=True)
             if error.errno == errno.ENOSPC:
                 raise
             # A file system that cannot allocate ahead has no reserve; the rest works.
