@@ -30,57 +30,56 @@ SLOT, NAME_MAX, ALPN_AT, ALPN_MAX, LOCATION_AT, LOCATION_MAX = 512, 255, 256, 32
 INACTIVE, SYN_SENT, SYN_ACK_SENT, PARTIAL, ESTABLISHED, CLOSED, RESET = range(7)
 
 # Bits of `done`: what needs no more looking at.
-CLIENT_HEAD_DONE, SERVER_HEAD_DONE, NAMED = 1, 2, 4
+CLIENT_HEAD_DONE, SERVER_HEAD_DONE, ROUND_TRIP_DONE = 1, 2, 4
 
+# The order is that of use: a segment of an established connection touches the first three lines of 64 bytes.
 FLOW = np.dtype(
     [
-        # identity: fixed for the flow's life
+        # line 1: identity, fixed for the flow's life, and states
         ("client_hi", "i8"),
         ("client_lo", "i8"),
         ("server_hi", "i8"),
         ("server_lo", "i8"),
-        ("client_port", "i4"),
-        ("server_port", "i4"),
-        ("protocol", "i4"),
+        ("client_port", "u2"),
+        ("server_port", "u2"),
         ("next", "i4"),  # chain of the bucket
-        ("last", "i8"),  # µs, packet time
-        # TCP sequence tracking, per direction
-        ("seq_up", "i8"),  # next byte expected; -1 before any
-        ("seq_down", "i8"),
-        ("ack_up", "i8"),  # highest acknowledgement sent by the client; -1 before any
-        ("ack_down", "i8"),
+        ("first", "i8"),  # µs, packet time
+        ("last", "i8"),
+        ("protocol", "u1"),
+        ("used", "u1"),  # 1 in use, 0 free
+        ("client_state", "u1"),
+        ("server_state", "u1"),
+        ("flags_up", "u1"),
+        ("flags_down", "u1"),
+        ("done", "u1"),
+        ("reset_by", "u1"),
+        # line 2: what a row counts
         ("bytes_up", "i8"),
         ("bytes_down", "i8"),
         ("payload_up", "i8"),
         ("payload_down", "i8"),
         ("packets_up", "i4"),
         ("packets_down", "i4"),
-        ("client_state", "u1"),
-        ("server_state", "u1"),
-        ("flags_up", "u1"),
-        ("flags_down", "u1"),
-        ("done", "u1"),
-        ("application", "u1"),
-        ("name_source", "u1"),
-        ("hello", "u1"),
+        ("row_start", "i8"),
         ("ttl_up_min", "i2"),
         ("ttl_up_max", "i2"),
         ("ttl_down_min", "i2"),
         ("ttl_down_max", "i2"),
-        ("hole_up", "i4"),  # bytes skipped over and not yet seen
-        ("hole_down", "i4"),
-        ("lost", "i8"),
         ("retransmits_up", "i4"),
         ("retransmits_down", "i4"),
+        # line 3: TCP sequence tracking
+        ("seq_up", "i8"),  # next byte expected; -1 before any
+        ("seq_down", "i8"),
+        ("ack_up", "i8"),  # highest acknowledgement sent by the client; -1 before any
         ("acked_down", "i8"),
-        ("row_start", "i8"),
-        # set once or rarely
-        ("first", "i8"),
-        ("serial", "i8"),
-        ("used", "i4"),  # 1 in use, 0 free
+        ("lost", "i8"),
+        ("hole_up", "i8"),  # bytes skipped over and not yet seen
+        ("hole_down", "i8"),
         ("head", "i4"),  # stream head being put together, -1 none
-        ("vlan", "i2"),
         ("name_len", "i2"),
+        ("vlan", "i2"),
+        # set once or rarely
+        ("serial", "i8"),
         ("client_mac", "i8"),
         ("server_mac", "i8"),
         ("base_up", "i8"),  # first sequence number of the stream's bytes; -1 unknown
@@ -89,24 +88,27 @@ FLOW = np.dtype(
         ("rtt_us", "i8"),  # -1 unknown
         ("synack_ttl", "i2"),  # -1 unknown
         ("reset_ttl_delta", "i2"),
+        ("http_status", "i2"),  # -1 none
+        ("syn_scale", "i2"),  # -1 no option
+        ("application", "u1"),
+        ("name_source", "u1"),
+        ("hello", "u1"),
         ("reset_known", "u1"),  # 1: reset_ttl_delta holds
-        ("reset_by", "u1"),
         ("tunnel", "u1"),
         ("alpn_len", "u1"),
         ("tls_version", "u1"),
         ("ech", "u1"),
         ("http_method", "u1"),
         ("location_len", "u1"),
-        ("http_status", "i2"),  # -1 none
         ("syn_version", "u1"),  # 0: no SYN seen
         ("syn_ttl", "u1"),
-        ("syn_scale", "i2"),  # -1 no option
-        ("syn_mss", "i4"),  # -1 no option
-        ("syn_window", "i4"),
-        ("syn_options", "i8"),  # 4 bits an option, first in the lowest; 0 ends
         ("syn_padding", "u1"),  # bytes after the end-of-options mark
         ("syn_payload", "u1"),
+        ("syn_mss", "i4"),  # -1 no option
+        ("syn_window", "i4"),
         ("syn_quirks", "i4"),
+        ("syn_options", "i8"),  # 4 bits an option, first in the lowest; 0 ends
+        ("padding", "u1", (24,)),  # to whole lines
     ],
     align=True,
 )
@@ -290,7 +292,6 @@ def new_flow(table, packet, key, from_client):
     flow.seq_up = NONE
     flow.seq_down = NONE
     flow.ack_up = NONE
-    flow.ack_down = NONE
     flow.base_up = NONE
     flow.base_down = NONE
     flow.hole_up = 0
@@ -345,21 +346,21 @@ def count_packet(flow, packet, up):
     if flow.row_start == NONE or packet.ts < flow.row_start:
         flow.row_start = packet.ts
     if up:
+        if flow.packets_up == 0 and flow.client_mac == 0:
+            flow.client_mac = packet.source_mac
         flow.bytes_up += packet.ip_bytes
         flow.packets_up += packet.packets
         flow.payload_up += packet.payload_bytes
-        if flow.client_mac == 0:
-            flow.client_mac = packet.source_mac
         if packet.ttl < flow.ttl_up_min:
             flow.ttl_up_min = packet.ttl
         if packet.ttl > flow.ttl_up_max:
             flow.ttl_up_max = packet.ttl
     else:
+        if flow.packets_down == 0 and flow.server_mac == 0:
+            flow.server_mac = packet.source_mac
         flow.bytes_down += packet.ip_bytes
         flow.packets_down += packet.packets
         flow.payload_down += packet.payload_bytes
-        if flow.server_mac == 0:
-            flow.server_mac = packet.source_mac
         if packet.ttl < flow.ttl_down_min:
             flow.ttl_down_min = packet.ttl
         if packet.ttl > flow.ttl_down_max:

@@ -47,6 +47,10 @@ METER = np.dtype(
 )  # fmt: skip
 
 
+#: Bytes of a cache line.
+LINE = 64
+
+
 class Table(Bundle):
     """The sensor's state as the kernels see it."""
 
@@ -86,6 +90,13 @@ def _records(dtype: np.dtype, count: int) -> np.recarray:
     return np.zeros(count, dtype).view(np.recarray)
 
 
+def _cache_aligned(dtype: np.dtype, count: int) -> np.recarray:
+    """Records that begin at a cache line; `dtype` is a whole number of lines long."""
+    room = np.zeros(count * dtype.itemsize + LINE, np.uint8)
+    first = -room.ctypes.data % LINE
+    return room[first : first + count * dtype.itemsize].view(dtype).view(np.recarray)
+
+
 def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
     """An empty table of the configured size. `seed` keys the hashes, `boot` the flow ids; both int64."""
     flows, heads = settings.flows, settings.heads
@@ -93,7 +104,7 @@ def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
     table = Table(
         meter=_records(METER, 1),
         packet=_records(PACKET, 2),
-        flows=_records(FLOW, flows),
+        flows=_cache_aligned(FLOW, flows),
         buckets=np.full(buckets, NONE, np.int32),
         free=np.arange(flows - 1, -1, -1, dtype=np.int32),
         slots=np.zeros((flows, SLOT), np.uint8),

@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from capture.flows import CLOSED, ESTABLISHED, INACTIVE, NONE, PARTIAL, RESET, SYN_ACK_SENT, SYN_SENT
+from capture.flows import (
+    CLOSED,
+    ESTABLISHED,
+    INACTIVE,
+    NONE,
+    PARTIAL,
+    RESET,
+    ROUND_TRIP_DONE,
+    SYN_ACK_SENT,
+    SYN_SENT,
+)
 from capture.network import QUIRK_ECN
 from capture.octets import u8, u16, u32
 from capture.transport import ACK, FIN, PSH, RST, SYN, URG
@@ -18,6 +28,10 @@ OPTION_END, OPTION_NOP, OPTION_MSS, OPTION_SCALE, OPTION_SACK_OK, OPTION_SACK, O
     range(1, 9)
 )
 OPTIONS_MAX = 15
+#: Most bytes that can be on their way: the largest window (RFC 7323, 2.3).
+WINDOW_MAX = 1 << 30
+#: Longest round trip that a record can say, µs.
+RTT_MAX = 0xFFFFFFFF
 
 
 @packet_kernel
@@ -123,10 +137,10 @@ def next_state(me, peer, flags):
                 if peer == SYN_SENT:
                     return ESTABLISHED, ESTABLISHED
                 return SYN_ACK_SENT, peer
-            if peer == SYN_SENT:
-                # Simultaneous open.
-                return SYN_SENT, peer
             return SYN_SENT, peer
+        if me == SYN_SENT and peer == SYN_SENT and flags & ACK:
+            # Simultaneous open (RFC 9293, 3.5).
+            return ESTABLISHED, ESTABLISHED
         return me, peer
     if me in (SYN_ACK_SENT, SYN_SENT):
         if peer == SYN_ACK_SENT:
@@ -187,7 +201,7 @@ def update_tcp(buf, packet, flow, up):
             if step > 0:
                 hole = ahead(seq, flow.seq_up)
                 if hole > 0:
-                    flow.hole_up += hole
+                    flow.hole_up = min(flow.hole_up + hole, WINDOW_MAX)
                 flow.seq_up = stop
             elif length > 0 or flags & (SYN | FIN):
                 if flow.hole_up >= length > 0:
@@ -202,7 +216,7 @@ def update_tcp(buf, packet, flow, up):
             if step > 0:
                 hole = ahead(seq, flow.seq_down)
                 if hole > 0:
-                    flow.hole_down += hole
+                    flow.hole_down = min(flow.hole_down + hole, WINDOW_MAX)
                 flow.seq_down = stop
             elif length > 0 or flags & (SYN | FIN):
                 if flow.hole_down >= length > 0:
@@ -218,8 +232,10 @@ def take_ack(packet, flow, up):
     """What an acknowledgement says about the other side's bytes: acknowledged, and lost by the mirror."""
     ack = packet.ack
     if up:
-        if flow.rtt_us == NONE and flow.syn_ts != NONE and flow.base_down != NONE:
-            flow.rtt_us = packet.ts - flow.syn_ts
+        if flow.done & ROUND_TRIP_DONE == 0 and packet.tcp_flags & SYN == 0:
+            flow.done |= ROUND_TRIP_DONE
+            if flow.syn_ts != NONE and flow.base_down != NONE:
+                flow.rtt_us = min(max(packet.ts - flow.syn_ts, 0), RTT_MAX)
         if flow.ack_up == NONE:
             flow.ack_up = flow.base_down if flow.base_down != NONE else ack
         step = ahead(ack, flow.ack_up)
@@ -236,8 +252,6 @@ def take_ack(packet, flow, up):
                 flow.hole_down = 0
                 flow.seq_down = ack
     else:
-        if flow.ack_down == NONE or ahead(ack, flow.ack_down) > 0:
-            flow.ack_down = ack
         if flow.seq_up != NONE:
             unseen = ahead(ack, flow.seq_up)
             if unseen >= 0:
