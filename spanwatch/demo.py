@@ -10,8 +10,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich.console import Console
-
 from pipeline.settings import Settings
 from spanwatch.invocation import Invocation
 from spanwatch.progress import file_progress, waiting_for
@@ -23,7 +21,7 @@ from spanwatch.services import (
     serve_pages,
     stopped_by_signals,
 )
-from spanwatch.summary import print_summary, summarise
+from spanwatch.summary import print_summary, standard_output, summarise
 from spanwatch.supervision import child, failure, running
 
 CAPTURE = Path(__file__).parent / "data" / "demo.pcap.zst"
@@ -93,7 +91,7 @@ def run_demo(invocation: Invocation, settings: Settings, *, once: bool) -> None:
             _sense(invocation.command(settings.state, "sensor", "--supervised", str(CAPTURE)), stop)
         with waiting_for("the worker takes what is left, the detectors run"):
             parts.worker.drain()
-        print_summary(summarise(parts.store), time.monotonic() - started, Console())
+        print_summary(summarise(parts.store), time.monotonic() - started, standard_output())
         if once:
             return
         token = access.create("demo", TOKEN_ROLES, TOKEN_DAYS)

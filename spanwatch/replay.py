@@ -10,8 +10,6 @@ import threading
 import time
 from pathlib import Path
 
-from rich.console import Console
-
 from pipeline.settings import Settings
 from pipeline.stream.log import Log
 from spanwatch.progress import Report, file_progress, waiting_for
@@ -22,7 +20,7 @@ from spanwatch.services import (
     stopped_by_signals,
     worker_running,
 )
-from spanwatch.summary import print_summary, summarise
+from spanwatch.summary import print_summary, standard_output, summarise
 from spanwatch.supervision import running
 
 #: The sensor waits while more than this share of the log's bound waits for the worker: a file has time.
@@ -97,5 +95,5 @@ def run_replay(settings: Settings, files: list[str]) -> int:
             bad = _feed(files, settings, parts.log, CONSUMER, stop)
         with waiting_for("the worker takes what is left, the detectors run"):
             parts.worker.drain()
-        print_summary(summarise(parts.store), time.monotonic() - started, Console())
+        print_summary(summarise(parts.store), time.monotonic() - started, standard_output())
     return bad

@@ -1,5 +1,6 @@
 """What a store holds, in a screenful: flows, names, categories, verdicts, findings, top talkers."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,11 @@ def bytes_text(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def standard_output() -> Console:
+    """The terminal as wide as it is; in a pipe, wide enough for a finding's statement."""
+    return Console() if sys.stdout.isatty() else Console(width=110)
 
 
 def _table(title: str, *columns: tuple[str, str]) -> Table:

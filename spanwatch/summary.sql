@@ -29,7 +29,8 @@ SELECT verdict, count() AS attempts, uniqExact(client) AS clients FROM attempts 
 GROUP BY verdict ORDER BY attempts DESC, verdict
 
 -- name: findings
-SELECT detector, severity, statement FROM findings FINAL ORDER BY `from`, detector, statement LIMIT 12
+SELECT detector, severity, statement FROM findings FINAL
+ORDER BY indexOf(['high', 'medium', 'low'], severity), `from`, detector, statement LIMIT 12
 
 -- name: findings_total
 SELECT count() AS findings FROM findings FINAL
