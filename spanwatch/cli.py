@@ -186,6 +186,19 @@ def warm() -> None:
 
 
 @app.command()
+def bench(
+    context: typer.Context,
+    file: Annotated[str | None, typer.Argument(help="a capture; without one, one is made")] = None,
+    packets: Annotated[int, typer.Option(min=1_000, help="frames of the made capture")] = 540_000,
+    runs: Annotated[int, typer.Option(min=1, help="processes to measure")] = 5,
+) -> None:
+    """How fast this machine takes a capture: packets/s, Gbit/s, CPU, memory."""
+    from spanwatch.bench import run_bench
+
+    run_bench(context.obj.settings().sensor, file, packets, runs)
+
+
+@app.command()
 def doctor(context: typer.Context, interface: Interface = None, port: Port = None) -> None:
     """Check this machine: privileges, interface, clock, disk, store, port; each with its mend."""
     from spanwatch.doctor import run_doctor

@@ -1,0 +1,101 @@
+"""`spanwatch bench`: how fast this machine takes a capture, whole sensor path, start-up excluded.
+
+Each run is a process of its own, so that its memory is its own: open the file, decode every frame, all
+protocols on, build the Arrow batches. Kernels are compiled before. Figures are CPU seconds of that one
+thread; a second run on a busy machine differs, so quote the median and compare within one call.
+"""
+
+import multiprocessing
+import resource
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.settings import SensorSettings
+from spanwatch.mix import write_mix
+from spanwatch.progress import waiting_for
+from spanwatch.warm import run_warm
+
+
+class Measured(NamedTuple):
+    """One run over a capture."""
+
+    packets: int
+    wire_bytes: int
+    rows: int
+    cpu_s: float
+    wall_s: float
+    half_mb: int
+    """Peak memory of the process when half of the file was taken, MB."""
+    peak_mb: int
+    """Peak memory at the end, MB."""
+
+
+def _peak_mb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1_024
+
+
+def measure(path: str, settings: SensorSettings) -> Measured:
+    """Take one capture in this process."""
+    from capture.sensor import Sensor, warm_kernels
+    from capture.sources.pcap import open_capture
+
+    warm_kernels()
+    sensor = Sensor(settings, "bench")
+    rows = half = 0
+    cpu, wall = time.process_time(), time.perf_counter()
+    with open_capture(path) as capture:
+        for frames in capture:
+            for _, batch in sensor.feed(frames):
+                rows += batch.num_rows
+            if not half and capture.bytes_total and capture.bytes_read * 2 >= capture.bytes_total:
+                half = _peak_mb()
+    for _, batch in sensor.finish():
+        rows += batch.num_rows
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    totals = sensor.totals
+    return Measured(totals["packets"], totals["bytes"], rows, cpu, wall, half or _peak_mb(), _peak_mb())
+
+
+def run_bench(settings: SensorSettings, file: str | None, packets: int, runs: int) -> None:
+    """Measure `file`, or a made capture of about `packets` frames, `runs` times; print the figures."""
+    console = Console()
+    run_warm()
+    with tempfile.TemporaryDirectory(prefix="spanwatch-bench-") as folder:
+        if file is None:
+            with waiting_for(f"making a capture of about {packets:,} frames"):
+                made = write_mix(Path(folder) / "mix.pcap", packets)
+            file = str(Path(folder) / "mix.pcap")
+            console.print(
+                f"made capture: {made.packets:,} frames of {made.bytes / made.packets:.0f} bytes on average, "
+                f"{made.flows:,} flows, {made.server_names:,} server names, {made.questions:,} DNS questions"
+            )
+        figures = []
+        for number in range(runs):
+            with (
+                waiting_for(f"run {number + 1} of {runs}"),
+                multiprocessing.get_context("spawn").Pool(1) as pool,
+            ):
+                figures.append(pool.apply(measure, (file, settings)))
+    console.print(_table(figures))
+
+
+def _table(figures: list[Measured]) -> Table:
+    table = Table("per run", "min", "median", "max", title=None, box=None, header_style="bold")
+    for name, form, values in (
+        ("packets/s, M (CPU)", "{:.2f}", [m.packets / m.cpu_s / 1e6 for m in figures]),
+        ("Gbit/s (CPU)", "{:.2f}", [m.wire_bytes * 8 / m.cpu_s / 1e9 for m in figures]),
+        ("CPU s", "{:.2f}", [m.cpu_s for m in figures]),
+        ("wall s", "{:.2f}", [m.wall_s for m in figures]),
+        ("rows", "{:,.0f}", [m.rows for m in figures]),
+        ("memory at half, MB", "{:.0f}", [m.half_mb for m in figures]),
+        ("memory at end, MB", "{:.0f}", [m.peak_mb for m in figures]),
+    ):
+        spread = (min(values), statistics.median(values), max(values))
+        table.add_row(name, *(form.format(value) for value in spread))
+    return table
