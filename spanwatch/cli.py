@@ -249,6 +249,9 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("SPANWATCH_DEBUG"):
             traceback.print_exc()
+        if isinstance(error, typer.TyperException) and error.message.startswith("Usage:"):
+            print(error.message)
+            return USAGE
         line, code = describe(error)
         print(f"spanwatch: {line}", file=sys.stderr)
         return code

@@ -35,6 +35,16 @@ def test_help_does_not_load_the_rooms() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.parametrize("arguments", [[], ["lists"], ["token"]])
+def test_without_a_command(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a command there is its help, as it is laid out, and exit code 2."""
+    assert main(arguments) == USAGE
+    output = capsys.readouterr()
+    assert output.out.startswith("Usage:")
+    assert len(output.out.splitlines()) > 5
+    assert output.err == ""
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     """`--version` prints the installed version."""
     assert main(["--version"]) == DONE
