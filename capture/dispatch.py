@@ -73,6 +73,10 @@ NAME_FROM_SNI, NAME_FROM_HTTP = NAME_SOURCES.index("sni"), NAME_SOURCES.index("h
 STEP_US = 60_000_000
 STEP_FRAMES = 64
 
+#: A remembered frame: 40 bits of its hash, and its µs modulo 2**24, together in eight bytes.
+COPY_TIME = (1 << 24) - 1
+COPY_KEY = ~COPY_TIME
+
 
 @packet_kernel
 def run(table, frames, first):
@@ -85,6 +89,9 @@ def run(table, frames, first):
         if not has_room(table):
             return number
         if not advance(table, frames.ts[number]):
+            return number
+        if not has_room(table):
+            # The sweep took the last of it.
             return number
         take_frame(
             table,
@@ -135,7 +142,8 @@ def sweep(table):
         flow = table.flows[meter.sweep_at]
         if flow.used == 1:
             silence = now - flow.last
-            if silence >= flow_timeout(table, flow):
+            # A flow of the future: the clock was set back.
+            if silence >= flow_timeout(table, flow) or silence < -STEP_US:
                 if not has_flow_room(table):
                     return False
                 end_flow(table, meter.sweep_at, IDLE)
@@ -216,11 +224,10 @@ def is_copy(table, packet):
     h = mix(
         h ^ packet.seq << 32 ^ packet.ack ^ packet.ip_bytes << 16 ^ packet.tcp_flags << 8 ^ packet.protocol
     )
-    place = table.copies[h & (len(table.copies) - 1)]
-    copy = place.key == h and 0 <= packet.ts - place.ts <= meter.duplicate_us
-    place.key = h
-    place.ts = packet.ts
-    return copy
+    place = h & (len(table.copies) - 1)
+    seen = table.copies[place]
+    table.copies[place] = (h & COPY_KEY) | (packet.ts & COPY_TIME)
+    return (seen ^ h) & COPY_KEY == 0 and (packet.ts - seen) & COPY_TIME <= meter.duplicate_us
 
 
 @packet_kernel
@@ -282,6 +289,10 @@ def give_up_datagram(table, place):
     """Take the datagram at `place` as a packet, whole or not, and free its place."""
     packet = table.packet[0]
     data = table.datagram_data[place]
+    if table.datagrams[place].packets == 0:
+        # All that came was malformed, and counted so.
+        table.datagrams[place].used = 0
+        return
     if take_datagram_out(table, place, packet):
         status = decode_transport(data, packet)
         if status == TRUNCATED:
@@ -404,7 +415,11 @@ def read_client(table, buf, start, end, final, i, packet):
         else:
             flow.name_len = length
             flow.name_source = source
-        return outcome
+        if outcome != NOT:
+            return outcome
+    if flow.server_port == DNS_PORT and end - start < 14 and not final:
+        # Some send the length on its own.
+        return MORE
     if flow.server_port == DNS_PORT and end - start >= 14 and u16(buf, start) >= 12:
         length = u16(buf, start)
         if start + 2 + length > end:
@@ -447,7 +462,7 @@ def client_head(table, buf, packet, i):
             return
     head = table.heads[flow.head]
     data = table.head_data[flow.head]
-    have = add_run(data, table.runs[flow.head], head, ahead(seq, head.base), buf, start, end)
+    have = add_run(data, table.runs[flow.head], head, ahead(seq, head.origin), buf, start, end)
     if have == 0:
         return
     final = have == HEAD_BYTES or not whole

@@ -20,7 +20,7 @@ ANSWERS = 1 << 16
 #: Sightings remembered for not repeating them; a power of two, our default.
 REMEMBERED_SIGHTINGS = 1 << 14
 #: Frames remembered for finding the mirror's second copies; a power of two, our default.
-REMEMBERED_FRAMES = 1 << 15
+REMEMBERED_FRAMES = 1 << 14
 #: Text of one set of batches.
 TEXT_BYTES = 32 << 20
 
@@ -78,7 +78,7 @@ class Table(Bundle):
     answers: np.recarray
     answer_names: np.ndarray
     said: np.recarray
-    copies: np.recarray
+    copies: np.ndarray
     ports: np.ndarray
     flow_rows: np.recarray
     dns_rows: np.recarray
@@ -124,7 +124,7 @@ def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
         answers=_records(ANSWER, ANSWERS),
         answer_names=np.zeros((ANSWERS, 256), np.uint8),
         said=_records(SAID, REMEMBERED_SIGHTINGS),
-        copies=_records(SAID, REMEMBERED_FRAMES),
+        copies=np.zeros(REMEMBERED_FRAMES, np.int64),
         ports=port_table(),
         flow_rows=new_rows("flows", settings.batch_rows),
         dns_rows=new_rows("dns", settings.batch_rows),

@@ -48,7 +48,7 @@ class SensorSettings(Section):
     """Size of the AF_PACKET ring."""
     fanout: int = Field(0, ge=0, le=65_535)
     """PACKET_FANOUT group shared by several sensors on one interface; 0 none."""
-    duplicate_us: int = Field(5_000, ge=0)
+    duplicate_us: int = Field(5_000, ge=0, le=1_000_000)
     """A frame seen again within this time (µs) is the mirror's second copy; 0 keeps all."""
     user: str = "nobody"
     """User to become once the socket is open."""
