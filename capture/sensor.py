@@ -90,10 +90,17 @@ class Sensor:
             self.note("start", first)
         at = 0
         while at < frames.count:
-            at = int(dispatch.run(self.table, frames, at))
-            if at < frames.count:
+            stop = self._until_health(frames, at)
+            at = int(dispatch.run(self.table, frames._replace(count=stop), at))
+            if at < stop:
                 yield from self.flush()
-        yield from self._note_time()
+            yield from self._note_time()
+
+    def _until_health(self, frames: Frames, at: int) -> int:
+        """Index behind the first frame from `at` on that makes a health row due."""
+        due = frames.ts[at : frames.count] >= self._next_health
+        first = int(due.argmax())
+        return at + first + 1 if due[first] else frames.count
 
     def tick(self, now: int) -> Iterator[Batch]:
         """Let time (µs) pass without frames: silent flows end, health is told."""
@@ -225,6 +232,17 @@ def file_digest(path: str, settings: SensorSettings) -> bytes:
     return digest.digest()
 
 
+def file_sensor(path: str, settings: SensorSettings, circumstances: Circumstances = dict) -> Sensor:
+    """A sensor for one capture file, its boot and seed named after the content: again gives the same rows.
+
+    Standard input and pipes can't be read twice; they get a boot of their own each time. Raises OSError.
+    """
+    piped = path == "-" or not Path(path).is_file()
+    digest = os.urandom(16) if piped else file_digest(path, settings)
+    boot = f"{'pipe' if piped else 'file'}-{digest.hex()}"
+    return Sensor(settings, boot, seed=digest, circumstances=circumstances)
+
+
 def run_file(
     path: str,
     settings: SensorSettings,
@@ -238,13 +256,8 @@ def run_file(
     file was cut off, empty if it was whole. Raises ValueError (no capture) and OSError.
     """
     with open_capture(path) as capture:
-        piped = path == "-" or not Path(path).is_file()
-        digest = os.urandom(16) if piped else file_digest(path, settings)
-        boot = f"{'pipe' if piped else 'file'}-{digest.hex()}"
-        outbox = Outbox(log, settings.name, boot)
-        sensor = Sensor(
-            settings, boot, seed=digest, circumstances=lambda: {"outbox_lost": outbox.take_lost()}
-        )
+        sensor = file_sensor(path, settings, lambda: {"outbox_lost": outbox.take_lost()})
+        outbox = Outbox(log, settings.name, sensor.boot)
         for frames in capture:
             outbox.put(sensor.feed(frames))
             if on_progress is not None:
