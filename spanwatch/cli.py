@@ -193,9 +193,12 @@ def bench(
     runs: Annotated[int, typer.Option(min=1, help="processes to measure")] = 5,
 ) -> None:
     """How fast this machine takes a capture: packets/s, Gbit/s, CPU, memory."""
+    settings = context.obj.settings()
+    if file is not None:
+        capture_files([file])
     from spanwatch.bench import run_bench
 
-    run_bench(context.obj.settings().sensor, file, packets, runs)
+    run_bench(settings.sensor, file, packets, runs)
 
 
 @app.command()
