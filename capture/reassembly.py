@@ -13,9 +13,9 @@ from pipeline.kernels import packet_kernel
 HEAD_BYTES = 16_384
 HEAD_US = 3_000_000
 #: Runs of bytes kept apart while holes are open; a segment that would need one more is dropped.
-RUNS = 8
+RUNS = 16
 
-HEAD = np.dtype([("flow", "i4"), ("runs", "i4"), ("started", "i8"), ("base", "i8")], align=True)
+HEAD = np.dtype([("flow", "i4"), ("runs", "i4"), ("started", "i8"), ("origin", "i8")], align=True)
 
 
 @packet_kernel
@@ -34,7 +34,7 @@ def take_head(table, i, ts, base):
     head.flow = i
     head.runs = 0
     head.started = ts
-    head.base = base
+    head.origin = base
     used = len(table.heads) - meter.heads_free
     if used > meter.heads_peak:
         meter.heads_peak = used

@@ -86,6 +86,7 @@ def decode_transport(buf, packet):
         packet.options = at + 20
         header = (u8(buf, at + 12) >> 4) * 4
         if header < 20 or header > packet.transport_bytes:
+            packet.options = end
             return MALFORMED
         packet.payload = min(at + header, end)
         packet.payload_bytes = packet.transport_bytes - header

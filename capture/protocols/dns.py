@@ -12,6 +12,8 @@ from pipeline.kernels import packet_kernel
 
 #: Seconds a question waits (records.md).
 UNANSWERED_US = 5_000_000
+#: Longest round trip that a record can say, µs.
+RTT_MAX = 0xFFFFFFFF
 #: Longest name as text kept; longer ones (escapes) are cut.
 NAME_ROOM = 512
 #: Compression pointers followed in one name; each must point backwards, so this only bounds work.
@@ -114,9 +116,16 @@ def read_name(buf, message, end, at, out, out_at, limit):
         for i in range(at, at + length):
             octet = u8(buf, i)
             if octet <= 32 or octet >= 127:
-                out_at = put_escaped(out, out_at, limit, octet)
+                after = put_escaped(out, out_at, limit, octet)
+                if after == out_at:
+                    # Full: nothing shorter may follow.
+                    limit = out_at
+                out_at = after
                 continue
-            if (octet == 46 or octet == 92) and out_at + 2 <= limit:
+            if octet == 46 or octet == 92:
+                if out_at + 2 > limit:
+                    limit = out_at
+                    continue
                 out[out_at] = 92
                 out_at += 1
             if 65 <= octet <= 90:
@@ -366,7 +375,8 @@ def expire_questions(table, now, everything):
         i = meter.question_tail & (size - 1)
         question = table.questions[i]
         if question.waiting == 1:
-            if not everything and now - question.ts <= UNANSWERED_US:
+            # One of the future, too, waits no longer: the clock was set back.
+            if not everything and abs(now - question.ts) <= UNANSWERED_US:
                 return True
             if not has_dns_room(table):
                 return False
@@ -417,7 +427,7 @@ def take_message(table, buf, start, end, packet, transport):
     row.rtt_us = UNKNOWN
     if i != NONE:
         row.ts = table.questions[i].ts
-        row.rtt_us = max(packet.ts - row.ts, 0)
+        row.rtt_us = min(max(packet.ts - row.ts, 0), RTT_MAX)
         forget_question(table, i)
     row.client_hi = packet.target_hi
     row.client_lo = packet.target_lo

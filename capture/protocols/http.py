@@ -17,6 +17,7 @@ for _row, _method in enumerate(HTTP_METHODS):
     METHODS[_row, len(_method)] = 32
     METHOD_LENGTHS[_row] = len(_method)
 
+CONNECT = HTTP_METHODS.index("CONNECT")
 HOST = np.frombuffer(b"host:", np.uint8)
 LOCATION = np.frombuffer(b"location:", np.uint8)
 HTTP_1 = np.frombuffer(b"HTTP/1.", np.uint8)
@@ -96,6 +97,45 @@ def without_port(buf, at, end):
 
 
 @packet_kernel
+def is_scheme(octet):
+    """True for the octets of a URI's scheme (RFC 3986, 3.1)."""
+    letter = 97 <= (octet | 32) <= 122
+    return letter or 48 <= octet <= 57 or octet in (43, 45, 46)
+
+
+@packet_kernel
+def authority(buf, at, end):
+    """(start, end) of the host of a URI, without user and port (RFC 3986, 3.2); empty in a path alone."""
+    i = at
+    while i < end and is_scheme(np.int64(buf[i])):
+        i += 1
+    if i < end and i > at and buf[i] == 58:
+        i += 1
+    elif i > at:
+        return at, at
+    if end - i < 2 or buf[i] != 47 or buf[i + 1] != 47:
+        return at, at
+    at = i + 2
+    stop = at
+    while stop < end and buf[stop] != 47 and buf[stop] != 63 and buf[stop] != 35 and buf[stop] > 32:
+        if buf[stop] == 64:
+            at = stop + 1
+        stop += 1
+    return at, without_port(buf, at, stop)
+
+
+@packet_kernel
+def target_host(buf, at, end, method):
+    """(start, end) of the host in the request target between two spaces; empty in a path (RFC 9112, 3.2)."""
+    stop = at
+    while stop < end and buf[stop] != 32:
+        stop += 1
+    if method == CONNECT:
+        return at, without_port(buf, at, stop)
+    return authority(buf, at, stop)
+
+
+@packet_kernel
 def request(buf, start, end, final, slot, flow):
     """Read the first request's method and host into `flow`: NOT, DONE or MORE as `client_hello`."""
     method = method_of(buf, start, end)
@@ -111,6 +151,11 @@ def request(buf, start, end, final, slot, flow):
     if last - start < 14 or not begins_exactly(buf, last - 8, HTTP_1):
         return NOT
     flow.http_method = method
+    at, behind = target_host(buf, start + METHOD_LENGTHS[method] + 1, last - 8, method)
+    if behind > at:
+        # It stands above the Host header (RFC 9112, 3.2.2).
+        flow.name_len = put_name(slot, 0, NAME_MAX, buf, at, behind)
+        return DONE
     at, behind, state = find_header(buf, stop + 1, end, HOST)
     if state == DONE:
         flow.name_len = put_name(slot, 0, NAME_MAX, buf, at, without_port(buf, at, behind))
@@ -153,17 +198,7 @@ def location_host(buf, start, end):
     at, behind, state = find_header(buf, line_end(buf, start, end) + 1, end, LOCATION)
     if state != DONE:
         return start, start
-    # scheme "://" host; a path alone stays on the host.
-    i = at
-    while i + 2 < behind and not (buf[i] == 58 and buf[i + 1] == 47 and buf[i + 2] == 47):
-        i += 1
-    if i + 2 >= behind:
-        return start, start
-    at = i + 3
-    stop = at
-    while stop < behind and buf[stop] != 47 and buf[stop] != 63 and buf[stop] != 35:
-        stop += 1
-    return at, without_port(buf, at, stop)
+    return authority(buf, at, behind)
 
 
 @packet_kernel

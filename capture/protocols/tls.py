@@ -30,11 +30,12 @@ def version_code(wire):
 @packet_kernel
 def looks_like_hello(buf, start, end):
     """True if the bytes begin a TLS record that holds a ClientHello, as far as they go."""
-    if end - start < 3 or buf[start] != RECORD_HANDSHAKE or buf[start + 1] != 3:
+    here = end - start
+    if here < 1 or buf[start] != RECORD_HANDSHAKE or (here > 1 and buf[start + 1] != 3):
         return False
-    if end - start >= 6 and buf[start + 5] != CLIENT_HELLO:
+    if here > 5 and buf[start + 5] != CLIENT_HELLO:
         return False
-    return buf[start + 2] <= 4
+    return here < 3 or buf[start + 2] <= 4
 
 
 @packet_kernel
@@ -67,10 +68,12 @@ def client_hello(buf, start, end, scratch, final, slot, flow):
     if end - start < 9:
         return NOT if final else MORE
     record = u16(buf, start + 3)
-    length = u24(buf, start + 6)
-    if buf[start + 5] != CLIENT_HELLO or record == 0 or length < 38:
+    if buf[start + 5] != CLIENT_HELLO or record == 0:
         return NOT
-    if length + 4 <= record:
+    if record >= 4 and u24(buf, start + 6) + 4 <= record:
+        length = u24(buf, start + 6)
+        if length < 38:
+            return NOT
         stop = start + 9 + length
         if stop > end:
             if not final:
@@ -78,7 +81,13 @@ def client_hello(buf, start, end, scratch, final, slot, flow):
             stop = end
         client_hello_body(buf, start + 9, stop, slot, flow)
         return DONE
+    # The message goes on in further records, even its header may.
     used = gather_handshake(buf, start, end, scratch)
+    if used < 4:
+        return NOT if final else MORE
+    length = u24(scratch, 1)
+    if length < 38:
+        return NOT
     if used < length + 4 and not final and used < len(scratch):
         return MORE
     client_hello_body(scratch, 4, min(used, length + 4), slot, flow)
@@ -113,8 +122,8 @@ def client_hello_body(buf, at, end, slot, flow):
         if kind == SERVER_NAME:
             server_name(buf, at, behind, slot, flow)
         elif kind == ALPN:
-            if behind - at >= 3:
-                size = min(u8(buf, at + 2), behind - at - 3)
+            if behind - at >= 3 and u8(buf, at + 2) <= behind - at - 3:
+                size = u8(buf, at + 2)
                 flow.alpn_len = (
                     put_text(slot, ALPN_AT, ALPN_AT + ALPN_MAX, buf, at + 3, at + 3 + size) - ALPN_AT
                 )
@@ -140,7 +149,9 @@ def server_name(buf, at, end, slot, flow):
         length = u16(buf, at + 1)
         at += 3
         if kind == 0:
-            flow.name_len = put_name(slot, 0, NAME_MAX, buf, at, min(at + length, end))
+            # A name that is cut off is another name.
+            if at + length <= end:
+                flow.name_len = put_name(slot, 0, NAME_MAX, buf, at, at + length)
             return
         at += length
 
