@@ -6,8 +6,9 @@ from capture.arena import new_rows
 from capture.flows import FLOW, NONE, SLOT
 from capture.fragments import DATAGRAM, DATAGRAM_BYTES, DATAGRAMS, FRAGMENT_RUNS
 from capture.network import PACKET
-from capture.protocols.dns import ANSWER, MESSAGE, NAME_ROOM, PENDING
+from capture.protocols.dns import MESSAGE, NAME_ROOM
 from capture.protocols.identify import port_table
+from capture.questions import ANSWER, PENDING
 from capture.reassembly import HEAD, HEAD_BYTES, RUNS
 from capture.sightings import SAID
 from pipeline.bundle import Bundle
