@@ -1,6 +1,7 @@
 """`spanwatch warm`: compile every kernel into the cache, by sending captures through all of them."""
 
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -63,6 +64,14 @@ def _everything() -> None:
                 classifier.classify(records, batch, "warm")
 
 
+def drop_old_caches() -> None:
+    """Remove the compiled code of other versions but the latest one, which may still be running."""
+    others = [path for path in CACHE.parent.iterdir() if path.is_dir() and path != CACHE]
+    others.sort(key=lambda path: path.stat().st_mtime)
+    for path in others[:-1]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def run_warm() -> None:
     """Compile what isn't compiled yet; immediate where everything is. Raises OSError."""
     if is_warm():
@@ -78,4 +87,5 @@ def run_warm() -> None:
     stamp = STAMP.with_suffix(f".{os.getpid()}")
     stamp.write_text("")
     stamp.replace(STAMP)
+    drop_old_caches()
     print(f"compiled {listener.count} kernels in {time.monotonic() - started:.0f} s into {CACHE}")
