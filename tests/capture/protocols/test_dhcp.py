@@ -1,0 +1,227 @@
+"""DHCP sightings: what clients ask for, what servers hand out, hostile options."""
+
+import ipaddress
+import struct
+from typing import Any
+
+import dpkt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.capture.packets import SECOND, T0, Packet, rows_of, udp
+
+MAC = bytes.fromhex("0200000000aa")
+SERVER, OFFERED = "10.1.0.1", "10.1.2.50"
+
+
+def option(kind: int, data: bytes) -> bytes:
+    return bytes([kind, len(data)]) + data
+
+
+def packed(*addresses: str) -> bytes:
+    return b"".join(ipaddress.IPv4Address(a).packed for a in addresses)
+
+
+def message(
+    op: int, *options: bytes, client: str = "0.0.0.0", offered: str = "0.0.0.0", relay: str = "0.0.0.0"
+) -> bytes:
+    """A DHCP message (RFC 2131, 2)."""
+    head = struct.pack("!BBBBIHH", op, 1, 6, 0, 0x1234, 0, 0)
+    head += packed(client, offered, "0.0.0.0", relay) + MAC + bytes(10 + 64 + 128)
+    return head + b"\x63\x82\x53\x63" + b"".join(options) + b"\xff"
+
+
+def kind(code: int) -> bytes:
+    return option(53, bytes([code]))
+
+
+def from_client(data: bytes, ts: int = T0) -> Packet:
+    return Packet(ts, udp(data, 68, 67, source="0.0.0.0", target="255.255.255.255", ident=ts & 0x7FFF | 1))
+
+
+def from_server(data: bytes, ts: int = T0) -> Packet:
+    return Packet(ts, udp(data, 67, 68, source=SERVER, target=OFFERED, ident=ts & 0x7FFF | 1))
+
+
+def one(packet: Packet) -> dict[str, Any]:
+    rows = rows_of([packet])
+    (row,) = rows.sightings
+    assert rows.flow["application"] == "dhcp"
+    return row
+
+
+def test_a_request() -> None:
+    """A client's request tells MAC, wanted address, host name, class and what it asks for."""
+    row = one(
+        from_client(
+            message(
+                1,
+                kind(3),
+                option(12, b"Labor-PC\0"),
+                option(60, b"MSFT 5.0"),
+                option(55, bytes([1, 3, 6, 15, 119, 252])),
+                option(50, packed(OFFERED)),
+                option(54, packed(SERVER)),
+            )
+        )
+    )
+    assert row == {
+        "ts": "2026-03-02T08:00:00.000000Z",
+        "vlan": 0,
+        "source": "dhcp_request",
+        "mac": "02:00:00:00:00:aa",
+        "ip": OFFERED,
+        "name": "Labor-PC",
+        "value": "MSFT 5.0",
+        "attributes": {
+            "type": "request",
+            "parameters": "1,3,6,15,119,252",
+            "requested": OFFERED,
+            "server": SERVER,
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "word"), [(1, "discover"), (3, "request"), (4, "decline"), (7, "release"), (8, "inform")]
+)
+def test_types_of_client_messages(code: int, word: str) -> None:
+    """Each message of a client is told with its type; without an address asked for, the one it has."""
+    row = one(from_client(message(1, kind(code), client="10.1.2.3")))
+    assert (row["attributes"], row["ip"], row["source"]) == ({"type": word}, "10.1.2.3", "dhcp_request")
+
+
+def test_no_address_is_the_unspecified() -> None:
+    """A discover without any address has `::`."""
+    assert one(from_client(message(1, kind(1))))["ip"] == "::"
+
+
+@pytest.mark.parametrize(("code", "source"), [(2, "dhcp_offer"), (5, "dhcp_ack")])
+def test_offers_and_acknowledgements(code: int, source: str) -> None:
+    """A server's message tells who it is, what it hands out to whom, and the options of the lease."""
+    row = one(
+        from_server(
+            message(
+                2,
+                kind(code),
+                option(54, packed(SERVER)),
+                option(1, packed("255.255.0.0")),
+                option(3, packed("10.1.0.254", "10.1.0.253")),
+                option(6, packed("10.1.0.53")),
+                option(51, struct.pack("!I", 86_400)),
+                option(15, b"school.example"),
+                offered=OFFERED,
+            )
+        )
+    )
+    assert (row["source"], row["mac"], row["ip"], row["value"]) == (
+        source,
+        "02:00:00:00:00:01",
+        SERVER,
+        OFFERED,
+    )
+    assert row["attributes"] == {
+        "client_mac": "02:00:00:00:00:aa",
+        "router": "10.1.0.254",
+        "dns": "10.1.0.53",
+        "subnet_mask": "255.255.0.0",
+        "lease": "86400",
+        "domain": "school.example",
+    }
+
+
+def test_a_refusal_is_no_sighting() -> None:
+    """A NAK is DHCP, and says nothing about a device."""
+    rows = rows_of([from_server(message(2, kind(6)))])
+    assert (rows.sightings, rows.flow["application"]) == ([], "dhcp")
+
+
+def test_relays() -> None:
+    """A relay agent's address, circuit and remote identifiers (RFC 3046) are told."""
+    agent = option(82, option(1, b"ge-0/0/3") + option(2, b"\x02\0\0\0\0\xbb"))
+    row = one(from_client(message(1, kind(1), agent, relay="10.9.0.1")))
+    assert row["attributes"] == {
+        "type": "discover",
+        "relay": "10.9.0.1",
+        "circuit": "ge-0/0/3",
+        "remote": "\\002\\000\\000\\000\\000\\187",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (b"caf\xc3\xa9", "café"),
+        (b"bad\xff\n\x1b[31m", "bad\\255\\010\\027[31m"),
+        (b"\xc2\x85", "\\194\\133"),
+        (b"\0\0", ""),
+        (b"", ""),
+        (b"x" * 255, "x" * 255),
+        ("é".encode() * 126 + b"\xffy", "é" * 126),
+    ],
+)
+def test_names_are_text(name: bytes, told: str) -> None:
+    """Names are UTF-8; control characters and invalid bytes are escaped; 255 bytes at most."""
+    assert one(from_client(message(1, kind(1), option(12, name))))["name"] == told
+
+
+def test_the_same_is_said_once_in_10_minutes() -> None:
+    """A repeated request is one row in 10 minutes, and another after; a changed one is a row at once."""
+    same = message(1, kind(3), option(12, b"pc"))
+    packets = [from_client(same, T0 + n * 60 * SECOND) for n in range(21)]
+    packets.append(from_client(message(1, kind(3), option(12, b"pc2")), T0 + 1_201 * SECOND))
+    rows = rows_of(packets).sightings
+    assert [row["ts"][11:16] for row in rows] == ["08:00", "08:10", "08:20", "08:20"]
+    assert [row["name"] for row in rows] == ["pc", "pc", "pc", "pc2"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        message(1, kind(1))[:243],
+        message(1),
+        message(1, kind(0)),
+        message(1, kind(9)),
+        message(1, option(53, b"")),
+        message(1)[:236] + bytes(8),
+    ],
+)
+def test_what_is_no_dhcp(data: bytes) -> None:
+    """Without the magic cookie or a known message type there is no sighting."""
+    assert rows_of([from_client(data)]).sightings == []
+
+
+def test_an_option_that_overruns_ends_the_options() -> None:
+    """An option longer than the message is not read; what stands before it is."""
+    cut = message(1, kind(1), option(12, b"pc"))[:-1] + b"\x3c\xffabc"
+    row = one(from_client(cut))
+    assert (row["name"], row["value"]) == ("pc", "")
+
+
+def test_every_option_at_its_longest_fits() -> None:
+    """Options of 255 bytes that need escapes are each cut at their share."""
+    long = [option(code, b"\xff" * 255) for code in (12, 60, 55)]
+    agent = option(82, option(1, b"\xff" * 120) + option(2, b"\xfe" * 120))
+    row = one(from_client(message(1, kind(1), *long, agent, relay="255.255.255.255")))
+    assert (len(row["name"]), len(row["value"])) == (252, 252)
+    assert row["attributes"]["parameters"] == ",".join(["255"] * 64)
+    assert len(row["attributes"]["circuit"]) == len(row["attributes"]["remote"]) == 252
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=60)), max_size=12), st.binary(max_size=30))
+def test_any_options(options: list[tuple[int, bytes]], rest: bytes) -> None:
+    """Whatever options a message carries, it gives at most one sighting, in bounds."""
+    data = message(1, kind(3), *(option(code, value) for code, value in options)) + rest
+    assert len(rows_of([from_client(data), from_server(data)]).sightings) <= 2
+
+
+def test_messages_of_another_encoder() -> None:
+    """A message that dpkt packs is read as it meant it."""
+    made = dpkt.dhcp.DHCP(
+        op=1, chaddr=MAC, xid=1, opts=[(53, b"\x03"), (12, b"host"), (50, packed(OFFERED)), (55, b"\1\3")]
+    )
+    row = one(from_client(bytes(made)))
+    assert (row["name"], row["ip"], row["mac"]) == ("host", OFFERED, "02:00:00:00:00:aa")

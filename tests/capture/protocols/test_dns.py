@@ -1,0 +1,436 @@
+"""DNS messages: questions and their answers, compression, hostile ones, names for later flows."""
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import dpkt
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capture.protocols.dns import MESSAGE, MESSAGE_TEXT, NAME_ROOM, parse, read_name
+from tests.capture.packets import (
+    ACK,
+    ASKED,
+    CLIENT,
+    SECOND,
+    T0,
+    Conversation,
+    Packet,
+    Rows,
+    address_record,
+    client_hello,
+    dns,
+    icmp,
+    ip,
+    labels,
+    record,
+    rows_of,
+    tcp,
+    udp,
+)
+
+RESOLVER = "10.0.0.53"
+ANSWER = 0x8180
+
+
+def asked(
+    message: bytes, ts: int = T0, *, client: str = CLIENT, port: int = 50_000, dport: int = 53
+) -> Packet:
+    return Packet(ts, udp(message, port, dport, source=client, target=RESOLVER, ident=ts & 0x7FFF | 1))
+
+
+def answered(
+    message: bytes, ts: int = T0 + 15_000, *, client: str = CLIENT, port: int = 50_000, dport: int = 53
+) -> Packet:
+    return Packet(ts, udp(message, dport, port, source=RESOLVER, target=client, ident=ts & 0x7FFF | 1))
+
+
+def one(packets: Sequence[Packet]) -> dict[str, Any]:
+    """The only DNS row."""
+    (row,) = rows_of(packets).dns
+    return row
+
+
+def test_question_and_answer_are_one_row() -> None:
+    """A question with its answer is one row with every field of both."""
+    chain = [
+        record(5, labels(b"edge.example.net"), 300),
+        address_record("192.0.2.1", 30, labels(b"edge.example.net")),
+        address_record("2001:db8::1", 90, labels(b"edge.example.net")),
+    ]
+    row = one(
+        [asked(dns(7, b"WWW.Example.org")), answered(dns(7, b"WWW.Example.org", flags=ANSWER, records=chain))]
+    )
+    assert row == {
+        "ts": "2026-03-02T08:00:00.000000Z",
+        "client": CLIENT,
+        "server": RESOLVER,
+        "vlan": 0,
+        "transport": "udp",
+        "id": 7,
+        "qname": "www.example.org",
+        "qtype": 1,
+        "rcode": 0,
+        "ra": True,
+        "ede": None,
+        "answers": ["edge.example.net"],
+        "addresses": ["192.0.2.1", "2001:db8::1"],
+        "min_ttl": 30,
+        "rtt_us": 15_000,
+        "answered": True,
+    }
+
+
+def test_unanswered_after_5_s() -> None:
+    """A question without an answer is a row after 5 s, with null where an answer would speak."""
+    packets = [asked(dns(7)), Packet(T0 + 4 * SECOND, icmp(8, 0))]
+    late = answered(dns(7, flags=ANSWER), T0 + 10 * SECOND)
+    rows = rows_of([*packets, Packet(T0 + 7 * SECOND, icmp(8, 0)), late]).dns
+    first, second = rows
+    assert (first["answered"], first["rcode"], first["ra"], first["rtt_us"]) == (False, None, None, None)
+    assert (first["ts"], first["addresses"], first["min_ttl"]) == ("2026-03-02T08:00:00.000000Z", [], None)
+    assert (second["answered"], second["rtt_us"], second["rcode"]) == (True, None, 0)
+
+
+def test_a_repeated_question_is_one_row() -> None:
+    """The same question asked again while it waits is not a second row; its time is the first's."""
+    packets = [asked(dns(7), T0 + n * SECOND) for n in range(3)]
+    row = one([*packets, answered(dns(7, flags=ANSWER), T0 + 3 * SECOND)])
+    assert (row["ts"], row["rtt_us"]) == ("2026-03-02T08:00:00.000000Z", 3 * SECOND)
+
+
+def test_questions_are_told_apart() -> None:
+    """Another id, type, name, port, client or resolver is another question."""
+    packets = [
+        asked(dns(1)), asked(dns(2)), asked(dns(1, kind=28)), asked(dns(1, b"b.example")),
+        asked(dns(1), port=50_001), asked(dns(1), client="10.1.2.4"),
+    ]  # fmt: skip
+    rows = rows_of([*packets, answered(dns(1, flags=ANSWER))]).dns
+    assert len(rows) == 6
+    assert [row["answered"] for row in rows].count(True) == 1
+
+
+@pytest.mark.parametrize("rcode", [2, 3, 5])
+def test_response_codes(rcode: int) -> None:
+    """Codes are the header's; without recursion `ra` is false."""
+    row = one([answered(dns(9, flags=0x8000 | rcode))])
+    assert (row["rcode"], row["ra"], row["rtt_us"], row["min_ttl"]) == (rcode, False, None, None)
+
+
+def opt(*options: tuple[int, bytes], extended: int = 0) -> bytes:
+    data = b"".join(struct.pack("!HH", kind, len(value)) + value for kind, value in options)
+    return record(41, data, extended << 24, b"\0", 1_232)
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ([(15, b"\0\x0f" + b"blocked by policy")], 15),
+        ([(10, bytes(8)), (15, b"\0\x11")], 17),
+        ([(15, b"\0\x0f"), (15, b"\0\x10")], 15),
+        ([(15, b"\0")], None),
+        ([(10, bytes(8))], None),
+        ([], None),
+    ],
+)
+def test_extended_errors(options: list[tuple[int, bytes]], code: int | None) -> None:
+    """The first extended error of the OPT record (RFC 8914) is told."""
+    assert one([answered(dns(9, flags=ANSWER, additional=[opt(*options)]))])["ede"] == code
+
+
+def test_extended_response_codes() -> None:
+    """The OPT record's upper bits of the code count (RFC 6891, 6.1.3): BADVERS is 16."""
+    assert one([answered(dns(9, flags=ANSWER, additional=[opt(extended=1)]))])["rcode"] == 16
+
+
+def test_names_in_answers() -> None:
+    """CNAME, NS, PTR, DNAME, MX and SRV targets are told; of other types the TTL alone."""
+    records = [
+        record(5, ASKED, 90),
+        record(2, b"\x02ns" + ASKED),
+        record(12, labels(b"host.example")),
+        record(39, labels(b"d.example")),
+        record(15, b"\0\x0a" + labels(b"mx.example")),
+        record(33, b"\0\1\0\2\x01\xbb" + labels(b"srv.example")),
+        record(16, b"\x04text", 5),
+        record(65, b"\0\1\0", 70),
+        record(65_280, b"", 70),
+    ]
+    row = one([answered(dns(3, b"q.example", 255, flags=ANSWER, records=records))])
+    names = ["q.example", "ns.q.example", "host.example", "d.example", "mx.example", "srv.example"]
+    assert row["answers"] == names
+    assert (row["min_ttl"], row["addresses"], row["qtype"]) == (5, [], 255)
+
+
+def test_authority_and_additional_are_no_answers() -> None:
+    """Addresses of the additional section name nothing."""
+    row = one([answered(dns(3, flags=ANSWER, additional=[address_record("192.0.2.9")]))])
+    assert (row["addresses"], row["min_ttl"]) == ([], None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (b"\x03www\x07Example\x03ORG\0", "www.example.org"),
+        (b"\0", ""),
+        (b"\x05a.b\\c\x01d\0", "a\\.b\\\\c.d"),
+        (b"\x04a\0\xffb\0", "a\\000\\255b"),
+        (b"\x03a b\0", "a\\032b"),
+        (b"\x3f" + b"x" * 63 + b"\0", "x" * 63),
+    ],
+)
+def test_forms_of_names(name: bytes, text: str) -> None:
+    """Labels are joined by dots, lower case; dots, backslashes and other octets in them are escaped."""
+    message = struct.pack("!HHHHHH", 5, 0x0100, 1, 0, 0, 0) + name + b"\0\1\0\1"
+    assert one([asked(message)])["qname"] == text
+
+
+LOOPS = [
+    b"\xc0\x0c",  # itself
+    b"\x01a\xc0\x0c",  # its own begin
+    b"\xc0\x0e\xc0\x0c",  # two that point at each other
+    b"\xc0\xff",  # behind the end
+    b"\x40" + b"x" * 64 + b"\0",  # label type 01
+    b"\x80",
+    b"\x3fabc",
+    b"\x05abc",
+    b"\xc0",
+    b"".join(b"\x3f" + b"x" * 63 for _ in range(4)) + b"\0",  # 257 octets
+]
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_broken_names_are_no_dns(name: bytes) -> None:
+    """Loops, pointers that don't point back, reserved label types and names over 255 octets are refused."""
+    rows = rows_of([asked(struct.pack("!HHHHHH", 5, 0x0100, 1, 0, 0, 0) + name + b"\0\1\0\1")])
+    assert rows.dns == []
+    assert (rows.flow["application"], rows.flow["packets_up"]) == ("dns", 1)
+
+
+def test_names_of_255_octets_are_told() -> None:
+    """The longest name the protocol allows is whole; one of escapes alone is cut at an escape."""
+    longest = b".".join([b"x" * 63] * 3 + [b"y" * 61])
+    assert one([asked(dns(1, longest))])["qname"] == longest.decode()
+    escapes = b".".join([b"\xff" * 63] * 3 + [b"a" * 61])
+    text = one([asked(dns(1, escapes))])["qname"]
+    whole = ".".join(["\\255" * 63] * 3 + ["a" * 61])
+    assert whole.startswith(text)
+    assert NAME_ROOM - 4 < len(text) <= NAME_ROOM
+
+
+@pytest.mark.parametrize("count", [0, 2, 3, 64])
+def test_several_questions(count: int) -> None:
+    """The first question is told; answers behind further ones are found."""
+    head = struct.pack("!HHHHHH", 5, ANSWER, count, 1, 0, 0)
+    questions = b"".join(labels(b"q%d.example" % n) + b"\0\1\0\1" for n in range(count))
+    rows = rows_of([answered(head + questions + address_record("192.0.2.7", 60, b"\0"))]).dns
+    if count == 0:
+        assert rows == []
+    else:
+        assert (rows[0]["qname"], rows[0]["addresses"]) == ("q0.example", ["192.0.2.7"])
+
+
+def test_other_messages_are_left_out() -> None:
+    """Notifies and updates (RFC 1996, RFC 2136) are no questions."""
+    assert rows_of([asked(dns(1, flags=0x2000)), asked(dns(2, flags=0x2800))]).dns == []
+
+
+@pytest.mark.parametrize("split", [None, 1, 2, 5, 20])
+def test_dns_over_tcp(split: int | None) -> None:
+    """Length, then message (RFC 1035, 4.2.2), in one segment or two."""
+    question, answer = dns(8), dns(8, flags=ANSWER, records=[address_record("192.0.2.1")])
+    talk = Conversation(dport=53, step=1_000).open()
+    framed = len(question).to_bytes(2, "big") + question
+    for part in [framed] if split is None else [framed[:split], framed[split:]]:
+        talk.up(ACK, part)
+    talk.down(ACK, len(answer).to_bytes(2, "big") + answer)
+    rows = rows_of(talk.packets)
+    (row,) = rows.dns
+    assert (row["transport"], row["answered"], row["addresses"]) == ("tcp", True, ["192.0.2.1"])
+    assert rows.flow["application"] == "dns"
+
+
+@pytest.mark.parametrize(("port", "transport"), [(5_353, "mdns"), (5_355, "llmnr")])
+def test_multicast_dns_and_llmnr(port: int, transport: str) -> None:
+    """Their questions have their own transport, their flows their own application."""
+    rows = rows_of([asked(dns(0, b"printer.local"), dport=port)])
+    assert (rows.dns[0]["transport"], rows.flow["application"]) == (transport, transport)
+
+
+def visit(
+    client: str = CLIENT, server: str = "192.0.2.1", ts: int = T0 + SECOND, port: int = 4_443
+) -> Packet:
+    return Packet(ts, tcp(2, 1, source=client, target=server, dport=port))
+
+
+def named(packets: Sequence[Packet]) -> tuple[str, str]:
+    (row,) = [row for row in rows_of(packets).flows if row["protocol"] == 6]
+    return row["server_name"], row["name_source"]
+
+
+LEARNT = answered(dns(7, b"learnt.example", flags=ANSWER, records=[address_record("192.0.2.1", 60)]))
+
+
+def test_an_answer_names_the_clients_flow() -> None:
+    """A flow to an address that this client was told has the name it asked for."""
+    assert named([LEARNT, visit()]) == ("learnt.example", "dns")
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [visit(client="10.1.2.99"), visit(server="192.0.2.2"), visit(ts=T0 + 361 * SECOND), visit(ts=T0)],
+    ids=["other client", "other address", "after TTL and 300 s", "before the answer"],
+)
+def test_an_answer_names_no_other_flow(flow: Packet) -> None:
+    """Neither another client's, nor another address's, nor one outside TTL + 300 s."""
+    packets = sorted([LEARNT, flow])
+    assert named(packets) == ("", "none")
+
+
+def test_an_answer_holds_for_its_ttl_and_300_s() -> None:
+    """At 359 s after an answer of 60 s the name is still there."""
+    assert named([LEARNT, visit(ts=T0 + 359 * SECOND)]) == ("learnt.example", "dns")
+
+
+def test_a_newer_answer_replaces_an_older_one() -> None:
+    """Two names for one address: the last told counts."""
+    newer = answered(
+        dns(8, b"newer.example", flags=ANSWER, records=[address_record("192.0.2.1")]), T0 + 20_000
+    )
+    assert named([LEARNT, newer, visit()]) == ("newer.example", "dns")
+
+
+def test_the_hellos_name_wins() -> None:
+    """What the client says itself stands above what it asked."""
+    talk = Conversation(server="192.0.2.1", ts=T0 + SECOND).open().up(ACK, client_hello(b"said.example"))
+    assert named([LEARNT, *talk.packets]) == ("said.example", "sni")
+    talk = Conversation(server="192.0.2.1", ts=T0 + SECOND).open().up(ACK, client_hello(None))
+    assert named([LEARNT, *talk.packets]) == ("learnt.example", "dns")
+
+
+def test_ipv6_answers_name_flows() -> None:
+    """AAAA answers over IPv6 name IPv6 flows."""
+    client, resolver, server = "2001:db8::10", "2001:db8::53", "2001:db8::80"
+    answer = dns(7, b"six.example", 28, flags=ANSWER, records=[address_record(server)])
+    told = udp(answer, 53, 50_000, source=resolver, target=client)
+    packets = [Packet(T0, told), Packet(T0 + SECOND, tcp(2, 1, source=client, target=server))]
+    assert named(packets) == ("six.example", "dns")
+
+
+def flood(count: int, start: int = 0) -> Rows:
+    return rows_of(
+        [
+            asked(dns(n & 0xFFFF, b"n%d.example" % n), T0 + n, port=1_024 + n % 60_000)
+            for n in range(start, count)
+        ],
+        batch_rows=10_000,
+    )
+
+
+def test_many_questions_at_once_are_all_told() -> None:
+    """Each of a burst of questions is a row of its own."""
+    rows = flood(500).dns
+    assert len({row["qname"] for row in rows}) == len(rows) == 500
+
+
+@pytest.mark.slow
+def test_more_questions_than_can_wait() -> None:
+    """70,000 questions within a second: the oldest leave unanswered before their time, none is missing."""
+    rows = flood(70_000)
+    assert len({row["qname"] for row in rows.dns}) == len(rows.dns) == 70_000
+
+
+def test_a_full_message_is_bounded() -> None:
+    """A message of 60 KB with thousands of answers is cut at 256 records."""
+    records = [address_record(f"10.0.{n >> 8}.{n & 255}") for n in range(1_500)]
+    message = dns(1, b"many.example", flags=ANSWER, records=records)
+    row = one([answered(message)])
+    assert row["addresses"] == [f"10.0.0.{n}" for n in range(256)]
+
+
+def test_fragments_of_a_message() -> None:
+    """An answer in IP fragments, in any order, is read whole."""
+    records = [address_record(f"10.0.0.{n}") for n in range(200)]
+    message = dns(1, flags=ANSWER, records=records)
+    whole = struct.pack("!HHHH", 53, 50_000, 8 + len(message), 0) + message
+    from tests.capture.packets import ethernet, ipv4
+
+    pieces = [(at, whole[at : at + 1_000]) for at in range(0, len(whole), 1_000)]
+    frames = [
+        ethernet(
+            ipv4(
+                part,
+                17,
+                RESOLVER,
+                CLIENT,
+                ident=9,
+                flags=at // 8 | (0x2000 if at + 1_000 < len(whole) else 0),
+            )
+        )
+        for at, part in pieces
+    ]
+    for order in (frames, frames[::-1]):
+        rows = rows_of([Packet(T0 + n, frame) for n, frame in enumerate(order)])
+        assert len(rows.dns[0]["addresses"]) == 200
+        assert (rows.flow["packets_down"], rows.flow["server_port"]) == (len(frames), 53)
+        assert rows.flow["bytes_down"] == sum(len(frame) - 14 for frame in frames)
+
+
+@pytest.mark.uncompiled
+@settings(max_examples=500)
+@given(st.binary(max_size=80), st.integers(0, 90))
+def test_any_bytes_as_a_name(data: bytes, limit: int) -> None:
+    """No bytes make the reader leave the message, loop for ever or write beyond the limit."""
+    out = np.full(200, 7, np.uint8)
+    buf = np.frombuffer(bytes(12) + data, np.uint8)
+    behind, stop = read_name(buf, 0, len(buf), 12, out, 3, 3 + limit)
+    assert -1 <= behind <= len(buf)
+    assert 3 <= stop <= 3 + limit
+    assert (out[:3] == 7).all()
+    assert (out[3 + limit :] == 7).all()
+
+
+@pytest.mark.uncompiled
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_any_bytes_as_a_message(data: st.DataObject) -> None:
+    """A damaged message appends at most its share of the arena and reads nothing outside."""
+    records = [record(5, b"\x02ab" + ASKED), address_record("192.0.2.1"), record(33, b"\0" * 6 + ASKED)] * 3
+    message = bytearray(
+        dns(1, b"www.example.org", flags=ANSWER, records=records, additional=[opt((15, b"\0\1"))])
+    )
+    for _ in range(data.draw(st.integers(0, 8))):
+        message[data.draw(st.integers(0, len(message) - 1))] = data.draw(st.integers(0, 255))
+    message = message[: data.draw(st.integers(0, len(message)))]
+    text = np.full(MESSAGE_TEXT + 64, 7, np.uint8)
+    said = np.zeros(1, MESSAGE).view(np.recarray)[0]
+    name = np.zeros(NAME_ROOM, np.uint8)
+    if parse(np.frombuffer(bytes(message), np.uint8), 0, len(message), said, name, text, 0):
+        assert 0 <= said.behind <= MESSAGE_TEXT
+    assert (text[MESSAGE_TEXT:] == 7).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.from_regex(rb"[a-z0-9-]{1,20}(\.[a-z0-9-]{1,20}){0,3}", fullmatch=True), min_size=1, max_size=5
+    )
+)
+def test_messages_of_another_encoder(names: list[bytes]) -> None:
+    """Messages that dpkt packs, with its own compression, are read as it meant them."""
+    message = dpkt.dns.DNS(id=77, op=ANSWER)
+    message.qd = [dpkt.dns.DNS.Q(name=names[0].decode(), type=1)]
+    message.an = [
+        dpkt.dns.DNS.RR(name=names[0].decode(), type=5, cls=1, ttl=9, cname=name.decode()) for name in names
+    ]
+    row = one([answered(bytes(message))])
+    assert (row["qname"], row["answers"]) == (names[0].decode(), [name.decode() for name in names])
+
+
+def test_what_is_no_dns_on_its_port() -> None:
+    """Bytes on port 53 that are no DNS leave no row, and the flow its port's application."""
+    rows = rows_of([Packet(T0, ip(b"\0\x35\0\x35\0\x0c\0\0abcd", 17, CLIENT, RESOLVER))])
+    assert (rows.dns, rows.flow["application"]) == ([], "dns")
