@@ -7,14 +7,16 @@ from zoneinfo import ZoneInfo
 import altair as alt
 
 from api.bandwidth import Timeline
+from api.filtering import outcomes
 from api.times import utc_text
 from api.units import clock, rate, size
 
-#: Verdicts in the order they are stacked, with the style sheet's colour.
-VERDICTS = {
+#: Outcomes in the order they are stacked, with the style sheet's colour.
+OUTCOMES = {
     "blocked": "var(--blocked)",
-    "partial": "var(--partial)",
-    "allowed": "var(--allowed)",
+    "leaked": "var(--leaked)",
+    "permitted": "var(--permitted)",
+    "overblocked": "var(--overblocked)",
     "inconclusive": "var(--inconclusive)",
 }
 SERIES_COLOURS = [f"var(--series-{number})" for number in range(1, 9)]
@@ -118,14 +120,16 @@ def traffic_chart(found: Timeline, by: str | None, zone: ZoneInfo, unnamed: str)
 
 
 def filtering_chart(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Attempts by category, stacked by verdict."""
+    """Attempts by category, stacked by outcome; the legend holds the outcomes that occur."""
+    counted = [(row["category"] or "(none)", outcomes(row)) for row in rows]
     values = [
-        {"category": row["category"] or "(none)", "verdict": verdict, "attempts": row[verdict], "rank": rank}
-        for row in rows
-        for rank, verdict in enumerate(VERDICTS)
-        if row[verdict]
+        {"category": category, "outcome": outcome, "attempts": found[outcome], "rank": rank}
+        for category, found in counted
+        for rank, outcome in enumerate(OUTCOMES)
+        if found[outcome]
     ]
-    order = [row["category"] or "(none)" for row in rows]
+    shown = [outcome for outcome in OUTCOMES if any(found[outcome] for _, found in counted)]
+    order = [category for category, _ in counted]
     chart = (
         alt.Chart(alt.InlineData(values=values))
         .mark_bar(height=alt.RelativeBandSize(0.7))
@@ -133,14 +137,14 @@ def filtering_chart(rows: list[dict[str, Any]]) -> dict[str, Any]:
             y=alt.Y("category:N", title=None, sort=order, axis=alt.Axis(labelLimit=160)),
             x=alt.X("attempts:Q", title="attempts", stack="zero", axis=alt.Axis(tickMinStep=1, format=",d")),
             color=alt.Color(
-                "verdict:N",
+                "outcome:N",
                 title=None,
-                scale=alt.Scale(domain=list(VERDICTS), range=list(VERDICTS.values())),
+                scale=alt.Scale(domain=shown, range=[OUTCOMES[outcome] for outcome in shown]),
                 legend=alt.Legend(orient="bottom", direction="horizontal"),
             ),
             order=alt.Order("rank:Q"),
-            tooltip=["category:N", "verdict:N", alt.Tooltip("attempts:Q", format=",d")],
+            tooltip=["category:N", "outcome:N", alt.Tooltip("attempts:Q", format=",d")],
         )
         .properties(width="container", height=30 * max(len(rows), 2))
     )
-    return _plain(chart, "Attempts by category and verdict")
+    return _plain(chart, "Attempts by category and outcome")

@@ -1,4 +1,4 @@
-"""The filter's outcome: attempts by category, group or site, with rates and what they are worth."""
+"""The filter's outcome held against the policy: attempts by key, with rates and what they are worth."""
 
 from collections.abc import Sequence
 from math import sqrt
@@ -32,34 +32,59 @@ def wilson(hits: int, of: int) -> tuple[float, float] | None:
     return round(max(middle - reach, 0.0), 6), round(min(middle + reach, 1.0), 6)
 
 
+def outcomes(row: dict[str, Any]) -> dict[str, int]:
+    """Attempts of a row of the summary by outcome, each in one of them, in the order they are shown."""
+    return {
+        "blocked": row["blocked"] - row["overblocked"],
+        "leaked": row["leaked"],
+        "permitted": row["permitted"],
+        "overblocked": row["overblocked"],
+        "inconclusive": row["inconclusive"],
+    }
+
+
 def summary(
     desk: Service, by: Sequence[str], span: Range, where: Condition, zone: str
 ) -> list[dict[str, Any]]:
-    """Attempts by the keys, most first; inconclusive ones stay in every denominator.
+    """Attempts by the keys, most prohibited ones first.
 
-    `block_rate` is blocked, `leak_rate` allowed and partial, each of all attempts of the row.
+    `attempts`, `blocked`, `allowed`, `partial` and `inconclusive` count verdicts alone. `prohibited` are
+    the attempts that the policy prohibited at that moment, `leaked` those of them that were delivered,
+    wholly or in part; `permitted` were delivered and not prohibited, `overblocked` blocked and not
+    prohibited. `block_rate` and `leak_rate` are shares of `prohibited`, in which inconclusive ones stay;
+    both are None where nothing prohibited was attempted.
     """
     keys = ", ".join(f"{KEYS[name]} AS k{number}" for number, name in enumerate(by))
     names = ", ".join(f"k{number}" for number in range(len(by)))
     sql = statement("filtering_summary", keys=keys, names=names, filters=where.sql)
-    parameters = where.parameters | {"first": span.first, "last": span.last, "zone": zone}
+    parameters = where.parameters | {
+        "first": span.first,
+        "last": span.last,
+        "zone": zone,
+        "split": "category" in by,
+    }
     rows = []
     for row in desk.rows(sql, parameters):
-        total, leaked = row["attempts"], row["allowed"] + row["partial"]
+        prohibited, leaked = row["prohibited"], row["leaked"]
+        stopped = row["blocked"] - row["overblocked"]
         rows.append(
             {
                 **{name: row[f"k{number}"] for number, name in enumerate(by)},
-                "attempts": total,
+                "attempts": row["attempts"],
                 "hosts": row["hosts"],
                 "blocked": row["blocked"],
                 "allowed": row["allowed"],
                 "partial": row["partial"],
                 "inconclusive": row["inconclusive"],
+                "prohibited": prohibited,
+                "leaked": leaked,
+                "permitted": row["permitted"],
+                "overblocked": row["overblocked"],
                 "embedded": row["widgets"],
-                "block_rate": round(row["blocked"] / total, 6),
-                "block_rate_95": wilson(row["blocked"], total),
-                "leak_rate": round(leaked / total, 6),
-                "leak_rate_95": wilson(leaked, total),
+                "block_rate": round(stopped / prohibited, 6) if prohibited else None,
+                "block_rate_95": wilson(stopped, prohibited),
+                "leak_rate": round(leaked / prohibited, 6) if prohibited else None,
+                "leak_rate_95": wilson(leaked, prohibited),
                 "first": utc_text(row["earliest"]),
                 "last": utc_text(row["latest"]),
             }

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -15,9 +15,9 @@ from api.cells import address_plain
 from api.charts import filtering_chart, traffic_chart
 from api.coverage import coverage
 from api.devices import devices, one_device
-from api.filtering import summary
+from api.filtering import outcomes, summary
 from api.filters import network_bounds
-from api.listing import asked_of, conditions, page
+from api.listing import JSON_ROWS, asked_of, conditions, page
 from api.problems import Problem
 from api.roles import Asked, Grant, choose
 from api.routes.filtering import AttemptsQuery
@@ -36,6 +36,8 @@ router = APIRouter(include_in_schema=False)
 UNNAMED = "not named"
 #: Rows of the lists on the overview, and of the list pages.
 FEW, MANY = 10, 100
+#: Gravest first.
+SEVERITIES = tuple(reversed(TABLES["findings"].columns["severity"].words))
 _PROGRAMS = ("/v1/", "/metrics", "/openapi.json", "/healthz", "/readyz", "/static/")
 
 
@@ -48,6 +50,14 @@ class ListLook(Look):
     severity: Annotated[str, Field(max_length=20)] = ""
     verdict: Annotated[str, Field(max_length=20)] = ""
     categories: Annotated[str, Field(max_length=100)] = ""
+
+
+class Gravest(NamedTuple):
+    """Findings of a range, the gravest first, those of one severity latest first."""
+
+    rows: list[dict[str, Any]]
+    more: bool
+    """Whether there are more than were read."""
 
 
 def wants_page(request: Request) -> bool:
@@ -84,7 +94,7 @@ def _numbers(found: Timeline, most: int = 400) -> list[dict[str, Any]]:
 def _overview_tiles(
     hosts: Any,
     outcome: list[dict[str, Any]] | None,
-    findings: list[dict[str, Any]] | None,
+    findings: Gravest | None,
     health: dict[str, Any],
 ) -> list[dict[str, str]]:
     tiles = []
@@ -101,20 +111,21 @@ def _overview_tiles(
             {"title": "Hosts", "value": count(hosts.total["keys"]), "note": "that opened connections"}
         )
     if outcome is not None:
-        attempts = sum(row["attempts"] for row in outcome)
-        blocked = sum(row["blocked"] for row in outcome)
-        leaked = sum(row["allowed"] + row["partial"] for row in outcome)
+        prohibited = sum(row["prohibited"] for row in outcome)
+        blocked = sum(outcomes(row)["blocked"] for row in outcome)
+        leaked = sum(row["leaked"] for row in outcome)
+        said = f"{count(blocked)} of {count(prohibited)} prohibited attempts blocked, {count(leaked)} leaked"
         tiles.append(
             {
                 "title": "Blocked",
-                "value": percent(blocked / attempts) if attempts else "–",
-                "note": f"of {count(attempts)} attempts; {count(leaked)} leaked",
+                "value": percent(blocked / prohibited) if prohibited else "–",
+                "note": said if prohibited else "nothing prohibited was attempted",
             }
         )
     if findings is not None:
-        by_severity = Counter(row["severity"] for row in findings)
-        parts = [f"{by_severity[word]} {word}" for word in ("high", "medium", "low") if by_severity[word]]
-        shown = f"{len(findings)}" if len(findings) < 1_000 else "1,000 or more"
+        by_severity = Counter(row["severity"] for row in findings.rows)
+        parts = [f"{by_severity[word]} {word}" for word in SEVERITIES if by_severity[word]]
+        shown = count(len(findings.rows)) + (" or more" if findings.more else "")
         tiles.append({"title": "Findings", "value": shown, "note": ", ".join(parts) or "none in this range"})
     named = health["visibility"]["named_share"]
     tiles.append({"title": "Had a name", "value": percent(named), "note": "share of the bytes"})
@@ -160,27 +171,47 @@ def overview(
     shown |= {"traffic": None, "no_traffic": "Your roles do not show traffic.", "hosts": None, "by": by}
     if grant is not None:
         shown |= _overview_traffic(desk, identity, grant, span, sites, by, zone)
-    outcome = None
+    outcome, whole = None, None
     if _grant(identity, "filtering", Asked(category_filter=True)):
         where = conditions(sites, TABLES["attempts"].columns)
         outcome = summary(desk, ["category"], span, where, zone.key)
+        # By category an attempt may count more than once.
+        whole = summary(desk, ["site"], span, where, zone.key)
         if outcome:
             shown["filtering_spec"] = _json(filtering_chart(outcome[:12]))
     findings = None
     if _grant(identity, "findings"):
-        query = FindingsQuery(limit=1_000, **_range_of(span), **sites)
-        findings = page(desk, identity, request, "findings", query, logged=False)["rows"]
-    rows = (len(shown["hosts"].rows) if shown["hosts"] else 0) + len((findings or [])[:FEW])
+        findings = _gravest(desk, identity, request, span, sites)
+    gravest = findings.rows[:FEW] if findings is not None else None
+    rows = (len(shown["hosts"].rows) if shown["hosts"] else 0) + len(gravest or [])
     if rows:
         desk.log_read(identity, request, rows, case=look.case)
     health = coverage(desk, span)
     shown |= {
         "outcome": outcome,
-        "findings": None if findings is None else findings[:FEW],
+        "outcomes": outcomes,
+        "findings": gravest,
         "health": health,
-        "tiles": _overview_tiles(shown["hosts"], outcome, findings, health),
+        "tiles": _overview_tiles(shown["hosts"], whole, findings, health),
     }
     return show(request, "overview.html", **shown)
+
+
+def _gravest(
+    desk: Service, identity: Identity, request: Request, span: Range, sites: dict[str, list[str]]
+) -> Gravest:
+    pages = [
+        page(
+            desk,
+            identity,
+            request,
+            "findings",
+            FindingsQuery(limit=JSON_ROWS, severity=[severity], **_range_of(span), **sites),
+            logged=False,
+        )
+        for severity in SEVERITIES
+    ]
+    return Gravest([row for found in pages for row in found["rows"]], any(found["next"] for found in pages))
 
 
 def _overview_traffic(
@@ -277,6 +308,7 @@ def attempts_page(
     return show(
         request, "attempts.html", identity=identity, look=look, zone=zone, span=span, outcome=outcome,
         rows=found["rows"], next=found["next"], verdict=look.verdict, categories=look.categories,
+        outcomes=outcomes,
     )  # fmt: skip
 
 

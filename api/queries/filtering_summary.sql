@@ -1,4 +1,5 @@
--- Attempts by key and verdict. An attempt with several categories counts in each of them.
+-- Attempts by key, verdict and what the policy wanted at that moment. Split by category, an attempt with
+-- several counts in each of them; otherwise once.
 SELECT
     /*keys*/,
     count() AS attempts,
@@ -7,17 +8,25 @@ SELECT
     countIf(verdict = 'allowed') AS allowed,
     countIf(verdict = 'partial') AS partial,
     countIf(verdict NOT IN ('blocked', 'allowed', 'partial')) AS inconclusive,
+    countIf(action = 'prohibit') AS prohibited,
+    countIf(action = 'prohibit' AND verdict IN ('allowed', 'partial')) AS leaked,
+    countIf(action != 'prohibit' AND verdict IN ('allowed', 'partial')) AS permitted,
+    countIf(action != 'prohibit' AND verdict = 'blocked') AS overblocked,
     countIf(embedded) AS widgets,
     toUnixTimestamp64Micro(min(first)) AS earliest,
     toUnixTimestamp64Micro(max(last)) AS latest
 FROM
 (
-    SELECT *, arrayJoin(if(empty(categories), [''], arrayMap(c -> toString(c), categories))) AS category
+    SELECT
+        *,
+        arrayJoin(
+            if({split:Bool} AND notEmpty(categories), arrayMap(c -> toString(c), categories), [''])
+        ) AS category
     FROM attempts FINAL
     WHERE window_start >= fromUnixTimestamp64Micro({first:Int64}, 'UTC')
       AND window_start < fromUnixTimestamp64Micro({last:Int64}, 'UTC')
       AND (/*filters*/)
 )
 GROUP BY /*names*/
-ORDER BY attempts DESC, /*names*/
+ORDER BY prohibited DESC, attempts DESC, /*names*/
 LIMIT 10000

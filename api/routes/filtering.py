@@ -36,7 +36,7 @@ class SummaryQuery(_SummaryFilters):  # type: ignore[valid-type, misc]
 def filtering_summary(
     request: Request, desk: Desk, identity: Signed, query: Annotated[SummaryQuery, Query()]
 ) -> Response:
-    """Attempts by verdict, with block and leak rates and their 95 % intervals."""
+    """Attempts by verdict and policy; block and leak rates of the prohibited ones, with 95 % intervals."""
     asked = filters_of(query, _SUMMARY_COLUMNS)
     granted(
         identity, "filtering", asked_of(asked, _SUMMARY_COLUMNS, query.case)._replace(category_filter=True)
@@ -49,8 +49,9 @@ def filtering_summary(
         desk.log_read(identity, request, len(rows), subject=",".join(asked["client"]), case=query.case)
     if wants_csv(request):
         columns = [
-            *by, "attempts", "hosts", "blocked", "allowed", "partial", "inconclusive", "embedded",
-            "block_rate", "block_rate_95", "leak_rate", "leak_rate_95", "first", "last",
+            *by, "attempts", "hosts", "blocked", "allowed", "partial", "inconclusive", "prohibited", "leaked",
+            "permitted", "overblocked", "embedded", "block_rate", "block_rate_95", "leak_rate",
+            "leak_rate_95", "first", "last",
         ]  # fmt: skip
         headers = {"Content-Disposition": 'attachment; filename="filtering.csv"'}
         return StreamingResponse(

@@ -107,11 +107,13 @@ CRISIS = {"server_name": "crisis.example", "service": "examplecrisis", "categori
 PLAIN = {"server_name": "school.example", "service": "exampleschool"}
 
 
-def attempt(at: int, client: str, name: str, verdict: str, categories: list[str]) -> dict[str, Any]:
+def attempt(
+    at: int, client: str, name: str, verdict: str, categories: list[str], action: str = "prohibit"
+) -> dict[str, Any]:
     start = NINE + at * SECOND
     return {
         "site": "main", "client": client, "group": GROUPS[client], "name": name, "window_start": start,
-        "first": start, "last": start + 2 * SECOND, "categories": categories, "action": "prohibit",
+        "first": start, "last": start + 2 * SECOND, "categories": categories, "action": action,
         "clause": "S3b", "policy_version": "p1", "verdict": verdict, "mechanism": "dns_sinkhole",
         "confidence": 95, "dns": 1, "samples": [f"{client} asked for {name}"],
     }  # fmt: skip
@@ -179,7 +181,10 @@ def fill(store: Store) -> None:
             attempt(90, LAPTOP, "never.example", "blocked", ["abuse"]),
             attempt(150, TABLET, "friends.example", "partial", ["social_media"]),
             attempt(210, TABLET, "friends.example", "blocked", ["social_media"]),
-            attempt(270, OFFICE, "friends.example", "inconclusive", ["social_media"]),
+            attempt(270, TABLET, "friends.example", "inconclusive", ["social_media"]),
+            attempt(330, OFFICE, "friends.example", "allowed", ["social_media", "chat"], "allow"),
+            attempt(390, OFFICE, "friends.example", "blocked", ["social_media", "chat"], "allow"),
+            attempt(450, TABLET, "video.example", "allowed", ["streaming_video"], "limit"),
         ],
     )
     put(

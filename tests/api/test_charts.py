@@ -5,11 +5,12 @@ from zoneinfo import ZoneInfo
 import vl_convert
 
 from api.bandwidth import Timeline
-from api.charts import VERDICTS, filtering_chart, traffic_chart
+from api.charts import OUTCOMES, filtering_chart, traffic_chart
 from api.times import Range
 
 ZONE = ZoneInfo("America/Los_Angeles")
 NINE = 1_772_470_800_000_000
+ROW = {"category": "adult", "blocked": 5, "leaked": 1, "permitted": 4, "overblocked": 3, "inconclusive": 0}
 
 
 def point(minute: int, name: str, bits: float | None) -> dict[str, object]:
@@ -60,17 +61,25 @@ def test_unknown_is_shaded_and_not_drawn() -> None:
 
 def test_specifications_compile() -> None:
     """Vega-Lite takes both charts, empty ones too."""
-    row = {"category": "adult", "blocked": 2, "partial": 0, "allowed": 1, "inconclusive": 0}
     empty = Timeline(Range(NINE, NINE + 60_000_000), 60, "traffic_1m", [], [])
-    for spec in (drawn(), filtering_chart([row]), traffic_chart(empty, "service", ZONE, "-")):
+    for spec in (
+        drawn(),
+        filtering_chart([ROW]),
+        filtering_chart([]),
+        traffic_chart(empty, "service", ZONE, "-"),
+    ):
         spec["width"] = 400
         assert vl_convert.vegalite_to_vega(spec)["marks"]
 
 
-def test_verdicts_have_their_colours() -> None:
-    """Every verdict has its own, and one that did not occur has no bar."""
-    spec = filtering_chart(
-        [{"category": "adult", "blocked": 2, "partial": 0, "allowed": 1, "inconclusive": 0}]
-    )
-    assert [value["verdict"] for value in values(spec, spec)] == ["blocked", "allowed"]
-    assert spec["encoding"]["color"]["scale"]["domain"] == list(VERDICTS)
+def test_outcomes_have_their_colours() -> None:
+    """What was permitted is no leak and has its own colour; an outcome that did not occur is not shown."""
+    spec = filtering_chart([ROW])
+    assert [(value["outcome"], value["attempts"]) for value in values(spec, spec)] == [
+        ("blocked", 2), ("leaked", 1), ("permitted", 4), ("overblocked", 3),
+    ]  # fmt: skip
+    scale = spec["encoding"]["color"]["scale"]
+    assert dict(zip(scale["domain"], scale["range"], strict=True)) == {
+        name: colour for name, colour in OUTCOMES.items() if name != "inconclusive"
+    }
+    assert len(set(OUTCOMES.values())) == len(OUTCOMES)

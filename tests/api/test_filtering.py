@@ -1,8 +1,10 @@
 """The filter's outcome in numbers."""
 
+from typing import Any
+
 import pytest
 
-from api.filtering import wilson
+from api.filtering import outcomes, wilson
 from tests.api.conftest import Running
 
 
@@ -14,12 +16,44 @@ def test_wilson() -> None:
     assert wilson(0, 0) is None
 
 
-def test_inconclusive_stays_in_the_denominator(school: Running) -> None:
-    """Three attempts, one of each: a third blocked, a third leaked."""
-    rows = {row["category"]: row for row in school.get("/v1/filtering/summary", "auditor").json()["rows"]}
-    social = rows["social_media"]
-    assert (social["attempts"], social["hosts"], social["inconclusive"]) == (3, 2, 1)
+def by_category(school: Running) -> dict[str, dict[str, Any]]:
+    return {row["category"]: row for row in school.get("/v1/filtering/summary", "auditor").json()["rows"]}
+
+
+def test_rates_are_of_what_the_policy_prohibits(school: Running) -> None:
+    """Of three prohibited attempts, one of each verdict, a third is blocked and a third leaked; what staff
+    may reach is counted beside them, and inconclusive stays in the denominator."""
+    social = by_category(school)["social_media"]
+    assert (social["attempts"], social["hosts"], social["inconclusive"]) == (5, 2, 1)
+    assert (social["blocked"], social["allowed"], social["partial"]) == (2, 1, 1)
+    assert (social["prohibited"], social["leaked"]) == (3, 1)
+    assert (social["permitted"], social["overblocked"]) == (1, 1)
     assert (social["block_rate"], social["leak_rate"]) == (0.333333, 0.333333)
+    assert social["block_rate_95"] == pytest.approx(wilson(1, 3))
+    assert social["leak_rate_95"] == pytest.approx(wilson(1, 3))
+
+
+@pytest.mark.parametrize(("category", "permitted"), [("chat", 1), ("streaming_video", 1)])
+def test_nothing_prohibited_has_no_rate(school: Running, category: str, permitted: int) -> None:
+    """What is allowed or limited and delivered is permitted: no leak, and no rate of nothing."""
+    row = by_category(school)[category]
+    assert (row["prohibited"], row["leaked"], row["permitted"]) == (0, 0, permitted)
+    assert [row[name] for name in ("block_rate", "block_rate_95", "leak_rate", "leak_rate_95")] == [None] * 4
+
+
+def test_every_attempt_has_one_outcome(school: Running) -> None:
+    """The outcomes of a row add up to its attempts, whatever it is grouped by."""
+    for by in ("category", "group", "action"):
+        rows = school.get("/v1/filtering/summary", "auditor", params={"by": by}).json()["rows"]
+        assert rows
+        assert all(sum(outcomes(row).values()) == row["attempts"] for row in rows)
+
+
+def test_an_attempt_counts_once_unless_split_by_category(school: Running) -> None:
+    """Two attempts have two categories each: both are counted in each, and once at the site."""
+    (site,) = school.get("/v1/filtering/summary", "auditor", params={"by": "site"}).json()["rows"]
+    assert site["attempts"] == 8
+    assert sum(row["attempts"] for row in by_category(school).values()) == 10
 
 
 def test_abuse_is_counted_and_not_named(school: Running) -> None:

@@ -9,7 +9,7 @@ import pytest
 from api.roles import ROLES
 from pipeline.records import mac_text
 from tests.api.conftest import Running
-from tests.api.school import LAPTOP, MACS, NINE, OFFICE, SECOND, TABLET, attempt, flow, put
+from tests.api.school import LAPTOP, MACS, NINE, OFFICE, SECOND, TABLET, attempt, finding, flow, put
 
 FINDING = f"{1:032x}"
 PAGES = [
@@ -43,6 +43,40 @@ def test_the_overview_says_what_it_knows(school: Running, everyone: tuple[str, .
     assert "unknown: no sensor reported" in text
     assert "cart-12" in text
     assert "social_media" in text
+
+
+def test_what_the_policy_permits_is_no_leak(school: Running) -> None:
+    """The overview counts prohibited attempts once each; nothing prohibited has no rate; the list of
+    attempts says what the policy wanted, and colours only what it did not want."""
+    overview = html.unescape(school.get("/", "auditor").text)
+    assert "3 of 5 prohibited attempts blocked, 1 leaked" in overview
+    row = re.search(r"<tr>(?:(?!</tr>).)*categories=streaming_video.*?</tr>", overview, re.S)
+    assert row is not None
+    assert row[0].count(">–</td>") == 2
+    attempts = school.get("/attempts", "auditor").text
+    assert attempts.count("badge o-leaked") == 1
+    assert attempts.count("badge o-permitted") == 2
+    assert attempts.count("badge o-overblocked") == 1
+
+
+def test_the_overview_shows_the_gravest_findings(scratch: Running) -> None:
+    """High ones first though they are older, the latest of one severity first; the page of findings stays
+    by time."""
+    severities = {201: "low", 202: "high", 203: "medium", 204: "high", 205: "low"}
+    put(scratch.store, "findings", [
+        finding(number, "scanning", LAPTOP, severity=severity) for number, severity in severities.items()
+    ])  # fmt: skip
+    put(scratch.store, "flows", [flow(220 * 60, LAPTOP)])
+    asked = "from=2026-03-02T20:00:00Z&to=2026-03-02T21:00:00Z"
+
+    def order(path: str) -> list[int]:
+        return [
+            int(id_, 16)
+            for id_ in re.findall(r"/findings/([0-9a-f]{32})", scratch.get(path, "engineer").text)
+        ]
+
+    assert order(f"/?{asked}") == [204, 202, 203, 205, 201]
+    assert order(f"/findings?{asked}") == [205, 204, 203, 202, 201]
 
 
 @pytest.mark.parametrize("role", ROLES)

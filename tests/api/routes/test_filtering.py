@@ -16,15 +16,17 @@ def test_csv_of_the_summary(school: Running) -> None:
     rows = list(csv.DictReader(io.StringIO(text)))
     assert list(rows[0])[:2] == ["site", "category"]
     assert rows[0]["block_rate_95"].count(";") == 1
+    assert {row["category"]: row["block_rate"] for row in rows}["chat"] == ""
 
 
 @pytest.mark.parametrize(
     ("params", "count"),
     [
-        ({"verdict": "blocked"}, 3),
-        ({"categories": "!abuse"}, 4),
-        ({"name": "friends.example"}, 3),
+        ({"verdict": "blocked"}, 4),
+        ({"categories": "!abuse"}, 7),
+        ({"name": "friends.example"}, 5),
         ({"name": "never.example"}, 0),
+        ({"action": "!prohibit"}, 3),
     ],
 )
 def test_attempts_are_filtered(school: Running, params: dict, count: int) -> None:
