@@ -135,9 +135,10 @@ def _column(field: Field, rows: np.ndarray, text: np.ndarray, used: int, words: 
         packed = pa.Array.from_buffers(ADDRESS, len(texts), [None, texts.buffers()[2]])
         return pa.ListArray.from_arrays(pa.array(offsets), packed)
     if field.type == KIND:
-        codes = pa.array(np.ascontiguousarray(rows[name]))
+        codes = pa.array(rows[name].copy())
         return pa.DictionaryArray.from_arrays(codes, pa.array(words.get(name, field.words), TEXT))
-    values = np.ascontiguousarray(rows[name])
+    # A copy always: the column of a single row is contiguous where it stands.
+    values = rows[name].copy()
     mask = values == SENTINELS.get(name, UNKNOWN) if field.nullable else None
     if field.type == TIME:
         return pa.Array.from_buffers(TIME, count, [None, _buffer(values)])
