@@ -1,34 +1,78 @@
-"""The cache of compiled code: one folder for one state of the sources."""
+"""Compiled code: one cache a state of the sources."""
 
+import subprocess
+import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from pipeline import kernels
 
 
-def test_cache_is_named_after_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SPANWATCH_CACHE says where; the folder's name is the digest of every kernel source."""
+def test_the_cache_is_named_after_the_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The folder stands below `SPANWATCH_CACHE`, else below the user's cache."""
     monkeypatch.setenv("SPANWATCH_CACHE", str(tmp_path))
     assert kernels.cache_folder() == tmp_path / "spanwatch" / kernels.source_digest()
+    monkeypatch.delenv("SPANWATCH_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert kernels.cache_folder().parent == tmp_path / "xdg" / "spanwatch"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert kernels.cache_folder().parent == Path.home() / ".cache" / "spanwatch"
 
 
-def test_digest_changes_with_any_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A changed kernel in any room gives another folder, so that no caller keeps an old callee."""
+def test_a_changed_kernel_changes_the_digest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A change in any file that speaks of kernels gives another folder; other files don't."""
+    room = tmp_path / "pipeline"
+    room.mkdir()
+    (room / "one.py").write_text("@kernel\ndef f(): return 1\n")
+    (room / "other.py").write_text("x = 1\n")
+    monkeypatch.setattr(kernels, "__file__", str(room / "kernels.py"))
     before = kernels.source_digest()
-    read = Path.read_bytes
-    monkeypatch.setattr(
-        Path, "read_bytes", lambda path: read(path) + (b"#" if path.name == "matcher.py" else b"")
-    )
+    (room / "other.py").write_text("x = 2\n")
+    assert kernels.source_digest() == before
+    (room / "one.py").write_text("@kernel\ndef f(): return 2\n")
     assert kernels.source_digest() != before
 
 
-def test_kernel_does_not_raise_on_zero() -> None:
-    """A kernel never raises on input: a division by zero gives infinity, as in C."""
-    assert _divide(6.0, 0.0) == float("inf")
+PROGRAM = """
+import numpy as np
+from pipeline.kernels import inline_kernel, kernel, packet_kernel
+
+@inline_kernel
+def twice(x):
+    return 2 * x
+
+@packet_kernel
+def total(a):
+    s = 0
+    for i in range(len(a)):
+        s += twice(a[i])
+    return s
+
+@kernel
+def share(a, b):
+    return a / b
+
+print(total(np.arange(5)), share(1.0, 0.0))
+"""
 
 
-@kernels.kernel
-def _divide(a, b):  # type: ignore[no-untyped-def]
-    return np.float64(a) / np.float64(b)
+@pytest.mark.parametrize("disabled", ["0", "1"])
+def test_kernels_run_compiled_and_not(tmp_path: Path, disabled: str) -> None:
+    """The same code gives the same, with the compiler and without; compiled, it is kept on disk."""
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM if disabled == "0" else PROGRAM.replace("1.0, 0.0", "1.0, 1e-400 or 1e-320"))
+    root = Path(kernels.__file__).parent.parent
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        env={
+            "PYTHONPATH": str(root),
+            "SPANWATCH_CACHE": str(tmp_path / "cache"),
+            "NUMBA_DISABLE_JIT": disabled,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == ["20", "inf"], done.stderr
+    assert bool(list(tmp_path.rglob("*.nbi"))) == (disabled == "0")

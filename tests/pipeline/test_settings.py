@@ -1,73 +1,110 @@
-"""Settings: file, environment and options on top of each other; what can't be used is named."""
+"""Settings: file, environment, overrides; what is refused and how that reads."""
 
 from pathlib import Path
 
 import pytest
 
-from pipeline.settings import SettingsError, default_state, load_settings
+from pipeline import settings as module
+from pipeline.settings import Settings, SettingsError, load_settings
 
 
 @pytest.fixture(autouse=True)
-def _plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither this machine's file nor its environment counts."""
     import os
 
-    for name in [name for name in os.environ if name.startswith("SPANWATCH_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setattr("pipeline.settings.SYSTEM_FILE", tmp_path / "none.toml")
+    for name in list(os.environ):
+        if name.startswith("SPANWATCH_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setattr(module, "SYSTEM_FILE", tmp_path / "system.toml")
 
 
-def test_last_one_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An option outranks a variable, which outranks the file, which outranks the default; key by key."""
-    file = tmp_path / "spanwatch.toml"
-    file.write_text('[sensor]\nname = "file"\ninterface = "eth1"\nflows = 4096\n')
-    monkeypatch.setenv("SPANWATCH_SENSOR__NAME", "variable")
-    monkeypatch.setenv("SPANWATCH_SENSOR__FLOWS", "8192")
-    sensor = load_settings(file, sensor={"flows": 16_384}).sensor
-    assert (sensor.flows, sensor.name, sensor.interface, sensor.heads) == (16_384, "variable", "eth1", 4_096)
+def written(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
 
 
-def test_variable_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SPANWATCH_CONFIG names the settings file; variables that are no settings are left alone."""
-    file = tmp_path / "spanwatch.toml"
-    file.write_text("[api]\nport = 9\n")
-    monkeypatch.setenv("SPANWATCH_CONFIG", str(file))
+def test_defaults_hold_without_a_file() -> None:
+    """No file is no error."""
+    made = load_settings()
+    assert made == Settings(sensor=made.sensor, state=made.state)
+    assert (made.sensor.flows, made.store.raw_days, made.api.port) == (262_144, 90, 8080)
+
+
+def test_the_last_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """File, environment, overrides: each above the one before, key by key."""
+    path = written(tmp_path / "a.toml", "[sensor]\nflows = 2000\nheads = 32\nname = 'file'\n[api]\nport = 1")
+    monkeypatch.setenv("SPANWATCH_SENSOR__FLOWS", "3000")
+    monkeypatch.setenv("SPANWATCH_SENSOR__NAME", "environment")
+    made = load_settings(path, sensor={"name": "override"})
+    assert (made.sensor.flows, made.sensor.heads, made.sensor.name, made.api.port) == (
+        3_000,
+        32,
+        "override",
+        1,
+    )
+
+
+def test_where_the_file_is_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The given path, else the variable's, else the system's."""
+    written(tmp_path / "system.toml", "[api]\nport = 1")
+    assert load_settings().api.port == 1
+    monkeypatch.setenv("SPANWATCH_CONFIG", str(written(tmp_path / "b.toml", "[api]\nport = 2")))
+    assert load_settings().api.port == 2
+    assert load_settings(written(tmp_path / "c.toml", "[api]\nport = 3")).api.port == 3
+
+
+def test_variables_that_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the cache and of debugging don't count as unknown keys."""
+    monkeypatch.setenv("SPANWATCH_CACHE", "/somewhere")
     monkeypatch.setenv("SPANWATCH_DEBUG", "1")
-    monkeypatch.setenv("SPANWATCH_CACHE", str(tmp_path))
-    assert load_settings().api.port == 9
+    load_settings()
 
 
 @pytest.mark.parametrize(
-    ("text", "key"),
+    ("text", "words"),
     [
-        ("[sensor]\nflowz = 1\n", "sensor.flowz"),
-        ("[sensor]\nflows = 1\n", "sensor.flows"),
-        ("[api]\nport = 70000\n", "api.port"),
-        ("[store]\nraw_days = -1\n", "store.raw_days"),
-        ("colour = 1\n", "colour"),
-        ("[sensor\n", "TOML"),
+        ("[sensor]\nflow = 5", ["sensor.flow", "remove or rename"]),
+        ("[nothing]\n", ["nothing", "remove or rename"]),
+        ("[sensor]\nflows = 5", ["sensor.flows", "1024", "set another value"]),
+        ("[sensor]\nflows = 'many'", ["sensor.flows", "set another value"]),
+        ("[api]\nport = 70000", ["api.port", "65535"]),
+        ("sensor = 5", ["sensor"]),
+        ("[sensor\n", ["cannot parse", "line 1"]),
     ],
 )
-def test_unusable_files(text: str, key: str, tmp_path: Path) -> None:
-    """A file with an unknown key, a value out of range, or no TOML is refused with file, key and mend."""
-    file = tmp_path / "spanwatch.toml"
-    file.write_text(text)
+def test_what_is_refused(text: str, words: list[str], tmp_path: Path) -> None:
+    """A bad file has one line that names the file, the key and the mend."""
+    path = written(tmp_path / "bad.toml", text)
     with pytest.raises(SettingsError) as caught:
-        load_settings(file)
-    assert str(file) in str(caught.value)
-    assert key in str(caught.value)
-    assert ";" in str(caught.value)
-    assert "\n" not in str(caught.value)
+        load_settings(path)
+    line = str(caught.value)
+    assert str(path) in line
+    assert "\n" not in line
+    for word in words:
+        assert word in line
 
 
-def test_everything_lives_below_the_state_folder(tmp_path: Path) -> None:
-    """Log, tokens and the embedded store are in the state folder unless told otherwise."""
-    settings = load_settings(state=tmp_path)
-    assert settings.log_file.parent == settings.access_file.parent == tmp_path
-    assert settings.store_dsn == f"chdb://{tmp_path.resolve() / 'store'}"
-    assert load_settings(store={"dsn": "http://there:1/x"}).store_dsn == "http://there:1/x"
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    """A missing file, a folder and bytes that are no text are one line each."""
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    for path in (tmp_path / "missing.toml", tmp_path, tmp_path / "bytes.toml"):
+        with pytest.raises(SettingsError, match=r"cannot (read|parse) settings") as caught:
+            load_settings(path)
+        assert "\n" not in str(caught.value)
 
 
-def test_default_state_follows_the_desktop_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a packaged folder, the state is below XDG_STATE_HOME."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert default_state() in (tmp_path / "spanwatch", Path("/var/lib/spanwatch"))
+def test_an_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt variable is an error, not silence."""
+    monkeypatch.setenv("SPANWATCH_SENSOR__FLOWZ", "5000")
+    with pytest.raises(SettingsError, match=r"sensor\.flowz"):
+        load_settings()
+
+
+def test_places_below_the_state() -> None:
+    """Log, access file and store stand below the state folder unless the store is elsewhere."""
+    made = Settings(state=Path("/var/x"))
+    assert (made.log_file, made.access_file) == (Path("/var/x/outbox.sqlite"), Path("/var/x/access.sqlite"))
+    assert made.store_dsn == "chdb:///var/x/store"
+    elsewhere = load_settings(None, store={"dsn": "http://host:8123/db"})
+    assert elsewhere.store_dsn == "http://host:8123/db"

@@ -23,7 +23,6 @@ from tests.pipeline.batches import MINUTE_US, MORNING_US, batch
 ROOT = Path(__file__).resolve().parents[3]
 DATABASES = count()
 FOR_EVER = {"raw_days": 0, "summary_days": 0}
-DAY_US = 86_400_000_000
 
 
 @pytest.fixture
@@ -161,7 +160,7 @@ def test_hostile_times_are_taken(store: Store, us: int) -> None:
 @pytest.mark.slow
 def test_a_batch_over_many_months_is_taken_once(store: Store) -> None:
     """Rows of 120 months in one batch are no more than a slow insert."""
-    times = [month * 30 * DAY_US for month in range(120)]
+    times = [month * 30 * 86_400_000_000 for month in range(120)]
     made = pa.table({"ts": pa.array(times, TIME)})
     store.insert("sightings", made, "t")
     store.insert("sightings", made, "t")
@@ -279,33 +278,6 @@ def test_community_ids_equal_those_of_read(store: Store) -> None:
     store.insert("flows", pa.table(columns), "t")
     got = store.rows("SELECT community_id FROM flows ORDER BY flow_id")
     assert [row["community_id"] for row in got] == [community_id(*flow) for flow in flows]
-
-
-def test_old_rows_stay_where_nothing_expires(store: Store) -> None:
-    """With raw_days = 0 a capture of 2012 survives every merge."""
-    store.insert("flows", batch("flows", 50, start_us=1_331_901_000_000_000), "t")
-    store.command("OPTIMIZE TABLE flows FINAL")
-    assert number(store, "SELECT count() FROM flows") == 50
-    assert store.expired("flows", 0) == ""
-
-
-def test_old_rows_go_with_the_first_merge_and_it_is_said_before() -> None:
-    """With 90 days the rows of 2012 vanish, those of now stay, and `expired` says so with the mend."""
-    old, now = 1_331_901_000_000_000, time.time_ns() // 1000
-    with Store(f"chdb://:memory:/c{next(DATABASES)}", {"raw_days": 90, "summary_days": 0}) as store:
-        store.migrate()
-        line = store.expired("flows", old)
-        assert line.startswith("records of 2012-03-16 are older than store.raw_days = 90")
-        assert line.endswith("set store.raw_days = 0 to keep them")
-        assert store.expired("flows", now - 89 * DAY_US) == ""
-        assert store.expired("flows", old, now_us=old + DAY_US) == ""
-        assert store.expired("health", old) == ""
-        store.insert("flows", batch("flows", 50, start_us=old), "old")
-        store.insert("flows", batch("flows", 50, start_us=now - MINUTE_US), "new")
-        store.command("OPTIMIZE TABLE flows FINAL")
-        assert number(store, "SELECT count() FROM flows") == 50
-        # Rollups have a setting of their own: the sums of 2012 are still there.
-        assert number(store, "SELECT min(toYear(minute)) FROM traffic_1m") == 2012
 
 
 def test_rows_are_there_after_closing(tmp_path: Path) -> None:

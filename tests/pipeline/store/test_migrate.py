@@ -207,15 +207,15 @@ def test_retention_follows_the_settings(opened: Opener) -> None:
     """Days become TTLs, other days change them at the next start, 0 removes them."""
     store = opened({"raw_days": 90, "summary_days": 3653}, "kept")
     store.migrate()
-    assert ttls(store)["flows"] == "start + toIntervalDay(90)"
-    assert ttls(store)["traffic_1m"] == "minute + toIntervalDay(3653)"
+    assert ttls(store)["flows"] == "arrived + toIntervalDay(90)"
+    assert ttls(store)["traffic_1m"] == "arrived + toIntervalDay(3653)"
     assert ttls(store).keys() == migrate.read_retention().keys()
     store = opened({"raw_days": 30, "summary_days": 0}, "kept")
     assert migrate.apply_retention(store.command, store.rows, store.days) != []
     assert ttls(store) == {
-        "flows": "start + toIntervalDay(30)",
-        "dns": "ts + toIntervalDay(30)",
-        "sightings": "ts + toIntervalDay(30)",
-        "attempts": "window_start + toIntervalDay(30)",
+        "flows": "arrived + toIntervalDay(30)",
+        "dns": "arrived + toIntervalDay(30)",
+        "sightings": "arrived + toIntervalDay(30)",
+        "attempts": "updated + toIntervalDay(30)",
     }
     assert migrate.apply_retention(store.command, store.rows, store.days) == []
