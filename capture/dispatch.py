@@ -66,12 +66,7 @@ def run(table, frames, first):
     """
     meter = table.meter[0]
     for number in range(first, frames.count):
-        if not has_room(table):
-            return number
-        if not advance(table, frames.ts[number]):
-            return number
-        if not has_room(table):
-            # The sweep took the last of it.
+        if not advance(table, frames.ts[number]) or not has_room(table):
             return number
         take_frame(
             table,
@@ -185,7 +180,7 @@ def finish(table):
 
 
 @packet_kernel
-def is_copy(table, packet):
+def is_copy(table, packet, key):
     """True if the same packet passed within the duplicate time: the mirror's second copy.
 
     Same addresses, ports, IP id, sequence and acknowledgement number, length and checksum. Packets that carry
@@ -198,12 +193,9 @@ def is_copy(table, packet):
         or packet.fragment_offset >= 0
     ):
         return False
-    h = mix(meter.seed ^ packet.source_lo ^ packet.source_hi << 1)
-    h = mix(h ^ packet.target_lo ^ packet.target_hi << 1)
-    h = mix(h ^ packet.source_port << 48 ^ packet.target_port << 32 ^ packet.ip_id << 16 ^ packet.checksum)
-    h = mix(
-        h ^ packet.seq << 32 ^ packet.ack ^ packet.ip_bytes << 16 ^ packet.tcp_flags << 8 ^ packet.protocol
-    )
+    h = mix(key ^ packet.seq << 32 ^ packet.ack ^ packet.source_port << 16 ^ packet.source_lo << 8)
+    lengths = packet.ip_bytes << 16 ^ packet.tcp_flags << 8 ^ packet.protocol
+    h = mix(h ^ packet.ip_id << 48 ^ packet.checksum << 32 ^ lengths)
     place = h & (len(table.copies) - 1)
     seen = table.copies[place]
     table.copies[place] = (h & COPY_KEY) | (packet.ts & COPY_TIME)
@@ -237,10 +229,11 @@ def take_frame(table, buf, start, end, wire, ts, link, tag):
         status = take_fragment(table, buf, packet)
     elif status == OK:
         status = decode_transport(buf, packet) if packet.fragment_offset <= 0 else no_transport(packet)
-        if is_copy(table, packet):
+        key = flow_hash(meter.seed, packet)
+        if is_copy(table, packet, key):
             meter.duplicates += 1
             return
-        take_packet(table, buf, packet)
+        take_packet(table, buf, packet, key)
     if status == TRUNCATED:
         meter.truncated += 1
     elif status == MALFORMED:
@@ -281,7 +274,7 @@ def give_up_datagram(table, place):
             table.meter[0].malformed += 1
     else:
         no_transport(packet)
-    take_packet(table, data, packet)
+    take_packet(table, data, packet, flow_hash(table.meter[0].seed, packet))
 
 
 @packet_kernel
@@ -304,10 +297,9 @@ def opened_by_source(table, packet):
 
 
 @packet_kernel
-def take_packet(table, buf, packet):
-    """Find or open the packet's flow, count the packet, look at its content."""
+def take_packet(table, buf, packet, key):
+    """Find or open the packet's flow by its `flow_hash`, count the packet, look at its content."""
     meter = table.meter[0]
-    key = flow_hash(meter.seed, packet)
     i, up = find_flow(table, packet, key)
     if i != NONE and packet.protocol == TCP and packet.tcp_flags & (SYN | ACK | RST) == SYN:
         flow = table.flows[i]

@@ -124,8 +124,10 @@ APPLICATION = {word: code for code, word in enumerate(APPLICATIONS)}
 
 @packet_kernel
 def side_hash(seed, high, low, port):
-    """Keyed hash of one end of a flow."""
-    return mix(mix(high ^ seed) ^ low ^ port << 48)
+    """Keyed hash of one end of a flow; an IPv4 address and its port fill one word without loss."""
+    if high != 0:
+        seed = mix(high ^ seed)
+    return mix(seed ^ low ^ port << 48)
 
 
 @packet_kernel

@@ -56,7 +56,7 @@ class SensorSettings(Section):
     """Seconds without a packet after which a TCP flow has ended."""
     idle_udp_s: int = Field(60, ge=1)
     """The same for UDP, ICMP and the rest."""
-    batch_rows: int = Field(50_000, ge=100, le=500_000)
+    batch_rows: int = Field(16_384, ge=100, le=500_000)
     """Rows of one kind after which a batch leaves."""
 
 
@@ -69,9 +69,9 @@ class StoreSettings(Section):
     dsn: str = ""
     """`chdb:///folder`, `http(s)://user:password@host:port/database`; empty: chDB below `state`."""
     raw_days: int = Field(90, ge=0)
-    """Days that flows, dns, sightings and attempts are kept; 0 for ever."""
+    """Days that flows, dns, sightings and attempts are kept after they arrived in the store; 0 for ever."""
     summary_days: int = Field(3_653, ge=0)
-    """Days that rollups, findings and health are kept; 0 for ever. Ten years: 47 CFR 54.516."""
+    """The same for rollups, findings and health. Ten years: 47 CFR 54.516."""
 
 
 class ApiSettings(Section):
