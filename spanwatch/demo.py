@@ -33,8 +33,8 @@ TOKEN_ROLES = ("engineer", "auditor", "privacy_officer", "administrator")
 
 
 def demo_settings(settings: Settings) -> Settings:
-    """The same settings on an own state folder and store, where nothing is too old to be kept."""
-    store = settings.store.model_copy(update={"dsn": "", "raw_days": 0, "summary_days": 0})
+    """The same settings on an own state folder and store."""
+    store = settings.store.model_copy(update={"dsn": ""})
     return settings.model_copy(update={"state": settings.state / "demo", "store": store})
 
 

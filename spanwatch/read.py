@@ -131,7 +131,7 @@ def _found(file: str, settings: Settings, named: str | None, writer: Writer) -> 
     from capture.sensor import run_file
     from spanwatch.services import open_parts
 
-    store = settings.store.model_copy(update={"dsn": "chdb://:memory:", "raw_days": 0, "summary_days": 0})
+    store = settings.store.model_copy(update={"dsn": "chdb://:memory:"})
     with tempfile.TemporaryDirectory(prefix="spanwatch-") as folder:
         own = settings.model_copy(update={"state": Path(folder), "store": store})
         with open_parts(own) as parts:

@@ -89,7 +89,6 @@ class Worker:
             "rows": 0,
             "repeated": 0,
             "dead": 0,
-            "expired": 0,
             "retries": 0,
             "rounds": 0,
             "attempts": 0,
@@ -103,7 +102,7 @@ class Worker:
             "error": "",
         }
         """Counts since the start; `last_event_us` is the latest event time inserted, `warning` the
-        last message set aside or about to expire, `error` and `round_error` why messages or rounds are
+        last message set aside, `error` and `round_error` why messages or rounds are
         not done, in one line and empty when they are."""
         self._ready = False
         self._spans: list[tuple[int, int]] = []
@@ -195,7 +194,6 @@ class Worker:
         try:
             classifier = self.classifier
             batch = classifier.classify(message.records, decode(message), message.sensor)
-            self._warn_of_expiry(message)
             self.store.insert(message.records, batch, message.token)
         except OSError:
             raise
@@ -212,12 +210,6 @@ class Worker:
         if message.rows:
             self.status["last_event_us"] = max(message.last, self.status["last_event_us"] or message.last)
             self._uncovered(message.sensor, message.boot, message.sequence, message.first, message.last)
-
-    def _warn_of_expiry(self, message: Message) -> None:
-        line = self.store.expired(message.records, message.first) if message.rows else ""
-        if line:
-            self.status["expired"] += 1
-            self._complain("warning", "expired", line)
 
     def _uncovered(self, sensor: str, boot: str, sequence: int, first: int, last: int) -> None:
         self._spans = merged([*self._spans, (first, last)])

@@ -10,9 +10,10 @@ Migrations are `migrations/NNNN_name.sql`, applied in the order of their numbers
 - names of tables are written without a database: the client's database is used;
 - no placeholders; each statement must be repeatable (`CREATE TABLE IF NOT EXISTS`, `ALTER TABLE …
   ADD COLUMN IF NOT EXISTS`), since a file cut short by a crash is run again from its top;
-- no TTL clause: how long a table keeps its rows is a line in `retention.tsv` (table, time column,
-  setting), applied after the migrations and whenever the setting changes; tables that are not
-  there are skipped;
+- no TTL clause: how long a table keeps its rows is a line in `retention.tsv` (table, column that
+  says when a row was written, setting), applied after the migrations and whenever the setting
+  changes; tables that are not there are skipped;
+- a table without such a column gets `arrived`, as in `0001_records.sql`;
 - every table that is inserted into with a token, and every target of a materialized view, has
   `SETTINGS non_replicated_deduplication_window = 10000`;
 - a file that was applied is never changed again (its SHA-256 is kept in `schema_migrations`): the

@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,6 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, ProgrammingError
 
-from pipeline.records import time_text
 from pipeline.settings import Settings
 from pipeline.store import migrate
 from pipeline.text import valid_batch
@@ -61,7 +59,6 @@ class Store:
         """`days`: `raw_days` and `summary_days`, 0 for ever. Raises as `open_store`."""
         self.dsn, self.database = split_dsn(dsn)
         self.days = dict(days)
-        self._keeps = migrate.read_retention()
         self._readers = threading.BoundedSemaphore(READERS)
         self._writers = threading.BoundedSemaphore(WRITERS)
         self._idle: list[Client] = []
@@ -170,21 +167,6 @@ class Store:
         """Run a statement that has no result, or one value. Raises as `arrow`."""
         with self._client(self._readers) as client, _faults("run a statement"):
             return client.command(sql, dict(parameters or {}))
-
-    def expired(self, table: str, us: int, now_us: int | None = None) -> str:
-        """Empty, or one line that rows of `table` with event time `us` (µs since 1970) won't be kept.
-
-        A replay of an old capture vanishes with the first merge unless the setting allows its age.
-        """
-        keep = self._keeps.get(table)
-        days = self.days[keep.setting] if keep else 0
-        now = time.time_ns() // 1000 if now_us is None else now_us
-        if keep is None or not days or us >= now - days * 86_400_000_000:
-            return ""
-        return (
-            f"records of {time_text(us)[:10]} are older than store.{keep.setting} = {days} and won't be kept "
-            f"in {table}; set store.{keep.setting} = 0 to keep them"
-        )
 
     def close(self) -> None:
         """Close what is idle now and the rest when its statement ends; the engine goes with the last."""

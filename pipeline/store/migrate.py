@@ -35,7 +35,7 @@ class Keep(NamedTuple):
 
     table: str
     column: str
-    """Event time that the age is counted from."""
+    """When the store took or last wrote the row: what its age counts from, never the time of an event."""
     setting: str
     """`raw_days` or `summary_days` of the settings."""
 

@@ -17,13 +17,10 @@ from tests.spanwatch.program import COMMAND, environment, one_line, run
 
 
 def test_settings_keep_the_old(tmp_path: Path) -> None:
-    """The demo has its own state and store and throws nothing away, whatever is configured."""
-    settings = demo_settings(
-        Settings(state=tmp_path, store=StoreSettings(dsn="http://elsewhere:8123/x", raw_days=1))
-    )
+    """The demo has its own state and store, whatever is configured."""
+    settings = demo_settings(Settings(state=tmp_path, store=StoreSettings(dsn="http://elsewhere:8123/x")))
     assert settings.state == tmp_path / "demo"
     assert settings.store_dsn.startswith(f"chdb://{tmp_path}/demo")
-    assert (settings.store.raw_days, settings.store.summary_days) == (0, 0)
 
 
 def test_only_its_own_folder_is_emptied(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 -- Bytes and packets by minute, host, service and category. A flow's row falls into the minute it
 -- starts in (rows are at most 60 s long); `flows` counts a flow once, in the minute of its first packet.
+-- A sum is as old as the youngest row in it: `arrived` is among the summed columns, but its type takes the latest.
 
 CREATE TABLE IF NOT EXISTS traffic_1m (
     minute DateTime64(0, 'UTC') CODEC(DoubleDelta, ZSTD),
@@ -15,9 +16,11 @@ CREATE TABLE IF NOT EXISTS traffic_1m (
     bytes_down UInt64 CODEC(T64, ZSTD),
     packets_up UInt64 CODEC(T64, ZSTD),
     packets_down UInt64 CODEC(T64, ZSTD),
-    flows UInt64 CODEC(T64, ZSTD)
+    flows UInt64 CODEC(T64, ZSTD),
+    arrived SimpleAggregateFunction(max, DateTime64(0, 'UTC'))
+        MATERIALIZED toStartOfHour(now('UTC')) CODEC(Delta, ZSTD)
 )
-ENGINE = SummingMergeTree((bytes_up, bytes_down, packets_up, packets_down, flows))
+ENGINE = SummingMergeTree((bytes_up, bytes_down, packets_up, packets_down, flows, arrived))
 PARTITION BY toYYYYMM(minute)
 ORDER BY (minute, site, client, service, category, `group`, application, name_source, action)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
