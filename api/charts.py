@@ -135,12 +135,17 @@ def filtering_chart(rows: list[dict[str, Any]]) -> dict[str, Any]:
         .mark_bar(height=alt.RelativeBandSize(0.7))
         .encode(
             y=alt.Y("category:N", title=None, sort=order, axis=alt.Axis(labelLimit=160)),
-            x=alt.X("attempts:Q", title="attempts", stack="zero", axis=alt.Axis(tickMinStep=1, format=",d")),
+            x=alt.X(
+                "attempts:Q",
+                title="attempts",
+                stack="zero",
+                axis=alt.Axis(tickCount=8, tickMinStep=1, format=",d"),
+            ),
             color=alt.Color(
                 "outcome:N",
                 title=None,
                 scale=alt.Scale(domain=shown, range=[OUTCOMES[outcome] for outcome in shown]),
-                legend=alt.Legend(orient="bottom", direction="horizontal"),
+                legend=alt.Legend(orient="bottom", direction="horizontal", columns=3),
             ),
             order=alt.Order("rank:Q"),
             tooltip=["category:N", "outcome:N", alt.Tooltip("attempts:Q", format=",d")],

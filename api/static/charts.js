@@ -17,14 +17,17 @@ function config() {
     },
     axisX: { grid: false },
     axisY: { domain: false, ticks: false },
-    legend: { labelColor: text, labelFontSize: 12, symbolType: "square", labelLimit: 170, padding: 4 },
+    legend: { labelColor: text, labelFontSize: 12, symbolType: "square", labelLimit: 170, padding: 4, rowPadding: 6, columnPadding: 16 },
   };
 }
 
 function specification(figure) {
   const text = figure.querySelector("script[type='application/json']").textContent;
-  return JSON.parse(text, (key, value) =>
-    typeof value === "string" && value.startsWith("var(--") ? colour(value.slice(4, -1)) : value);
+  const narrow = figure.clientWidth < 480;
+  return JSON.parse(text, (key, value) => {
+    if (key === "columns" && narrow) return Math.min(value, 2);
+    return typeof value === "string" && value.startsWith("var(--") ? colour(value.slice(4, -1)) : value;
+  });
 }
 
 async function draw(figure) {
