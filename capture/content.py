@@ -104,6 +104,9 @@ def client_head(table, buf, packet, i):
     seq = (packet.seq + (1 if packet.tcp_flags & SYN else 0)) & 0xFFFFFFFF
     start, end = packet.payload, packet.end
     whole = end - start == packet.payload_bytes
+    if flow.base_up == NONE and packet.payload_bytes == 1:
+        # Picked up mid-stream: most likely a keep-alive probe.
+        return
     if flow.head == NONE:
         offset = ahead(seq, flow.base_up) if flow.base_up != NONE else 0
         if offset < 0:

@@ -132,6 +132,9 @@ def target_host(buf, at, end, method):
         stop += 1
     if method == CONNECT:
         return at, without_port(buf, at, stop)
+    if at < stop and buf[at] == 47:
+        # A path, even one that begins with two slashes.
+        return at, at
     return authority(buf, at, stop)
 
 
@@ -147,11 +150,13 @@ def request(buf, start, end, final, slot, flow):
     if stop == end:
         return NOT if final else MORE
     # "GET / HTTP/1.1": the version tells a request from text that begins like one.
-    last = stop - 1 if buf[stop - 1] == 13 else stop
-    if last - start < 14 or not begins_exactly(buf, last - 8, HTTP_1):
+    version = stop
+    while version > start and buf[version - 1] != 32:
+        version -= 1
+    if version - start < 6 or stop - version < 8 or not begins_exactly(buf, version, HTTP_1):
         return NOT
     flow.http_method = method
-    at, behind = target_host(buf, start + METHOD_LENGTHS[method] + 1, last - 8, method)
+    at, behind = target_host(buf, start + METHOD_LENGTHS[method] + 1, version - 1, method)
     if behind > at:
         # It stands above the Host header (RFC 9112, 3.2.2).
         flow.name_len = put_name(slot, 0, NAME_MAX, buf, at, behind)

@@ -464,3 +464,19 @@ def _any_frames(draw: st.DrawFn) -> list[Packet]:
 
 #: Lists of damaged frames of every kind, at times that go forth and back.
 ANY_FRAMES = _any_frames()
+
+
+#: A resolver of the school, and the flags of its answers.
+RESOLVER, ANSWER = "10.0.0.53", 0x8180
+
+
+def asked(
+    message: bytes, ts: int = T0, *, client: str = CLIENT, port: int = 50_000, dport: int = 53
+) -> Packet:
+    return Packet(ts, udp(message, port, dport, source=client, target=RESOLVER, ident=ts & 0x7FFF | 1))
+
+
+def answered(
+    message: bytes, ts: int = T0 + 15_000, *, client: str = CLIENT, port: int = 50_000, dport: int = 53
+) -> Packet:
+    return Packet(ts, udp(message, dport, port, source=RESOLVER, target=client, ident=ts & 0x7FFF | 1))

@@ -31,6 +31,7 @@ def total(rows: Rows, name: str) -> int:
     return sum(row[f"{name}_up"] + row[f"{name}_down"] for row in rows.flows)
 
 
+@pytest.mark.compiled
 def test_rows_of_a_long_flow_sum_up_to_it() -> None:
     """A connection of five minutes leaves one row a minute; nothing is counted twice or missing."""
     talk = Conversation(step=500_000).open()
@@ -98,6 +99,7 @@ def syns(count: int, step: int = 100) -> list[Packet]:
     ]
 
 
+@pytest.mark.compiled
 def test_a_full_table_loses_nothing() -> None:
     """More flows than there is room for: the idle longest leave early, each SYN is told once."""
     count = 1_500
@@ -109,6 +111,7 @@ def test_a_full_table_loses_nothing() -> None:
     assert len({row["flow_id"] for row in rows.flows}) == count
 
 
+@pytest.mark.compiled
 @pytest.mark.slow
 def test_a_syn_flood_is_bounded() -> None:
     """50,000 SYNs on a table of 1,024 flows: each is told, none twice, and memory stays."""
@@ -118,6 +121,7 @@ def test_a_syn_flood_is_bounded() -> None:
     assert max(row["flows_peak"] for row in rows.health) == 1_024
 
 
+@pytest.mark.compiled
 def test_a_busy_flow_survives_a_flood() -> None:
     """Eviction takes the longest idle of those it looks at, so a connection that talks stays."""
     talk = Conversation(step=1).open()

@@ -55,6 +55,7 @@ def test_a_fragment_beyond_the_longest_datagram_is_malformed() -> None:
     assert (rows.flows, rows.total("malformed"), rows.total("packets")) == ([], 1, 1)
 
 
+@pytest.mark.compiled
 def test_more_datagrams_than_there_is_room_for() -> None:
     """Unfinished datagrams push older ones out; all their packets count."""
     frames = [

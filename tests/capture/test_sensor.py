@@ -91,6 +91,7 @@ def test_health_counts_all_frames() -> None:
     assert sensor.totals["bytes"] == sum(len(packet.data) for packet in packets)
 
 
+@pytest.mark.compiled
 def test_more_health_rows_than_a_batch_holds() -> None:
     """Hours of silence between frames make no more rows than there is room for at once."""
     packets = [Packet(T0 + n * 20 * SECOND, icmp(8, 0)) for n in range(HEALTH_ROWS + 50)]
@@ -153,6 +154,7 @@ def test_flow_ids_are_the_boots() -> None:
     assert not ids("a") & ids("b")
 
 
+@pytest.mark.compiled
 def test_the_seed_does_not_show_in_rows() -> None:
     """Hashes keyed otherwise give the same rows in the same order."""
     packets = school_hour(40)
@@ -179,6 +181,7 @@ def new_log(path: Path) -> Log:
     return log
 
 
+@pytest.mark.compiled
 def test_a_file_replayed_twice_is_in_the_log_once(tmp_path: Path) -> None:
     """The same content under another name adds nothing; other content or settings do."""
     packets = school_hour(60)
@@ -198,6 +201,7 @@ class CutError(Exception):
     """Stands for the end of a process between two transactions."""
 
 
+@pytest.mark.compiled
 def test_a_replay_goes_on_where_it_was_cut(tmp_path: Path) -> None:
     """A run that ends after a block and is begun again leaves the same messages as one in one go."""
     jumbo = ethernet(bytes(65_000), 0x88B5)
@@ -223,6 +227,7 @@ def test_a_replay_goes_on_where_it_was_cut(tmp_path: Path) -> None:
     assert all(a[3].equals(b[3]) for a, b in zip(told, expected, strict=True))
 
 
+@pytest.mark.compiled
 def test_sequences_have_no_holes(tmp_path: Path) -> None:
     """Batches of all kinds are numbered together, and health rows say their own batch's number."""
     path = pcap(tmp_path / "a.pcap", school_hour(60))

@@ -60,6 +60,7 @@ def test_unsound_arp_is_malformed(frame: bytes) -> None:
     assert (rows.sightings, rows.total("malformed")) == ([], 1)
 
 
+@pytest.mark.compiled
 def test_repetition_and_change() -> None:
     """The same claim is told once in 10 minutes; another address of the same MAC at once."""
     packets = [Packet(T0 + n * SECOND, arp(2)) for n in range(700)]

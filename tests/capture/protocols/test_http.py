@@ -45,6 +45,8 @@ def flow_of(asked: bytes, answered: bytes = b"") -> dict[str, Any]:
         (b"CONNECT [2001:db8::1]:443 HTTP/1.1\r\n\r\n", "[2001:db8::1]"),
         (b"OPTIONS * HTTP/1.1\r\nHost: star.example\r\n\r\n", "star.example"),
         (b"GET /http://not.example/ HTTP/1.1\r\nHost: path.example\r\n\r\n", "path.example"),
+        (b"GET //not.example/ HTTP/1.1\r\nHost: slashes.example\r\n\r\n", "slashes.example"),
+        (b"GET /a path with spaces HTTP/1.0.8\r\nHost: odd.example\r\n\r\n", "odd.example"),
         (b"GET / HTTP/1.1\r\nHost: b\xc3\xbccher.example\r\n\r\n", "b\\195\\188cher.example"),
         (b"GET / HTTP/1.1\r\nHost: " + b"x" * 400 + b"\r\n\r\n", "x" * 255),
         (b"GET / HTTP/1.1\r\nHost: cut.off", ""),
@@ -76,13 +78,6 @@ def test_a_split_head(places: list[int]) -> None:
         talk.up(ACK, head[low:high])
     row = rows_of(talk.packets).flow
     assert (row["server_name"], row["http_method"]) == ("split.example", "GET")
-
-
-def test_http_on_any_port() -> None:
-    """Content decides: a request on port 12345 is HTTP."""
-    talk = Conversation(dport=12_345).open().up(ACK, b"GET / HTTP/1.1\r\nHost: odd.example\r\n\r\n")
-    row = rows_of(talk.packets).flow
-    assert (row["application"], row["server_name"]) == ("http", "odd.example")
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,6 @@ from capture.reassembly import HEAD_BYTES
 from tests.capture.packets import (
     ACK,
     PSH,
-    SECOND,
-    SYN,
     VERSIONS,
     Conversation,
     Packet,
@@ -26,11 +24,9 @@ from tests.capture.packets import (
     client_hello,
     extension,
     hello_message,
-    icmp,
     rows_of,
     server_hello,
     server_name,
-    tcp,
     tls_records,
 )
 
@@ -186,57 +182,6 @@ def test_a_cut_protocol_name_is_left_out() -> None:
     """A protocol whose length goes beyond its extension is no protocol."""
     bad = extension(16, b"\0\x09\x08http/1")
     assert flow_of(tls_records(hello_message(bad)))["alpn"] == ""
-
-
-def test_the_head_is_given_up_after_3_s() -> None:
-    """A hello whose rest comes 5 s later has no name; the head is free for others."""
-    hello = client_hello()
-    talk = Conversation(step=1_000).open().up(ACK, hello[:50])
-    packets = [*talk.packets, Packet(talk.ts + 4 * SECOND, icmp(8, 0))]
-    talk.packets.clear()
-    talk.ts += 5 * SECOND
-    talk.up(ACK, hello[50:])
-    rows = rows_of(packets + talk.packets)
-    (row,) = [row for row in rows.flows if row["protocol"] == 6]
-    assert row["server_name"] == ""
-    assert max(row["reassembly_peak"] for row in rows.health) == 1
-
-
-def test_heads_run_out() -> None:
-    """With 16 heads in use the next split hello has no name; its packets count, whole hellos have names."""
-    hello = client_hello()
-    packets, rest = [], []
-    for number in range(20):
-        talk = Conversation(sport=2_000 + number, step=1_000).open().up(ACK, hello[:50])
-        packets += talk.packets
-        talk.packets.clear()
-        rest += talk.up(ACK, hello[50:]).packets
-    whole = Conversation(sport=9_000).open().up(ACK, hello).packets
-    rows = rows_of(packets + whole + rest)
-    named = {row["client_port"] for row in rows.flows if row["server_name"]}
-    assert named == {*range(2_000, 2_016), 9_000}
-    assert sum(row["payload_up"] for row in rows.flows) == 21 * len(hello)
-    assert max(row["reassembly_peak"] for row in rows.health) == 16
-
-
-def test_data_with_the_syn() -> None:
-    """A hello in the SYN itself (TCP Fast Open, RFC 7413) is read."""
-    hello = client_hello()
-    talk = Conversation()
-    talk.up(SYN, hello)
-    assert rows_of(talk.packets).flow["server_name"] == "www.example.org"
-
-
-def test_a_hello_mid_stream() -> None:
-    """A connection picked up at its hello, the handshake missed, is named all the same."""
-    frame = tcp(ACK | PSH, 55, 66, client_hello())
-    assert rows_of([Packet(1, frame)]).flow["server_name"] == "www.example.org"
-
-
-def test_keep_alive_before_the_hello() -> None:
-    """A probe below the first byte does not end the looking."""
-    talk = Conversation().open().up(ACK, b"\0", seq=1_000, keep=True).up(ACK, client_hello())
-    assert rows_of(talk.packets).flow["server_name"] == "www.example.org"
 
 
 @pytest.mark.parametrize(
