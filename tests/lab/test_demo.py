@@ -44,7 +44,7 @@ class Seen:
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """The capture through sensor, log, classifier, store and detectors."""
     settings = Settings()
-    store = settings.store.model_copy(update={"dsn": "chdb://:memory:", "raw_days": 0, "summary_days": 0})
+    store = settings.store.model_copy(update={"dsn": "chdb://:memory:"})
     own = settings.model_copy(update={"state": tmp_path_factory.mktemp("state"), "store": store})
     with open_parts(own) as parts:
         sensor, sequence = Sensor(own.sensor, "demo"), 0
