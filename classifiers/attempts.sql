@@ -28,6 +28,8 @@ asked AS
     FROM dns
     WHERE ts >= {read_from:DateTime64(6, 'UTC')} AND ts < {read_to:DateTime64(6, 'UTC')}
         AND transport IN ('udp', 'tcp') AND qtype IN (1, 28, 65) AND qname != ''
+        -- The block page's own host is the answer to an attempt, not one.
+        AND qname NOT IN {block_hosts:Array(String)}
         AND
         (
             notEmpty(categories) OR action IN ('prohibit', 'limit')
@@ -83,6 +85,7 @@ connections AS
         AND first >= {read_from:DateTime64(6, 'UTC')} AND first < {read_to:DateTime64(6, 'UTC')}
         AND start < first + toIntervalSecond({reach_s:UInt32})
         AND server_name != '' AND protocol IN (6, 17)
+        AND server_name NOT IN {block_hosts:Array(String)}
         AND
         (
             notEmpty(categories) OR action IN ('prohibit', 'limit')

@@ -223,6 +223,14 @@ def test_unlisted_names_are_kept_only_where_plainly_stopped(scribe):
     assert rows["stopped.example"]["dns"] == 1
 
 
+def test_block_page_itself_is_no_attempt(scribe):
+    """Whoever is sent to the block page attempted the name, not the page."""
+    scribe.dns(0, A, "block.example", "10.10.0.80", categories=[], action="allow")
+    scribe.named(0.1, A, "10.10.0.80", "block.example", categories=[], action="allow", **HTTP)
+    scribe.dns(0, A, "over.example", "10.10.0.80")
+    assert [row["name"] for row in rebuild(scribe)] == ["over.example"]
+
+
 @pytest.mark.parametrize(("gap", "attempts"), [(29, 1), (30, 1), (31, 2)])
 def test_thirty_seconds_of_silence_end_an_attempt(scribe, gap, attempts):
     """Wherever they fall on the clock, records up to 30 s apart are one attempt."""
