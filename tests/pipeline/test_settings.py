@@ -69,6 +69,7 @@ def test_variables_that_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None
         ("[sensor]\nflows = 5", ["sensor.flows", "1024", "set another value"]),
         ("[sensor]\nflows = 'many'", ["sensor.flows", "set another value"]),
         ("[api]\nport = 70000", ["api.port", "65535"]),
+        ("[sensor]\nduplicate_us = 16777216", ["sensor.duplicate_us", "set another value"]),
         ("sensor = 5", ["sensor"]),
         ("[sensor\n", ["cannot parse", "line 1"]),
     ],
