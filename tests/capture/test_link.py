@@ -116,7 +116,7 @@ def test_cut_frames_are_counted(link: int) -> None:
     heads[113] = struct.pack("!HHH", 0, 1, 6) + b"\2\0\0\0\0\1\0\0\x08\0"
     heads[276] = struct.pack("!HHIHBB", 0x0800, 0, 3, 1, 0, 6) + b"\2\0\0\0\0\1\0\0"
     frame = heads.get(link, b"") + INNER
-    for size in range(len(frame)):
+    for size in range(0, len(frame), 1 if link in (1, 276) else 7):
         rows = rows_of([Packet(T0, frame[:size] or b"", len(frame))], link=link)
         counted = rows.total("truncated") + rows.total("malformed") + rows.total("unknown_link")
         assert rows.total("packets") == 1
