@@ -19,8 +19,8 @@ from blocklists.lists import (
     show,
 )
 
-REAL = Path(os.environ.get("SPANWATCH_REAL_LISTS", Path(__file__).parents[3] / "shared" / "lists"))
-needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="no folder of real lists; set SPANWATCH_REAL_LISTS")
+REAL = Path(os.environ.get("REAL_LISTS", Path(__file__).parents[3] / "shared" / "lists"))
+needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="no folder of real lists; set REAL_LISTS")
 
 
 @pytest.fixture(scope="module")
