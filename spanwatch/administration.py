@@ -41,21 +41,21 @@ def lookup(
         list[str], typer.Argument(metavar="NAME...", help="host names; - reads them a line each")
     ],
     group: Annotated[str | None, typer.Option(help="group of the policy that asks")] = None,
-    at: Annotated[datetime | None, typer.Option(help="as of this time (UTC)")] = None,
+    at: Annotated[datetime | None, typer.Option(help="as of this time; without an offset, UTC")] = None,
 ) -> None:
     """What a name is, on which lists it stands, and what the policy says: one JSON object a line."""
     from spanwatch.services import open_classifier
 
     classifier = open_classifier(context.obj.settings())
-    moment = at.replace(tzinfo=UTC) if at else None
+    moment = at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
     for name in names:
         for asked in (line.strip() for line in sys.stdin) if name == "-" else (name,):
             if asked:
-                print(
-                    json.dumps(
-                        classifier.explain(asked, group=group, at=moment), ensure_ascii=False, default=str
-                    )
-                )
+                try:
+                    told = classifier.explain(asked, group=group, at=moment)
+                except ValueError as error:
+                    raise typer.BadParameter(str(error)) from None
+                print(json.dumps(told, ensure_ascii=False, default=str))
 
 
 @lists_app.command("check")

@@ -1,6 +1,7 @@
 """`lookup`, `lists`, `policy` and `token` as a user calls them."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,20 @@ def test_lookup_explains_a_name(capsys: Captured) -> None:
     known, unknown = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert "streaming_video" in known["categories"]
     assert unknown["categories"] == []
+
+
+@pytest.mark.parametrize("at", ["2026-03-02T10:00:00-08:00", "2026-03-02T18:00:00", "2026-03-02T18:00:00Z"])
+def test_lookup_as_of_a_time(at: str, capsys: Captured) -> None:
+    """A time keeps its offset; one without is UTC."""
+    assert main(["lookup", "www.youtube.com", "--at", at]) == DONE
+    explained = json.loads(capsys.readouterr().out)
+    assert datetime.fromisoformat(explained["at"]) == datetime(2026, 3, 2, 18, tzinfo=UTC)
+
+
+def test_lookup_for_an_unknown_group(capsys: Captured) -> None:
+    """A group that the policy doesn't have is wrong usage, and the line names those it has."""
+    assert main(["lookup", "www.youtube.com", "--group", "nobody"]) == USAGE
+    assert "students" in capsys.readouterr().err
 
 
 def test_policy_in_force_is_good(capsys: Captured) -> None:
