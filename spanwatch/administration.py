@@ -147,6 +147,7 @@ def _day(seconds: int | None, without: str) -> str:
 def list_tokens(context: typer.Context) -> None:
     """All tokens: id, name, roles, until when, last used. The tokens themselves are kept by nobody."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("id", "name", "roles", "made", "until", "last used", box=None, pad_edge=False)
@@ -154,9 +155,8 @@ def list_tokens(context: typer.Context) -> None:
         for token in access.list():
             until = "revoked" if token.revoked else _day(token.expires, "for ever")
             roles = ", ".join(token.roles)
-            table.add_row(
-                token.id, token.name, roles, _day(token.created, ""), until, _day(token.last_used, "never")
-            )
+            made, used = _day(token.created, ""), _day(token.last_used, "never")
+            table.add_row(token.id, escape(token.name), roles, made, until, used)
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 

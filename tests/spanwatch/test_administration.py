@@ -95,7 +95,9 @@ def test_lists_in_force(capsys: Captured) -> None:
 def test_token_life(tmp_path: Path, capsys: Captured) -> None:
     """A token that was made works, is listed without itself, and no longer works once revoked."""
     state = ["--state", str(tmp_path)]
-    assert main([*state, "token", "create", "desk", "--role", "helpdesk", "--role", "auditor"]) == DONE
+    assert (
+        main([*state, "token", "create", "desk [north]", "--role", "helpdesk", "--role", "auditor"]) == DONE
+    )
     token = capsys.readouterr().out.strip()
     access = Access(tmp_path / "access.sqlite")
     identity = access.check(token)
@@ -103,7 +105,7 @@ def test_token_life(tmp_path: Path, capsys: Captured) -> None:
     assert set(identity.roles) == {"helpdesk", "auditor"}
     assert main([*state, "token", "list"]) == DONE
     listed = capsys.readouterr().out
-    assert "desk" in listed
+    assert "desk [north]" in listed
     assert token not in listed
     assert main([*state, "token", "revoke", identity.token_id]) == DONE
     assert access.check(token) is None
