@@ -50,7 +50,7 @@ def _report(bytes_read: int, bytes_total: int | None) -> None:
 
 
 def run_sensor(settings: Settings, files: list[str], *, supervised: bool) -> int:
-    """Capture until stopped, or until the files end. Raises ValueError, OSError.
+    """Capture until stopped, or until the files end. Raises OSError, SettingsError.
 
     Returns how many files could not be read to their end; each has had its line.
 
@@ -75,8 +75,11 @@ def run_sensor(settings: Settings, files: list[str], *, supervised: bool) -> int
             bad = 0
             on_progress: Callable[[int, int | None], None] | None = _report if supervised else None
             for file in files:
-                truncated = run_file(file, settings.sensor, log, on_progress)
-                if truncated:
+                try:
+                    trouble = run_file(file, settings.sensor, log, on_progress)
+                except ValueError as error:
+                    trouble = str(error)
+                if trouble:
                     bad += 1
-                    print(f"spanwatch: {truncated}", file=sys.stderr)
+                    print(f"spanwatch: {trouble}", file=sys.stderr)
             return bad
