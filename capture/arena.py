@@ -55,7 +55,8 @@ def gather_text(at, length, count, text, offsets, out):
     for i in range(count):
         a = at[i]
         n = length[i]
-        copy(out, total, text, a, n)
+        if n > 0:
+            copy(out, total, text, a, n)
         total += n
         offsets[i + 1] = total
     return total

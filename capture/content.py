@@ -15,7 +15,7 @@ from capture.questions import (
     name_from_answer,
     take_message,
 )
-from capture.reassembly import HEAD_BYTES, add_run, take_head
+from capture.reassembly import HEAD_BYTES, HEAD_US, add_run, take_head
 from capture.tcp import ahead
 from capture.transport import ICMP6, SYN, TCP, UDP
 from pipeline.kernels import packet_kernel
@@ -40,6 +40,9 @@ def open_flow(table, i):
         flow.application = APP_ICMP6
     elif flow.protocol == 1:
         flow.application = APP_ICMP
+    if flow.server_port == DNS_PORT:
+        # The resolver itself; asking for it would cost as much as all the rest of a question.
+        return
     length = name_from_answer(
         table, flow.first, flow.client_hi, flow.client_lo, flow.server_hi, flow.server_lo, table.slots[i]
     )
@@ -129,7 +132,8 @@ def client_head(table, buf, packet, i):
     have = add_run(data, table.runs[flow.head], head, ahead(seq, head.origin), buf, start, end)
     if have == 0:
         return
-    final = have == HEAD_BYTES or not whole
+    late = packet.ts - head.started > HEAD_US
+    final = have == HEAD_BYTES or not whole or late
     outcome = read_client(table, data, 0, have, final, i, packet)
     if outcome != MORE:
         flow.done |= CLIENT_HEAD_DONE

@@ -20,8 +20,8 @@ EVICT_REACH = 64
 LINGER_S = 5
 #: Seconds after which a living flow's row leaves (records.md).
 ROW_S = 60
-#: Seconds of packet time between sweeps; our default.
-SWEEP_S = 1
+#: Seconds of packet time between sweeps, the delay that a row may have; each visits every flow. Our default.
+SWEEP_S = 4
 
 # Layout of a flow's text slot (one a record, touched only when there is text): name, ALPN, Location host.
 SLOT, NAME_MAX, ALPN_AT, ALPN_MAX, LOCATION_AT, LOCATION_MAX = 512, 255, 256, 32, 288, 224
