@@ -1,5 +1,6 @@
 -- Devices by MAC: what they said of themselves, and what moved under their MAC. A device without flow
--- rows has null bytes: it was heard, not measured.
+-- rows has null bytes: it was heard, not measured. Unspecified addresses are
+-- nobody's (RFC 4291, 2.5.2; RFC 1122, 3.2.1.3).
 WITH
 seen AS
 (
@@ -7,7 +8,7 @@ seen AS
         toString(site) AS place,
         mac AS device,
         arraySlice(arraySort(groupUniqArrayIf(100)(name, name != '')), 1, 10) AS own_names,
-        groupUniqArrayIf(100)(ip, ip != toIPv6('::')) AS own_addresses,
+        groupUniqArrayIf(100)(ip, ip NOT IN (toIPv6('::'), toIPv6('0.0.0.0'))) AS own_addresses,
         arraySort(groupUniqArray(toString(source))) AS sources,
         min(ts) AS a,
         max(ts) AS b
@@ -22,7 +23,7 @@ used AS
     SELECT
         toString(site) AS place,
         client_mac AS device,
-        groupUniqArray(100)(client) AS own_addresses,
+        groupUniqArrayIf(100)(client, client NOT IN (toIPv6('::'), toIPv6('0.0.0.0'))) AS own_addresses,
         arraySort(groupUniqArray(10)(toString(`group`))) AS groups,
         arraySort(groupUniqArrayIf(10)(toString(device_ownership), device_ownership != '')) AS ownership,
         sum(bytes_up) AS up,

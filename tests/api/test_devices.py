@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.records import mac_text
 from tests.api.conftest import Running
-from tests.api.school import LAPTOP, MACS, TABLET
+from tests.api.school import LAPTOP, MACS, TABLET, flow, put
 
 HEARD = "00:00:5e:00:00:77"
 
@@ -17,6 +17,15 @@ def test_heard_and_measured(school: Running) -> None:
     assert (laptop["names"], laptop["addresses"], laptop["bytes_down"]) == (["cart-12"], [LAPTOP], 190_000)
     assert (rows[HEARD]["bytes_down"], rows[HEARD]["flows"]) == (None, None)
     assert rows[HEARD]["first"] == rows[HEARD]["last"] == "2026-03-02T17:00:02Z"
+
+
+def test_unspecified_addresses_are_nobodys(scratch: Running) -> None:
+    """What a device sends before it has an address gives it no address."""
+    sent = [flow(at, TABLET) | {"client_mac": 0x00005E000099} for at in (90_000, 90_001)]
+    put(scratch.store, "flows", [sent[0] | {"client": "::"}, sent[1] | {"client": "0.0.0.0"}])
+    params = {"from": "2026-03-03T00:00:00Z", "to": "2026-03-04T00:00:00Z"}
+    [row] = scratch.get("/v1/devices", "helpdesk", params=params).json()["rows"]
+    assert (row["addresses"], row["address_count"], row["flows"]) == ([], 0, 2)
 
 
 def test_random_macs_are_told(school: Running) -> None:
