@@ -22,7 +22,6 @@ UNTESTED = {
     "capture/frames.py": "a tuple of arrays; every test of a source uses it",
     "spanwatch/__main__.py": "one line; tests/spanwatch/program.py starts every process through it",
     "spanwatch/progress.py": "draws on a terminal only",
-    "spanwatch/sensing.py": "a process of its own: test_live.py and test_supervision.py",
     "spanwatch/invocation.py": "what test_cli.py calls with",
 }
 
