@@ -42,7 +42,7 @@ def normal_name(text: str) -> str:
     if not _PLAIN.match(name):
         if not name:
             raise ValueError("the name is empty")
-        if "." not in name and re.fullmatch(r"[a-z0-9-]+", name):
+        if len(name) <= MAX_LABEL and re.fullmatch(r"[a-z0-9-]+", name):
             raise WholeSuffixError(f"{name!r} is a whole top-level domain")
         if _ADDRESS.match(name):
             raise AddressError(f"{_shown(text)} is an address, not a name")

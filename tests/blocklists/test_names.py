@@ -55,6 +55,13 @@ def test_what_is_no_name_is_refused(written):
         normal_name(written)
 
 
+def test_a_label_past_the_limit_is_no_suffix():
+    """One endless label is no top-level domain, and the message doesn't repeat all of it."""
+    with pytest.raises(ValueError, match="is no domain name") as raised:
+        normal_name("x" * 3_000)
+    assert len(str(raised.value)) < 100
+
+
 @settings(deadline=None)
 @given(st.text(max_size=300))
 def test_a_normal_name_stays_itself(written):
