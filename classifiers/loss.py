@@ -58,12 +58,19 @@ class Loss:
         return cls(store.rows(LOSS_SQL, {"from": sql_time(start), "to": sql_time(end)}))
 
     def share(self, site: str, start: datetime, end: datetime) -> float:
-        """The greater of frames dropped and bytes never seen, 0 to 1; 0 where nothing was counted."""
+        """The greater of frames dropped and bytes never seen, 0 to 1; 0 where nothing was counted.
+
+        A sensor that sees several sites reports for none of them: what it dropped may be of each.
+        """
         sums = [0.0] * 4
         minute = floor(start, 60)
         while minute <= end:
             for index, value in enumerate(self._minutes.get((site, minute), (0, 0, 0, 0))):
                 sums[index] += value
+            if site:
+                dropped, packets, _, _ = self._minutes.get(("", minute), (0, 0, 0, 0))
+                sums[0] += dropped
+                sums[1] += packets
             minute += timedelta(minutes=1)
         dropped, packets, lost, seen = sums
         return max(

@@ -18,7 +18,6 @@ ROOMS = ("spanwatch", "api", "capture", "classifiers", "pipeline", "blocklists")
 UNTESTED = {
     "classifiers/detector.py": "the files of detectors are read and run in test_detect.py",
     "classifiers/facts.py": "parameters of the queries: test_verdict.py and test_detect.py run them",
-    "classifiers/loss.py": "a part of each finding and attempt: test_detect.py",
     "capture/frames.py": "a tuple of arrays; every test of a source uses it",
     "spanwatch/__main__.py": "one line; tests/spanwatch/program.py starts every process through it",
     "spanwatch/progress.py": "draws on a terminal only",
