@@ -7,6 +7,7 @@ alone, no Python object per row.
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 
 from blocklists import taxonomy
 from blocklists.matcher import UNLISTED, Matcher
+from blocklists.names import AddressError, WholeSuffixError, normal_name
 from classifiers.calendar import Duties
 from classifiers.decisions import SANCTIONED, TIMES, Decisions
 from classifiers.exemptions import EXEMPTION, Exempt, name_matcher
@@ -174,8 +176,19 @@ class Classifier:
         """What the name is, on which lists and lines, and what policy says at that moment.
 
         One decision for each site and group (all and, as "", none; or the one asked for), `at` an
-        aware time, now if not given. Raises ValueError for an unknown group or a time without a zone.
+        aware time, now if not given. Raises ValueError for what is no name, an unknown group or a time
+        without a zone.
         """
+        try:
+            # A suffix or an address is no name to a list, but can be asked for.
+            try:
+                normal_name(name)
+            except AddressError:
+                ip_address(name)
+        except WholeSuffixError:
+            pass
+        except ValueError as error:
+            raise ValueError(f"{error}; give the host name alone, as www.example.org") from None
         at = at or datetime.now(UTC)
         if at.tzinfo is None:
             raise ValueError("the time has no zone; add one, as 2026-01-31T10:00:00-08:00")

@@ -12,7 +12,7 @@ FROM
     SELECT
         site,
         toStartOfMinute(ts) AS minute,
-        sum(dropped_kernel + dropped_ring) AS dropped,
+        sum(dropped_kernel) AS dropped,
         sum(packets) AS packets,
         0 AS lost,
         0 AS bytes

@@ -13,7 +13,7 @@ SELECT count() AS questions, countIf(answered) AS answered, uniqExact(qname) AS 
 SELECT source, count() AS sightings, uniqExact(mac) AS devices FROM sightings GROUP BY source ORDER BY source
 
 -- name: health
-SELECT sum(packets) AS packets, sum(dropped_kernel) + sum(dropped_ring) AS dropped,
+SELECT sum(packets) AS packets, sum(dropped_kernel) AS dropped,
        sum(malformed) AS malformed, sum(truncated) AS truncated, sum(unknown_link) AS unknown_link,
        sum(evicted) AS evicted, sum(outbox_lost) AS lost
 FROM health

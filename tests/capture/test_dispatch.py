@@ -82,7 +82,7 @@ def test_a_sweep_that_takes_the_last_row_leaves_the_frame_for_later() -> None:
     sensor = small_sensor(batch_rows=100)
     packets: list[Packet] = []
     for number in range(101):
-        # All but one are due at the second sweep; that one's ports are used again then, which writes its row at once.
+        # All but one are due at the second sweep; that one's ports are used again then, so it is due too.
         ts = T0 + (4 * SECOND if number == 100 else 0)
         packets += Conversation(sport=2_000 + number, step=1, ts=ts).open().close().packets
     frames = block([*packets, Packet(T0 + 8 * SECOND + SECOND // 2, tcp(SYN, 123_456, sport=2_100))])

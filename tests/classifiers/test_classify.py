@@ -224,6 +224,19 @@ def test_an_explanation_of_a_withheld_name_does_not_say_it():
     assert [one["line"] for one in found["lists"]] == [1]
 
 
+@pytest.mark.parametrize("name", ["https://www.youtube.com/watch", "a..b", "bad name", ""])
+def test_what_is_no_name_is_not_explained(starter, name):
+    """A pasted URL is refused instead of being called allowed; the error says what to give."""
+    with pytest.raises(ValueError, match=r"give the host name alone"):
+        starter.explain(name)
+
+
+@pytest.mark.parametrize("name", ["com", "192.0.2.1", "2001:db8::1", "_dmarc.example.com"])
+def test_suffixes_and_addresses_can_be_asked_for(starter, name):
+    """What lists refuse as an entry still has an answer."""
+    assert starter.explain(name)["name"] == name
+
+
 def test_an_explanation_names_list_line_rule_and_clause(starter):
     """An explanation says which list and line, and for each group which rule and clause at that hour."""
     found = starter.explain("V16.TikTok.com.", at=DUTY)
