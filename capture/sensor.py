@@ -39,6 +39,8 @@ Batch = tuple[str, pa.RecordBatch]
 #: What a health row says that the frames do not: names and values of its columns.
 Circumstances = Callable[[], dict[str, Any]]
 
+#: Longest time to take what waits in the ring at the end, s: far more than a full ring needs. Our default.
+REST_S = 5.0
 #: Seconds between two lines about the same trouble.
 COMPLAIN_S = 60.0
 
@@ -156,12 +158,14 @@ class Sensor:
         yield from self.flush()
 
     def note(self, event: str, ts: int) -> None:
-        """Write a health row: what was counted since the last one, and how full things are now."""
+        """Write a health row: what was counted since the last one, and how full things are now.
+
+        A tick since which something was lost is a gap.
+        """
         meter = self.table.meter[0]
         row = self._health[self._health_rows]
         self._health_rows += 1
         row.ts = ts
-        row.event = HEALTH_EVENTS.index(event)
         for name in ("packets", "bytes", "truncated", "malformed", "unknown_link", "duplicates", "evicted"):
             row[name] = meter[name]
             meter[name] = 0
@@ -172,8 +176,12 @@ class Sensor:
         meter.heads_peak = len(self.table.heads) - int(meter.heads_free)
         told = {"dropped_kernel": 0, "dropped_ring": 0, "outbox_bytes": 0, "outbox_lost": 0}
         told["clock_offset_us"] = UNKNOWN_OFFSET
-        for name, value in (told | self._circumstances()).items():
+        told |= self._circumstances()
+        for name, value in told.items():
             row[name] = value
+        if event == "tick" and (told["dropped_kernel"] or told["dropped_ring"] or told["outbox_lost"]):
+            event = "gap"
+        row.event = HEALTH_EVENTS.index(event)
         row.boot_at, row.boot_len = 0, len(self.boot.encode())
         row.version_at, row.version_len = row.boot_len, len(self.version.encode())
         for name in self.totals:
@@ -206,7 +214,6 @@ class Outbox:
             return
         try:
             self._lost += self._log.append(messages).lost_records
-            self._sequence += len(messages)
         except OSError as error:
             if not self._live:
                 raise
@@ -215,6 +222,8 @@ class Outbox:
             if time.monotonic() - self._complained >= COMPLAIN_S:
                 self._complained = time.monotonic()
                 logger.error("%s; %d records are lost, later ones are counted in health", error, rows)
+        # Lost batches had their numbers: the hole shows.
+        self._sequence += len(messages)
 
     def take_lost(self) -> int:
         """Records lost to the bound since the last call."""
@@ -321,8 +330,9 @@ def run_live(settings: SensorSettings, log: Log, stop: threading.Event) -> None:
                     due = time.monotonic() + BATCH_S
                     outbox.put(sensor.flush())
         finally:
-            # Frames that wait in the ring were received: they count.
-            while (frames := _rest(ring)) is not None:
+            # Frames that wait in the ring were received: they count. Those that still come are another run's.
+            until, deadline = time.time_ns() // 1_000, time.monotonic() + REST_S
+            while sensor.now < until and time.monotonic() < deadline and (frames := _rest(ring)) is not None:
                 outbox.put(sensor.feed(frames))
             outbox.put(sensor.finish(time.time_ns() // 1_000))
 

@@ -304,3 +304,14 @@ def test_rows_can_be_printed() -> None:
     rows = rows_of(school_hour(5))
     for row in [*rows.flows, *rows.dns, *rows.health]:
         assert json.loads(json.dumps(row)) == row
+
+
+@pytest.mark.parametrize(
+    ("lost", "event"), [({}, "tick"), ({"dropped_kernel": 3}, "gap"), ({"outbox_lost": 1}, "gap")]
+)
+def test_a_tick_after_a_loss_is_a_gap(lost: dict[str, int], event: str) -> None:
+    """Health says by its event that something is missing since the last row."""
+    sensor = Sensor(SensorSettings(flows=1_024, heads=16), "gaps", circumstances=lambda: lost)
+    sensor.note("tick", T0)
+    ((kind, batch),) = sensor.flush()
+    assert (kind, batch["event"].to_pylist()) == ("health", [event])

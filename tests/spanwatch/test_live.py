@@ -6,6 +6,7 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -122,6 +123,33 @@ def test_frames_sent_are_frames_counted(mirror: tuple[str, str], tmp_path: Path)
         )
     assert health == [{"n": 20_000, "lost": 0}]
     assert flows == [{"n": 20_000, "b": 20_000 * 528}]
+
+
+def test_sensor_ends_while_frames_still_come(mirror: tuple[str, str], tmp_path: Path) -> None:
+    """A busy mirror port never falls silent; the sensor ends all the same, with its last health row."""
+    process = _start(tmp_path, mirror[1])
+    stop = threading.Event()
+
+    def send() -> None:
+        while not stop.is_set():
+            _send(mirror[0], 500)
+
+    sender = threading.Thread(target=send)
+    try:
+        _ready(process)
+        _sensor_of(process)
+        sender.start()
+        time.sleep(2)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=90)
+    finally:
+        stop.set()
+        sender.join()
+        process.kill()
+    assert (process.returncode, errors) == (DONE, "")
+    with open_store(Settings(state=tmp_path)) as store:
+        ends = store.rows("SELECT countIf(event = 'stop') AS stops, sum(packets) > 0 AS seen FROM health")
+    assert ends == [{"stops": 1, "seen": 1}]
 
 
 def test_killed_sensor_comes_back(mirror: tuple[str, str], tmp_path: Path) -> None:
