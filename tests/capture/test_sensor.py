@@ -284,7 +284,7 @@ class Full:
 
 
 def test_a_live_sensor_outlives_a_full_disk(tmp_path: Path) -> None:
-    """Batches that the log can't take are counted as lost; later ones are numbered on without a hole."""
+    """Batches that the log can't take are counted as lost; their numbers stay unused, so the hole shows."""
     with new_log(tmp_path / "log") as log:
         full = Full(log)
         outbox = Outbox(full, "gate", "live-1", live=True)  # type: ignore[arg-type]
@@ -293,7 +293,9 @@ def test_a_live_sensor_outlives_a_full_disk(tmp_path: Path) -> None:
         assert outbox.take_lost() == 0
         full.full = False
         outbox.put(small_sensor().finish(T0))
-        assert log.highest("gate", "live-1") == 0
+        assert log.highest("gate", "live-1") == 1
+        log.register("reader")
+        assert [entry.message.sequence for entry in log.read("reader", 10)] == [1]
         strict = Outbox(Full(log), "gate", "file-1")  # type: ignore[arg-type]
         with pytest.raises(OSError, match="No space"):
             strict.put(small_sensor().finish(T0))
