@@ -54,6 +54,7 @@ bench: setup ## packets a second of the sensor on a generated capture
 	@$(BIN)/spanwatch bench $(ARGS)
 
 test: lint ## everything that needs neither root nor minutes
+	@$(BIN)/spanwatch warm
 	$(BIN)/python -m pytest -m "not slow and not service" $(ARGS)
 
 lint: .venv/stamp-dev ## ruff, the import contract, mypy

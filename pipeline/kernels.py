@@ -15,13 +15,17 @@ KERNEL_ROOMS = ("capture", "blocklists", "pipeline", "classifiers")
 
 
 def source_digest() -> str:
-    """Hex digest over the sources of the rooms that hold kernels, and numba's version."""
+    """Hex digest over the sources of the rooms that hold kernels, and numba's version.
+
+    Path and modification time count too: Numba compiles anew where one of them differs.
+    """
     root = Path(__file__).resolve().parent.parent
     digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
     for room in KERNEL_ROOMS:
         for path in sorted((root / room).rglob("*.py")):
             text = path.read_bytes()
             if b"kernel" in text:
+                digest.update(f"{path}\0{path.stat().st_mtime_ns}\0".encode())
                 digest.update(text)
     return digest.hexdigest()
 

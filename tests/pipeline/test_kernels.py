@@ -1,5 +1,6 @@
 """Compiled code: one cache a state of the sources."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,19 @@ def test_a_changed_kernel_changes_the_digest(monkeypatch: pytest.MonkeyPatch, tm
     assert kernels.source_digest() == before
     (room / "one.py").write_text("@kernel\ndef f(): return 2\n")
     assert kernels.source_digest() != before
+
+
+def test_another_checkout_has_a_cache_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The same source at another place or of another time is compiled anew, so it is not called ready."""
+    digests = set()
+    for place, time in (("a", 1), ("b", 1), ("a", 2)):
+        room = tmp_path / place / "pipeline"
+        room.mkdir(parents=True, exist_ok=True)
+        (room / "one.py").write_text("@kernel\ndef f(): return 1\n")
+        os.utime(room / "one.py", (time, time))
+        monkeypatch.setattr(kernels, "__file__", str(room / "kernels.py"))
+        digests.add(kernels.source_digest())
+    assert len(digests) == 3
 
 
 PROGRAM = """
