@@ -10,6 +10,7 @@ from capture.protocols.dns import MESSAGE, NAME_ROOM
 from capture.protocols.identify import port_table
 from capture.questions import ANSWER, PENDING
 from capture.reassembly import HEAD, HEAD_BYTES, RUNS
+from capture.sha256 import WORK
 from capture.sightings import SAID
 from pipeline.bundle import Bundle
 from pipeline.settings import SensorSettings
@@ -71,6 +72,8 @@ class Table(Bundle):
     datagram_data: np.ndarray
     datagram_runs: np.ndarray
     scratch: np.ndarray
+    sha_work: np.ndarray
+    """int64[WORK]: schedule and state of the SHA-256 at hand."""
     message: np.recarray
     name: np.ndarray
     questions: np.recarray
@@ -117,6 +120,7 @@ def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
         datagram_data=np.zeros((DATAGRAMS, DATAGRAM_BYTES), np.uint8),
         datagram_runs=np.zeros((DATAGRAMS, FRAGMENT_RUNS, 2), np.int32),
         scratch=np.zeros(HEAD_BYTES, np.uint8),
+        sha_work=np.zeros(WORK, np.int64),
         message=_records(MESSAGE, 1),
         name=np.zeros(NAME_ROOM, np.uint8),
         questions=_records(PENDING, QUESTIONS),
