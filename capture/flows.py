@@ -108,7 +108,11 @@ FLOW = np.dtype(
         ("syn_window", "i4"),
         ("syn_quirks", "i4"),
         ("syn_options", "i8"),  # 4 bits an option, first in the lowest; 0 ends
-        ("padding", "u1", (24,)),  # to whole lines
+        ("token_up", "u4"),  # what a client's datagram said that the next ones must fit (capture/protocols)
+        ("token_down", "u4"),
+        ("candidate", "u1"),  # application that waits for a second datagram, 0 none
+        ("evidence", "u1"),  # bits of capture/protocols/identify.py
+        ("padding", "u1", (14,)),  # to whole lines
     ],
     align=True,
 )
@@ -284,6 +288,8 @@ def new_flow(table, packet, key, from_client):
     flow.head = NONE
     flow.done = 0
     flow.application = 0
+    flow.candidate = 0
+    flow.evidence = 0
     flow.name_source = 0
     flow.name_len = 0
     flow.alpn_len = 0

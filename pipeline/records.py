@@ -41,6 +41,21 @@ APPLICATIONS = (
     "mysql", "postgresql", "ntp", "snmp", "sip", "stun", "rtp", "bittorrent", "wireguard", "openvpn",
     "ipsec", "pptp", "l2tp", "tor", "socks", "kerberos", "dhcp", "dhcpv6", "mdns", "llmnr", "nbns",
     "ssdp", "mqtt", "tftp", "syslog", "icmp", "icmp6", "dtls", "telnet", "radius",
+    # IP protocols
+    "igmp", "gre", "ospf", "pim", "vrrp", "sctp",
+    # media, messages, calls
+    "rtsp", "rtmp", "xmpp", "irc", "nntp", "mgcp", "skinny", "iax", "mumble", "discord", "zoom", "whatsapp",
+    "telegram", "spotify",
+    # remote control, files, databases
+    "vnc", "x11", "teamviewer", "radmin", "dcerpc", "nfs", "afp", "rsync", "git", "dropbox", "mssql", "oracle",
+    "mongodb", "redis", "memcached", "amqp",
+    # games, file sharing, mining
+    "steam", "minecraft", "raknet", "gnutella", "edonkey", "bitcoin", "ethereum", "stratum",
+    # ways around a filter
+    "dnscrypt", "softether", "tinc",
+    # devices, printers, buildings, the network itself
+    "coap", "bacnet", "modbus", "dnp3", "s7comm", "ethernetip", "opcua", "wsd", "natpmp", "ipmi", "bjnp",
+    "jetdirect", "netflow", "zabbix", "capwap", "hsrp", "bgp",
 )  # fmt: skip
 NAME_SOURCES = ("none", "sni", "quic", "http", "dns")
 TLS_VERSIONS = ("", "ssl3", "1.0", "1.1", "1.2", "1.3")

@@ -1,6 +1,8 @@
 """Applications by first bytes, and by port where those say nothing."""
 
 import struct
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,6 +110,13 @@ def test_the_port_table() -> None:
     assert table.max() < len(APPLICATIONS)
     assert APPLICATIONS[table[0, 443]] == "tls"
     assert APPLICATIONS[table[1, 443]] == "quic"
+
+
+def test_words_that_ndpi_names() -> None:
+    """Every protocol of nDPI that agreement is measured by stands for words that records have."""
+    path = Path(__file__).parents[3] / "benchmarks" / "ndpi_applications.toml"
+    named = tomllib.loads(path.read_text("utf-8"))
+    assert {word for words in named.values() for word in words} <= set(APPLICATIONS) - {""}
 
 
 def test_server_of_an_unanswered_probe() -> None:
