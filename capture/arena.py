@@ -15,7 +15,11 @@ from pipeline.records import ADDRESS, ADDRESSES, ATTRIBUTES, KIND, RECORDS, SCHE
 #: Names of `sightings.attributes`; a kernel writes the index.
 ATTRIBUTE_NAMES = (
     "type", "client_mac", "router", "dns", "lease", "subnet_mask", "domain", "parameters", "requested",
-    "server", "op", "relay", "circuit", "remote",
+    "server", "op", "relay", "circuit", "remote", "client_id", "client_name", "user_class", "vendor",
+    "prefix", "mtu", "flags", "hop_limit", "chassis", "port", "port_description", "description",
+    "capabilities", "management", "vlan", "voice_vlan", "duplex", "manufacturer", "model", "serial",
+    "firmware", "root", "bridge", "cost", "usn", "location", "agent", "nas", "session", "ssid", "realm",
+    "error", "service", "bssid", "channel", "security", "signal", "sent_by", "duid_mac", "status",
 )  # fmt: skip
 
 #: "Not known" in a nullable number of a record; two numbers may be -1 and have their own.

@@ -20,7 +20,7 @@ QUESTIONS = 1 << 16
 #: DNS answers remembered for naming flows; a power of two, our default.
 ANSWERS = 1 << 16
 #: Sightings remembered for not repeating them; a power of two, our default.
-REMEMBERED_SIGHTINGS = 1 << 14
+REMEMBERED_SIGHTINGS = 1 << 16
 #: Frames remembered for finding the mirror's second copies; a power of two, our default.
 REMEMBERED_FRAMES = 1 << 14
 #: Text of one set of batches.
