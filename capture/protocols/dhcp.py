@@ -1,19 +1,34 @@
-"""DHCP for IPv4 (RFC 2131, RFC 2132): what clients ask for and what servers hand out."""
+"""DHCP for IPv4 (RFC 2131, RFC 2132) and BOOTP (RFC 951): what clients ask for and what servers hand out."""
 
 import numpy as np
 
 from capture.network import MAPPED_HI, MAPPED_LO
-from capture.octets import put_decimal, put_ipv4, put_mac, put_text, u8, u32, u48
+from capture.octets import copy, put_ipv4, put_name, u8, u32, u48
 from capture.sightings import (
     ATTRIBUTE,
-    SIGHTING_TEXT,
     SOURCE,
+    TEXT_MAX,
+    add_addresses,
+    add_hex,
+    add_ipv4,
+    add_mac,
+    add_number,
+    add_numbers,
+    add_text,
+    add_word,
     close_attribute,
     close_name,
     close_sighting,
     close_value,
+    has_attribute_room,
+    has_sighting_room,
     open_attribute,
     open_sighting,
+    set_name,
+    set_value,
+    text_limit,
+    trimmed,
+    word_table,
 )
 from pipeline.kernels import packet_kernel
 
@@ -21,18 +36,37 @@ DHCP_REQUEST, DHCP_OFFER, DHCP_ACK = SOURCE["dhcp_request"], SOURCE["dhcp_offer"
 SERVER_PORT, CLIENT_PORT = 67, 68
 MAGIC = 0x63825363
 
-(SUBNET_MASK, ROUTER, DNS, HOST_NAME, DOMAIN) = (1, 3, 6, 12, 15)
-(REQUESTED, LEASE, MESSAGE_TYPE, SERVER, PARAMETERS, VENDOR_CLASS, RELAY_AGENT) = (50, 51, 53, 54, 55, 60, 82)
-CIRCUIT, REMOTE = 1, 2
+#: Offsets of the fixed header (RFC 2131, 2).
+CLIENT_ADDRESS, YOUR_ADDRESS, RELAY_ADDRESS, HARDWARE, SERVER_NAME, FILE, COOKIE, OPTIONS = (
+    12, 16, 24, 28, 44, 108, 236, 240,
+)  # fmt: skip
+BOOT_REQUEST, BOOT_REPLY = 1, 2
+ETHERNET = 1
+#: Bytes of a message that are read; our default.
+MESSAGE_MAX = 4_096
 
-DISCOVER, OFFER, REQUEST, DECLINE, ACKNOWLEDGE, NAK, RELEASE, INFORM = range(1, 9)
-#: Texts of the message types in attribute `type`.
-TYPE_TEXT = np.frombuffer(
-    b"?       discoveroffer   request decline ack     nak     release inform  ", np.uint8
-)
-TYPE_WIDTH = 8
-#: Longest text of one option kept.
-TEXT_MAX = 255
+(PAD, SUBNET_MASK, ROUTER, DNS, HOST_NAME, DOMAIN, REQUESTED, LEASE, OVERLOAD, MESSAGE_TYPE, SERVER) = (
+    0, 1, 3, 6, 12, 15, 50, 51, 52, 53, 54,
+)  # fmt: skip
+(PARAMETERS, VENDOR_CLASS, CLIENT_ID, USER_CLASS, CLIENT_FQDN, RELAY_AGENT, VENDOR, VENDOR_OPTIONS, END) = (
+    55, 60, 61, 77, 81, 82, 124, 125, 255,
+)  # fmt: skip
+#: Sub-options of the relay agent (RFC 3046, RFC 3993).
+CIRCUIT, REMOTE, SUBSCRIBER = 1, 2, 6
+#: `OVERLOAD`: options go on in `file`, in `sname` (RFC 2132, 9.3).
+IN_FILE, IN_SERVER_NAME = 1, 2
+#: `CLIENT_FQDN`: the name is encoded as in DNS (RFC 4702, 2.1).
+FQDN_ENCODED = 4
+#: The Broadband Forum's options name a modem or router (TR-069, annex F): serial number and product class.
+BROADBAND_FORUM, DEVICE_SERIAL, DEVICE_CLASS = 3561, 2, 3
+
+DISCOVER, OFFER, REQUEST, DECLINE, ACKNOWLEDGE, NAK, RELEASE, INFORM, FORCE_RENEW = range(1, 10)
+#: Last message type there is (RFC 7724): of those past `FORCE_RENEW` relays and servers speak to each other.
+TYPE_LAST = 18
+#: Words of attribute `type`; 0: a message without a type is BOOTP's.
+TYPES = word_table(
+    "bootp", "discover", "offer", "request", "decline", "ack", "nak", "release", "inform"
+)  # fmt: skip
 
 (A_TYPE, A_CLIENT_MAC, A_ROUTER, A_DNS, A_LEASE, A_MASK, A_DOMAIN, A_PARAMETERS, A_REQUESTED, A_SERVER) = (
     ATTRIBUTE[word]
@@ -41,7 +75,13 @@ TEXT_MAX = 255
         "server",
     )
 )  # fmt: skip
-A_RELAY, A_CIRCUIT, A_REMOTE = ATTRIBUTE["relay"], ATTRIBUTE["circuit"], ATTRIBUTE["remote"]
+(A_RELAY, A_CIRCUIT, A_REMOTE, A_SUBSCRIBER, A_CLIENT_ID, A_CLIENT_NAME, A_USER_CLASS, A_FQDN) = (
+    ATTRIBUTE[word]
+    for word in (
+        "relay", "circuit", "remote", "subscriber", "client_id", "client_name", "user_class", "fqdn",
+    )
+)  # fmt: skip
+A_VENDOR, A_MODEL, A_SERIAL = ATTRIBUTE["vendor"], ATTRIBUTE["model"], ATTRIBUTE["serial"]
 
 
 @packet_kernel
@@ -49,9 +89,9 @@ def find_option(buf, at, end, wanted):
     """(start, end) of an option's data, (-1, -1) if it is absent or cut off."""
     while at < end:
         kind = buf[at]
-        if kind == 255:
+        if kind == END:
             break
-        if kind == 0:
+        if kind == PAD:
             at += 1
             continue
         if at + 2 > end:
@@ -66,121 +106,230 @@ def find_option(buf, at, end, wanted):
 
 
 @packet_kernel
-def add_address(table, row, key, buf, options, end, kind, limit):
-    """Attribute with the first address of an option."""
-    at, stop = find_option(buf, options, end, kind)
-    if at >= 0 and stop - at >= 4:
-        close_attribute(table, row, put_ipv4(table.text, open_attribute(table, key), limit, buf, at))
+def overload_of(buf, at, end):
+    """Which fields of the header hold options, `IN_FILE` and `IN_SERVER_NAME`."""
+    first, stop = find_option(buf, at + OPTIONS, end, OVERLOAD)
+    return u8(buf, first) & (IN_FILE | IN_SERVER_NAME) if first >= 0 and stop > first else 0
 
 
 @packet_kernel
-def add_text(table, row, key, buf, at, stop, limit):
+def gather_option(out, buf, at, end, overload, wanted):
+    """Put together all parts of an option of the message at `at` (RFC 3396); its length, -1 if absent.
+
+    The areas are read in the order of RFC 3396, 5: options, then `file`, then `sname`.
+    """
+    total = -1
+    for area in range(3):
+        if area == 0:
+            position, stop = at + OPTIONS, end
+        elif area == 1:
+            position, stop = at + FILE, at + (COOKIE if overload & IN_FILE else FILE)
+        else:
+            position, stop = at + SERVER_NAME, at + (FILE if overload & IN_SERVER_NAME else SERVER_NAME)
+        while True:
+            first, behind = find_option(buf, position, stop, wanted)
+            if first < 0:
+                break
+            total = max(total, 0)
+            length = min(behind - first, len(out) - total)
+            copy(out, total, buf, first, length)
+            total += length
+            position = behind
+    return total
+
+
+@packet_kernel
+def put_domain(out, at, limit, buf, start, stop):
+    """Append a name encoded as in DNS, uncompressed (RFC 1035, 3.1), or as text if it is not so encoded."""
+    position = start
+    while position < stop and 0 < buf[position] < 64 and position + 1 + u8(buf, position) <= stop:
+        position += 1 + u8(buf, position)
+    if position < stop and not (position == stop - 1 and buf[position] == 0):
+        return put_name(out, at, limit, buf, start, trimmed(buf, start, stop))
+    first = at
+    position = start
+    while position < stop and buf[position] != 0:
+        length = u8(buf, position)
+        if at > first and at < limit:
+            out[at] = 46
+            at += 1
+        at = put_name(out, at, limit, buf, position + 1, position + 1 + length)
+        position += 1 + length
+    return at
+
+
+@packet_kernel
+def put_fqdn(out, at, limit, data, length):
+    """Append the name of a client FQDN option (RFC 4702, 2): flags, two codes, name in one of two forms."""
+    if length <= 3:
+        return at
+    if data[0] & FQDN_ENCODED:
+        return put_domain(out, at, limit, data, 3, length)
+    return put_name(out, at, limit, data, 3, trimmed(data, 3, length))
+
+
+@packet_kernel
+def add_option_addresses(table, row, key, buf, at, end, overload, kind):
+    """Attribute with the addresses of an option."""
+    length = gather_option(table.scratch, buf, at, end, overload, kind)
+    add_addresses(table, row, key, table.scratch, 0, length, 4)
+
+
+@packet_kernel
+def add_option_text(table, row, key, buf, at, end, overload, kind):
     """Attribute with an option's text."""
-    if at >= 0:
-        position = open_attribute(table, key)
-        close_attribute(
-            table, row, put_text(table.text, position, min(position + TEXT_MAX, limit), buf, at, stop)
-        )
+    add_text(table, row, key, table.scratch, 0, gather_option(table.scratch, buf, at, end, overload, kind))
 
 
 @packet_kernel
-def add_type(table, row, kind):
-    """Attribute with the message type's word."""
-    position = open_attribute(table, A_TYPE)
-    for i in range(kind * TYPE_WIDTH, (kind + 1) * TYPE_WIDTH):
-        if TYPE_TEXT[i] != 32:
-            table.text[position] = TYPE_TEXT[i]
-            position += 1
-    close_attribute(table, row, position)
+def hardware_address(buf, at, packet):
+    """The client's MAC; the frame's where the message has none and came from the client itself."""
+    if u8(buf, at + 2) == 6 and u48(buf, at + HARDWARE) != 0:
+        return u48(buf, at + HARDWARE)
+    if buf[at] == BOOT_REQUEST and u32(buf, at + RELAY_ADDRESS) == 0:
+        return np.int64(packet.source_mac)
+    return np.int64(0)
 
 
 @packet_kernel
 def sight_dhcp(table, buf, at, end, packet):
-    """Sighting of the client or, for offers and acknowledgements, of the server. True if this is DHCP."""
-    if end - at < 244 or u32(buf, at + 236) != MAGIC:
+    """Sighting of the client or, for what servers say, of the server. True if this is DHCP or BOOTP."""
+    if end - at < OPTIONS or u32(buf, at + COOKIE) != MAGIC:
         return False
-    options = at + 240
-    first, stop = find_option(buf, options, end, MESSAGE_TYPE)
-    if first < 0 or stop == first:
+    if buf[at] != BOOT_REQUEST and buf[at] != BOOT_REPLY:
         return False
-    kind = u8(buf, first)
-    if kind < DISCOVER or kind > INFORM:
-        return False
-    limit = table.meter[0].text_used + SIGHTING_TEXT - 64
-    client_mac = u48(buf, at + 28)
-    if buf[at] == 2:
-        if kind in (OFFER, ACKNOWLEDGE):
-            sight_server(table, buf, at, end, packet, kind, client_mac, limit)
-        return True
-    address = u32(buf, at + 12)
-    first, stop = find_option(buf, options, end, REQUESTED)
-    if address == 0 and first >= 0 and stop - first == 4:
-        address = u32(buf, first)
-    low = MAPPED_LO | address
-    row = open_sighting(table, packet, DHCP_REQUEST, client_mac, MAPPED_HI, low if address != 0 else 0)
-    text = table.text
-    behind = row.name_at
-    first, stop = find_option(buf, options, end, HOST_NAME)
-    if first >= 0:
-        while stop > first and buf[stop - 1] == 0:
-            stop -= 1
-        behind = put_text(text, behind, min(behind + TEXT_MAX, limit), buf, first, stop)
-    close_name(table, row, behind)
-    behind = row.value_at
-    first, stop = find_option(buf, options, end, VENDOR_CLASS)
-    if first >= 0:
-        behind = put_text(text, behind, min(behind + TEXT_MAX, limit), buf, first, stop)
-    close_value(table, row, behind)
-    add_type(table, row, kind)
-    first, stop = find_option(buf, options, end, PARAMETERS)
-    if first >= 0:
-        position = open_attribute(table, A_PARAMETERS)
-        for i in range(first, min(stop, first + 64)):
-            if i > first:
-                text[position] = 44
-                position += 1
-            position = put_decimal(text, position, limit, u8(buf, i))
-        close_attribute(table, row, position)
-    add_address(table, row, A_REQUESTED, buf, options, end, REQUESTED, limit)
-    add_address(table, row, A_SERVER, buf, options, end, SERVER, limit)
-    add_relay(table, row, buf, at, options, end, limit)
-    close_sighting(table, row)
+    end = min(end, at + MESSAGE_MAX)
+    overload = overload_of(buf, at, end)
+    kind = 0
+    length = gather_option(table.scratch, buf, at, end, overload, MESSAGE_TYPE)
+    if length >= 0:
+        kind = u8(table.scratch, 0) if length > 0 else 0
+        if kind == 0:
+            return False
+    if (kind < FORCE_RENEW or kind > TYPE_LAST) and has_sighting_room(table):
+        if buf[at] == BOOT_REQUEST:
+            sight_client(table, buf, at, end, packet, kind, overload)
+        elif kind < FORCE_RENEW:
+            sight_server(table, buf, at, end, packet, kind, overload)
     return True
 
 
 @packet_kernel
-def add_relay(table, row, buf, at, options, end, limit):
-    """Attributes of the relay agent: its address, circuit and remote identifiers (RFC 3046)."""
-    if u32(buf, at + 24) != 0:
-        close_attribute(table, row, put_ipv4(table.text, open_attribute(table, A_RELAY), limit, buf, at + 24))
-    first, stop = find_option(buf, options, end, RELAY_AGENT)
-    if first >= 0:
-        low, high = find_option(buf, first, stop, CIRCUIT)
-        add_text(table, row, A_CIRCUIT, buf, low, high, limit)
-        low, high = find_option(buf, first, stop, REMOTE)
-        add_text(table, row, A_REMOTE, buf, low, high, limit)
+def sight_client(table, buf, at, end, packet, kind, overload):
+    """Sighting of who asks: `value` is its vendor class."""
+    text, option = table.text, table.scratch
+    client_mac = hardware_address(buf, at, packet)
+    address = u32(buf, at + CLIENT_ADDRESS)
+    if address == 0 and gather_option(option, buf, at, end, overload, REQUESTED) == 4:
+        address = u32(option, 0)
+    low = MAPPED_LO | address if address != 0 else 0
+    row = open_sighting(table, packet, DHCP_REQUEST, client_mac, MAPPED_HI, low)
+    length = gather_option(option, buf, at, end, overload, HOST_NAME)
+    set_name(table, row, option, 0, length)
+    named = row.name_len > 0
+    if not named:
+        length = gather_option(option, buf, at, end, overload, CLIENT_FQDN)
+        behind = np.int64(row.name_at)
+        close_name(table, row, put_fqdn(text, behind, behind + TEXT_MAX, option, length))
+    set_value(table, row, option, 0, gather_option(option, buf, at, end, overload, VENDOR_CLASS))
+    if kind < FORCE_RENEW:
+        add_word(table, row, A_TYPE, TYPES, kind)
+    length = gather_option(option, buf, at, end, overload, PARAMETERS)
+    add_numbers(table, row, A_PARAMETERS, option, 0, length, 1)
+    add_option_addresses(table, row, A_REQUESTED, buf, at, end, overload, REQUESTED)
+    add_option_addresses(table, row, A_SERVER, buf, at, end, overload, SERVER)
+    add_relay(table, row, buf, at, end, overload)
+    if named:
+        add_fqdn(table, row, A_FQDN, buf, at, end, overload)
+    length = gather_option(option, buf, at, end, overload, CLIENT_ID)
+    if length > 0 and not (length == 7 and option[0] == ETHERNET and u48(option, 1) == client_mac):
+        add_hex(table, row, A_CLIENT_ID, option, 0, length)
+    length = gather_option(option, buf, at, end, overload, USER_CLASS)
+    # A list of texts with their lengths (RFC 3004, 4), or a bare text.
+    listed = length > 1 and u8(option, 0) == length - 1
+    add_text(table, row, A_USER_CLASS, option, 1 if listed else 0, length)
+    add_vendor(table, row, buf, at, end, overload)
+    close_sighting(table, row)
 
 
 @packet_kernel
-def sight_server(table, buf, at, end, packet, kind, client_mac, limit):
-    """Sighting of a server's offer or acknowledgement: `value` is the address handed out."""
-    options = at + 240
-    server_hi, server_lo = packet.source_hi, packet.source_lo
-    first, stop = find_option(buf, options, end, SERVER)
-    if first >= 0 and stop - first == 4:
-        server_hi, server_lo = MAPPED_HI, MAPPED_LO | u32(buf, first)
+def add_fqdn(table, row, key, buf, at, end, overload):
+    """Attribute with the name of the client FQDN option."""
+    length = gather_option(table.scratch, buf, at, end, overload, CLIENT_FQDN)
+    if length > 3 and has_attribute_room(table, row):
+        position = open_attribute(table, key)
+        limit = min(position + TEXT_MAX, text_limit(row))
+        close_attribute(table, row, put_fqdn(table.text, position, limit, table.scratch, length))
+
+
+@packet_kernel
+def add_vendor(table, row, buf, at, end, overload):
+    """Attributes of the vendor-identifying options (RFC 3925): enterprise number, model and serial number."""
+    option = table.scratch
+    length = gather_option(option, buf, at, end, overload, VENDOR_OPTIONS)
+    if length >= 5:
+        enterprise = u32(option, 0)
+        add_number(table, row, A_VENDOR, enterprise)
+        if enterprise == BROADBAND_FORUM:
+            stop = min(5 + u8(option, 4), length)
+            first, behind = find_option(option, 5, stop, DEVICE_CLASS)
+            add_text(table, row, A_MODEL, option, first, behind)
+            first, behind = find_option(option, 5, stop, DEVICE_SERIAL)
+            add_text(table, row, A_SERIAL, option, first, behind)
+        return
+    length = gather_option(option, buf, at, end, overload, VENDOR)
+    if length >= 5:
+        add_number(table, row, A_VENDOR, u32(option, 0))
+        add_text(table, row, A_MODEL, option, 5, min(5 + u8(option, 4), length))
+
+
+@packet_kernel
+def add_relay(table, row, buf, at, end, overload):
+    """Attributes of the relay agent: its address, circuit, remote and subscriber identifiers (RFC 3046)."""
+    if u32(buf, at + RELAY_ADDRESS) != 0:
+        add_ipv4(table, row, A_RELAY, buf, at + RELAY_ADDRESS)
+    option = table.scratch
+    length = gather_option(option, buf, at, end, overload, RELAY_AGENT)
+    if length > 0:
+        first, stop = find_option(option, 0, length, CIRCUIT)
+        add_text(table, row, A_CIRCUIT, option, first, stop)
+        first, stop = find_option(option, 0, length, REMOTE)
+        add_text(table, row, A_REMOTE, option, first, stop)
+        first, stop = find_option(option, 0, length, SUBSCRIBER)
+        add_text(table, row, A_SUBSCRIBER, option, first, stop)
+
+
+@packet_kernel
+def sight_server(table, buf, at, end, packet, kind, overload):
+    """Sighting of a server: `value` is the address handed out or confirmed, none in a refusal."""
+    text, option = table.text, table.scratch
+    high, low = np.int64(packet.source_hi), np.int64(packet.source_lo)
+    if gather_option(option, buf, at, end, overload, SERVER) == 4 and u32(option, 0) != 0:
+        high, low = np.int64(MAPPED_HI), MAPPED_LO | u32(option, 0)
     source = DHCP_OFFER if kind == OFFER else DHCP_ACK
-    row = open_sighting(table, packet, source, packet.source_mac, server_hi, server_lo)
-    text = table.text
-    close_value(table, row, put_ipv4(text, row.value_at, limit, buf, at + 16))
-    close_attribute(table, row, put_mac(text, open_attribute(table, A_CLIENT_MAC), limit, client_mac))
-    add_address(table, row, A_ROUTER, buf, options, end, ROUTER, limit)
-    add_address(table, row, A_DNS, buf, options, end, DNS, limit)
-    add_address(table, row, A_MASK, buf, options, end, SUBNET_MASK, limit)
-    first, stop = find_option(buf, options, end, LEASE)
-    if first >= 0 and stop - first == 4:
-        close_attribute(table, row, put_decimal(text, open_attribute(table, A_LEASE), limit, u32(buf, first)))
-    first, stop = find_option(buf, options, end, DOMAIN)
-    add_text(table, row, A_DOMAIN, buf, first, stop, limit)
-    add_relay(table, row, buf, at, options, end, limit)
+    row = open_sighting(table, packet, source, packet.source_mac, high, low)
+    if overload & IN_SERVER_NAME == 0:
+        stop = at + SERVER_NAME
+        while stop < at + FILE and buf[stop] != 0:
+            stop += 1
+        set_name(table, row, buf, at + SERVER_NAME, stop)
+    handed = at + YOUR_ADDRESS if u32(buf, at + YOUR_ADDRESS) != 0 else at + CLIENT_ADDRESS
+    behind = np.int64(row.value_at)
+    if kind != NAK and u32(buf, handed) != 0:
+        behind = put_ipv4(text, behind, behind + 15, buf, handed)
+    close_value(table, row, behind)
+    add_word(table, row, A_TYPE, TYPES, kind)
+    add_mac(table, row, A_CLIENT_MAC, hardware_address(buf, at, packet))
+    add_option_addresses(table, row, A_ROUTER, buf, at, end, overload, ROUTER)
+    add_option_addresses(table, row, A_DNS, buf, at, end, overload, DNS)
+    add_option_addresses(table, row, A_MASK, buf, at, end, overload, SUBNET_MASK)
+    if gather_option(option, buf, at, end, overload, LEASE) == 4:
+        add_number(table, row, A_LEASE, u32(option, 0))
+    add_option_text(table, row, A_DOMAIN, buf, at, end, overload, DOMAIN)
+    add_relay(table, row, buf, at, end, overload)
+    length = gather_option(option, buf, at, end, overload, HOST_NAME)
+    if length > 0:
+        add_text(table, row, A_CLIENT_NAME, option, 0, length)
+    else:
+        add_fqdn(table, row, A_CLIENT_NAME, buf, at, end, overload)
     close_sighting(table, row)

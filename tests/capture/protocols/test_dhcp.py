@@ -122,8 +122,9 @@ def test_offers_and_acknowledgements(code: int, source: str) -> None:
         OFFERED,
     )
     assert row["attributes"] == {
+        "type": "offer" if code == 2 else "ack",
         "client_mac": "02:00:00:00:00:aa",
-        "router": "10.1.0.254",
+        "router": "10.1.0.254,10.1.0.253",
         "dns": "10.1.0.53",
         "subnet_mask": "255.255.0.0",
         "lease": "86400",
@@ -131,21 +132,153 @@ def test_offers_and_acknowledgements(code: int, source: str) -> None:
     }
 
 
-def test_a_refusal_is_no_sighting() -> None:
-    """A NAK is DHCP, and says nothing about a device."""
-    rows = rows_of([from_server(message(2, kind(6)))])
+def test_a_refusal_is_of_a_server() -> None:
+    """A NAK tells its server and whom it refused, and hands out nothing."""
+    row = one(from_server(message(2, kind(6), option(54, packed(SERVER)), client=OFFERED)))
+    assert (row["source"], row["ip"], row["value"]) == ("dhcp_ack", SERVER, "")
+    assert row["attributes"] == {"type": "nak", "client_mac": "02:00:00:00:00:aa"}
+
+
+def test_an_acknowledged_inform_confirms_the_clients_address() -> None:
+    """Without an address handed out, the one that the client has is told."""
+    assert one(from_server(message(2, kind(5), client=OFFERED)))["value"] == OFFERED
+
+
+def test_bootp() -> None:
+    """A message without a type is BOOTP's, asked and answered."""
+    asked = one(from_client(message(1, option(12, b"printer"))))
+    assert (asked["source"], asked["name"], asked["attributes"]) == (
+        "dhcp_request",
+        "printer",
+        {"type": "bootp"},
+    )
+    answered = one(from_server(message(2, offered=OFFERED)))
+    assert (answered["source"], answered["value"], answered["ip"]) == ("dhcp_ack", OFFERED, SERVER)
+    assert answered["attributes"] == {"type": "bootp", "client_mac": "02:00:00:00:00:aa"}
+
+
+@pytest.mark.parametrize("code", [9, 10, 13, 18])
+def test_messages_between_relays_and_servers(code: int) -> None:
+    """Lease queries and the like are DHCP, and no statement of a device about itself."""
+    rows = rows_of([from_client(message(1, kind(code)))])
     assert (rows.sightings, rows.flow["application"]) == ([], "dhcp")
+
+
+def test_an_unknown_type_still_has_a_name() -> None:
+    """A client's message of a type that does not exist is told without one."""
+    row = one(from_client(message(1, kind(106), option(12, b"pc"))))
+    assert (row["name"], row["attributes"]) == ("pc", {})
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"\x05\0\0\x06Labor7\x06school\x07example\0", "labor7.school.example"),
+        (b"\x04\0\0\x06Labor7", "labor7"),
+        (b"\x01\0\0Labor7.school.example", "labor7.school.example"),
+        (b"\x01\0\0labor7.\0", "labor7"),
+        (b"\x04\0\0labor7", "labor7"),
+        (b"\x04\0\0\x0fcut", "\\015cut"),
+        (b"\x04\0\0\xc0\x0c", "\\192\\012"),
+        (b"\x04\0\0\0", ""),
+        (b"\x01\0\0", ""),
+        (b"\x01", ""),
+    ],
+)
+def test_the_full_name_in_both_encodings(data: bytes, told: str) -> None:
+    """Without a host name the client's full name is its name, as DNS encodes it or as text (RFC 4702)."""
+    assert one(from_client(message(1, kind(3), option(81, data))))["name"] == told
+
+
+def test_both_names() -> None:
+    """The host name is the name, the full one an attribute; a server repeats the client's."""
+    names = [option(12, b"Labor7"), option(81, b"\x01\0\0labor7.school.example")]
+    row = one(from_client(message(1, kind(3), *names)))
+    assert (row["name"], row["attributes"]["fqdn"]) == ("Labor7", "labor7.school.example")
+    assert one(from_server(message(2, kind(5), *names)))["attributes"]["client_name"] == "Labor7"
+    row = one(from_server(message(2, kind(5), names[1])))
+    assert row["attributes"]["client_name"] == "labor7.school.example"
+
+
+def test_a_server_with_a_name() -> None:
+    """The server's name is what stands in `sname`, unless options stand there."""
+    data = bytearray(message(2, kind(5), option(52, b"\x01"), offered=OFFERED))
+    data[44:49] = b"dhcp1"
+    assert one(from_server(bytes(data)))["name"] == "dhcp1"
+    data[data.index(b"\x34\x01\x01") + 2] = 3
+    assert one(from_server(bytes(data)))["name"] == ""
+
+
+@pytest.mark.parametrize(
+    ("overload", "told"), [(1, ("from-file", "")), (2, ("", "in sname")), (3, ("from-file", "in sname"))]
+)
+def test_options_in_other_fields(overload: int, told: tuple[str, str]) -> None:
+    """Options go on in `file` and `sname` where the message says so (RFC 2132, 9.3)."""
+    data = bytearray(message(1, kind(1), option(52, bytes([overload]))))
+    file = option(12, b"from-file") + b"\xff"
+    server_name = option(60, b"in sname") + b"\xff"
+    data[108 : 108 + len(file)] = file
+    data[44 : 44 + len(server_name)] = server_name
+    row = one(from_client(bytes(data)))
+    assert (row["name"], row["value"]) == told
+
+
+def test_long_options_are_put_together() -> None:
+    """The parts of an option that came several times are one (RFC 3396), across the fields too."""
+    data = bytearray(message(1, kind(1), option(52, b"\x01"), option(12, b"very-"), option(12, b"long-")))
+    file = option(12, b"name") + b"\xff"
+    data[108 : 108 + len(file)] = file
+    assert one(from_client(bytes(data)))["name"] == "very-long-name"
+
+
+@pytest.mark.parametrize(
+    ("identifier", "told"),
+    [
+        (b"\x01" + MAC, None),
+        (b"\x01\x02\0\0\0\0\xcc", "0102000000" + "00cc"),
+        (b"\xff\0\0\0\x01\0\x03", "ff000000010003"),
+    ],
+)
+def test_client_identifiers(identifier: bytes, told: str | None) -> None:
+    """A client identifier is told unless it only repeats the MAC."""
+    row = one(from_client(message(1, kind(1), option(61, identifier))))
+    assert row["attributes"].get("client_id") == told
+
+
+@pytest.mark.parametrize("data", [b"Lehrer", b"\x06Lehrer"])
+def test_user_classes(data: bytes) -> None:
+    """A user class is told in the form of RFC 3004 and as a bare text."""
+    assert one(from_client(message(1, kind(1), option(77, data))))["attributes"]["user_class"] == "Lehrer"
+
+
+def test_a_router_that_says_so() -> None:
+    """A router's own request tells vendor, model and serial number (TR-069, annex F)."""
+    device = option(1, b"00AABB") + option(2, b"S123") + option(3, b"HomeBox 7")
+    row = one(from_client(message(1, kind(1), option(125, b"\0\0\x0d\xe9" + bytes([len(device)]) + device))))
+    assert row["attributes"] == {"type": "discover", "vendor": "3561", "model": "HomeBox 7", "serial": "S123"}
+    row = one(from_client(message(1, kind(1), option(124, b"\0\0\0\x09\x05Phone"))))
+    assert row["attributes"] == {"type": "discover", "vendor": "9", "model": "Phone"}
+
+
+def test_a_message_without_a_mac() -> None:
+    """Where the message has no hardware address the frame's counts, unless a relay sent it."""
+    data = bytearray(message(1, kind(1)))
+    data[2] = 0
+    assert one(from_client(bytes(data)))["mac"] == "02:00:00:00:00:01"
+    data[24:28] = packed("10.9.0.1")
+    assert one(from_client(bytes(data)))["mac"] == "00:00:00:00:00:00"
 
 
 def test_relays() -> None:
     """A relay agent's address, circuit and remote identifiers (RFC 3046) are told."""
-    agent = option(82, option(1, b"ge-0/0/3") + option(2, b"\x02\0\0\0\0\xbb"))
+    agent = option(82, option(1, b"ge-0/0/3") + option(2, b"\x02\0\0\0\0\xbb") + option(6, b"room 7"))
     row = one(from_client(message(1, kind(1), agent, relay="10.9.0.1")))
     assert row["attributes"] == {
         "type": "discover",
         "relay": "10.9.0.1",
         "circuit": "ge-0/0/3",
         "remote": "\\002\\000\\000\\000\\000\\187",
+        "subscriber": "room 7",
     }
 
 
@@ -180,10 +313,9 @@ def test_the_same_is_said_once_in_10_minutes() -> None:
     "data",
     [
         b"",
-        message(1, kind(1))[:243],
-        message(1),
+        message(1, kind(1))[:239],
+        message(3, kind(1)),
         message(1, kind(0)),
-        message(1, kind(9)),
         message(1, option(53, b"")),
         message(1)[:236] + bytes(8),
     ],
