@@ -1,0 +1,561 @@
+"""How far the sensor agrees with tshark, Zeek, nDPI, Suricata, arkime and JA4 over real captures.
+
+    python -m benchmarks.agreement [--kind KIND …] [--path SUBSTRING] [--misses] [--write docs/agreement.md]
+
+The captures stand in the folder that `REAL_CAPTURES` names, else in `shared/captures` beside the repository.
+Each is run through the sensor; what it says is compared, flow by flow, with what the others say. A difference
+is explained in agreement.toml, or counted as unexplained.
+"""
+
+import argparse
+import os
+import sys
+import time
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks import counted, witnesses
+from benchmarks.sensed import Ends, Flow, Sensed, ends, sense
+
+CAPTURES = Path(os.environ.get("REAL_CAPTURES", Path(__file__).parents[2] / "shared" / "captures"))
+EXPLANATIONS = Path(__file__).with_suffix(".toml")
+APPLICATIONS = Path(__file__).with_name("ndpi_applications.toml")
+#: What lies among the captures and is none.
+NO_CAPTURES = (".out",)
+
+FOUND, MISSED, LATER, WRONG, SECOND = "found", "missed", "later", "wrong", "second"
+
+
+class Outcome(NamedTuple):
+    """One comparison."""
+
+    kind: str
+    verdict: str
+    """`found`; `missed`; `later`: a flow's second name, a record has one; `wrong`: said by the sensor alone;
+    `second`: said by the sensor and another witness than the first."""
+    what: str = ""
+    frame: int = 0
+
+
+#: Kinds in the order of the table, with the witness and what is counted.
+KINDS = {
+    "sni": ("tshark", "server names of TLS hellos, by flow"),
+    "quic_sni": ("tshark", "server names of QUIC hellos, by flow"),
+    "http": ("tshark", "hosts of HTTP requests, by flow"),
+    "dns": ("tshark", "DNS questions, by asker, resolver, name and type"),
+    "nameless": ("tshark", "TLS and QUIC hellos without a name, by flow"),
+    "dhcp": ("tshark", "host names in DHCP, by MAC"),
+    "dhcpv6": ("tshark", "host names in DHCPv6"),
+    "arp": ("tshark", "MAC and address in ARP"),
+    "lldp": ("tshark", "LLDP speakers and their names"),
+    "cdp": ("tshark", "CDP speakers and their names"),
+    "ssdp": ("tshark", "SSDP speakers"),
+    "beacon": ("tshark", "access points and their SSIDs"),
+    "probe": ("tshark", "stations and the SSIDs they probe for"),
+    "frames": ("tshark", "captures with the same number of frames"),
+    "flows": ("tshark", "conversations"),
+    "packets": ("tshark", "conversations with the same number of packets"),
+    "bytes": ("tshark", "conversations with the same number of IP bytes"),
+    "conn_state": ("Zeek", "connections with the same state"),
+    "originator": ("Zeek", "connections with the same opener"),
+    "zeek_packets": ("Zeek", "connections with the same packets and bytes each way"),
+    "application": ("nDPI", "flows with the same application, of those that both name"),
+    "ndpi_packets": ("nDPI", "flows with the same number of packets"),
+    "ja4": ("nDPI, JA4", "client fingerprints"),
+    "suricata": ("Suricata", "core checks of names, hosts and questions"),
+}  # fmt: skip
+
+
+def names_of(flows: list[Flow]) -> set[str]:
+    return {name for flow in flows for _, name in flow.names}
+
+
+def compare_names(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome]:
+    """Names of hellos and requests, against tshark's of the same flow."""
+    claims = [c for c in witnesses.tshark(expected).get(path, ()) if c.kind in witnesses.FLOW_KINDS]
+    flows = sensed.by_ends()
+    wanted: dict[Any, set[str]] = defaultdict(set)
+    for claim in claims:
+        before = wanted[claim.about] & names_of(flows.get(claim.about, []))
+        wanted[claim.about].add(claim.name)
+        verdict = FOUND if claim.name in names_of(flows.get(claim.about, [])) else LATER if before else MISSED
+        yield Outcome(claim.kind, verdict, f"{claim.name} {_shown(claim.about)}", claim.frame)
+    said = {"sni": "sni", "quic": "quic_sni", "http": "http"}
+    others = witnesses.others(expected).get(path, set())
+    seen = set()
+    for flow in sensed.flows:
+        for source, name in sorted(flow.names):
+            if name not in wanted[flow.ends] and (flow.ends, source, name) not in seen:
+                seen.add((flow.ends, source, name))
+                verdict = SECOND if name in others else WRONG
+                yield Outcome(said[source], verdict, f"{name} {_shown(flow.ends)}")
+
+
+def compare_nameless(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome]:
+    """Hellos without a name: the sensor saw the hello and states none."""
+    claims = witnesses.tshark(expected).get(path, ())
+    named = {claim.about for claim in claims if claim.kind in witnesses.FLOW_KINDS}
+    flows = sensed.by_ends()
+    for about in dict.fromkeys(c.about for c in claims if c.kind in ("ch_nosni", "quic_initial_nosni")):
+        if about in named:
+            continue
+        mine = flows.get(about, [])
+        hello = any(row["hello"] & 1 for flow in mine for row in flow.rows)
+        quic = any(claim.kind == "quic_initial_nosni" and claim.about == about for claim in claims)
+        if quic and not hello:
+            # An initial packet without a hello's beginning: there is nothing to see.
+            hello = any(flow.last("application") == "quic" for flow in mine)
+        yield Outcome("nameless", FOUND if hello else MISSED, _shown(about))
+
+
+def compare_dns(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome]:
+    """Questions, against tshark's of the same asker and resolver."""
+    claims = [c for c in witnesses.tshark(expected).get(path, ()) if c.kind in ("dns_q", "dns_r")]
+    said = {(row["client"], row["server"], f"{row['qname']} {row['qtype']}"): row for row in sensed.dns}
+    known = {(*claim.about, claim.name) for claim in claims}
+    for claim in claims:
+        if claim.kind == "dns_q":
+            verdict = FOUND if (*claim.about, claim.name) in said else MISSED
+            yield Outcome("dns", verdict, f"{claim.name} {claim.about}", claim.frame)
+    others = witnesses.others(expected).get(path, set())
+    for (client, server, name), row in said.items():
+        if (client, server, name) not in known and row["transport"] in ("udp", "tcp"):
+            verdict = SECOND if row["qname"] in others else WRONG
+            yield Outcome("dns", verdict, f"{name} {client} {server}")
+
+
+#: Sources of sightings that make a claim of a kind.
+SOURCES = {
+    "dhcp": ("dhcp_request",), "dhcpv6": ("dhcpv6",), "arp": ("arp",), "lldp": ("lldp",), "cdp": ("cdp",),
+    "ssdp": ("ssdp",), "beacon": ("beacon",), "probe": ("probe",),
+}  # fmt: skip
+
+
+def sighted(kind: str, sighting: dict[str, Any]) -> tuple[str, str]:
+    """(whom, name) of a sighting, as tshark's claim of the kind has them."""
+    if kind in ("beacon", "probe"):
+        return sighting["mac"], sighting["value"]
+    if kind == "arp":
+        return sighting["mac"], sighting["ip"]
+    if kind in ("dhcpv6", "ssdp"):
+        return sighting["ip"], witnesses.plain(sighting["name"]) if kind == "dhcpv6" else ""
+    return sighting["mac"], sighting["name"]
+
+
+def compare_sightings(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome]:
+    """What devices say about themselves."""
+    claims = witnesses.tshark(expected).get(path, ())
+    for kind, sources in SOURCES.items():
+        said = {sighted(kind, row) for row in sensed.sightings if row["source"] in sources}
+        known = set()
+        for claim in claims:
+            if claim.kind == kind:
+                known.add((claim.about, claim.name))
+                verdict = FOUND if (claim.about, claim.name) in said else MISSED
+                yield Outcome(kind, verdict, f"{claim.name} {claim.about}", claim.frame)
+        others = witnesses.others(expected).get(path, set())
+        for about, name in sorted(said - known):
+            if name and kind not in ("ssdp",):
+                yield Outcome(kind, SECOND if witnesses.plain(name) in others else WRONG, f"{name} {about}")
+
+
+def portless(flow: Flow) -> Ends:
+    """A flow's ends as tshark's count has them: ports of TCP, UDP and SCTP alone."""
+    if flow.ends.protocol in counted.PORTED.values():
+        return flow.ends
+    return ends(flow.ends.protocol, flow.client[0], 0, flow.server[0], 0)
+
+
+def compare_counts(path: str, sensed: Sensed, kept: Path, captures: Path) -> Iterator[Outcome]:
+    """Frames, flows, packets and bytes, against tshark's."""
+    counts = counted.count(counted.dissect(captures / "pcap" / path, kept / f"{path}.tsv.gz"))
+    if not counts.frames and not sensed.health["packets"]:
+        return
+    same = counts.frames == sensed.health["packets"]
+    yield Outcome("frames", FOUND if same else MISSED, f"{sensed.health['packets']} of {counts.frames}")
+    mine: dict[Ends, list[int]] = defaultdict(lambda: [0, 0])
+    for flow in sensed.flows:
+        numbers = mine[portless(flow)]
+        numbers[0] += flow.total("packets_up") + flow.total("packets_down")
+        numbers[1] += flow.total("bytes_up") + flow.total("bytes_down")
+    for about, theirs in counts.by_ends.items():
+        packets, octets = mine.get(about, (0, 0))
+        yield Outcome("flows", FOUND if packets else MISSED, _shown(about))
+        if packets:
+            same = packets == theirs.packets
+            yield Outcome(
+                "packets", FOUND if same else MISSED, f"{packets} of {theirs.packets} {_shown(about)}"
+            )
+            same = octets == theirs.octets
+            yield Outcome("bytes", FOUND if same else MISSED, f"{octets} of {theirs.octets} {_shown(about)}")
+    for about in mine:
+        if about not in counts.by_ends:
+            yield Outcome("flows", WRONG, _shown(about))
+
+
+ZEEK_PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 0}
+
+
+def compare_zeek(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome]:
+    """Connections, against Zeek's: of each conversation the same states, openers and counts.
+
+    A connection that carries a tunnel is left out: a record has the innermost addresses.
+    """
+    for rows in witnesses.zeek(expected, "conn").get(path, ()):
+        carriers = {uid for row in rows for uid in (row.get("tunnel_parents") or "").split(",") if uid}
+        theirs: dict[Ends, list[dict[str, Any]]] = defaultdict(list)
+        for row in rows:
+            if row["uid"] not in carriers:
+                theirs[_zeek_ends(row)].append(row)
+        mine: dict[Ends, list[Flow]] = defaultdict(list)
+        for flow in sensed.flows:
+            mine[_coarse(flow)].append(flow)
+        for about, connections in theirs.items():
+            yield from _compare_connections(about, connections, mine.get(about, []))
+
+
+def _zeek_field(row: dict[str, Any], name: str) -> str:
+    renamed = {"id.orig_h": "src_ip", "id.orig_p": "src_port", "id.resp_h": "dst_ip", "id.resp_p": "dst_port"}
+    return row[name] if name in row else row[renamed[name]]
+
+
+def _zeek_ends(row: dict[str, Any]) -> Ends:
+    a, b = _zeek_field(row, "id.orig_h"), _zeek_field(row, "id.resp_h")
+    protocol = int(row.get("ip_proto") or ZEEK_PROTOCOLS.get(row["proto"], 0))
+    if protocol not in counted.PORTED.values():
+        return ends(protocol, a, 0, b, 0)
+    return ends(protocol, a, int(_zeek_field(row, "id.orig_p")), b, int(_zeek_field(row, "id.resp_p")))
+
+
+def _coarse(flow: Flow) -> Ends:
+    return portless(flow)
+
+
+def _compare_connections(about: Ends, theirs: list[dict[str, Any]], mine: list[Flow]) -> Iterator[Outcome]:
+    where = _shown(about)
+    states = Counter(flow.rows[-1]["state"] for flow in mine)
+    said = dict(states)
+    for row in theirs:
+        state = row["conn_state"]
+        verdict = FOUND if states[state] > 0 else MISSED
+        states[state] -= 1
+        yield Outcome("conn_state", verdict, f"{state}, not {said}, {row.get('history')} {where}")
+    if not mine:
+        return
+    opener = (_zeek_field(theirs[0], "id.orig_h"), int(_zeek_field(theirs[0], "id.orig_p")))
+    if about.protocol in counted.PORTED.values():
+        verdict = FOUND if opener in {flow.client for flow in mine} else MISSED
+    else:
+        verdict = FOUND if opener[0] in {flow.client[0] for flow in mine} else MISSED
+    yield Outcome("originator", verdict, f"{opener[0]} {opener[1]} {where}")
+    wanted = [
+        sum(int(row[name] or 0) for row in theirs)
+        for name in ("orig_pkts", "resp_pkts", "orig_ip_bytes", "resp_ip_bytes")
+    ]
+    got = [
+        sum(flow.total(name) for flow in mine)
+        for name in ("packets_up", "packets_down", "bytes_up", "bytes_down")
+    ]
+    if verdict == MISSED:
+        got = [got[1], got[0], got[3], got[2]]
+    yield Outcome("zeek_packets", FOUND if wanted == got else MISSED, f"{got} of {wanted} {where}")
+
+
+@cache
+def applications() -> dict[str, list[str]]:
+    """Our words for nDPI's protocols."""
+    return tomllib.loads(APPLICATIONS.read_text("utf-8"))
+
+
+NDPI_PROTOCOLS = {"TCP": 6, "UDP": 17, "ICMP": 1, "ICMPV6": 58, "IGMP": 2, "SCTP": 132}
+
+
+def compare_ndpi(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome]:
+    """Applications, packets and fingerprints, against nDPI's of the same flow."""
+    mine: dict[Ends, list[Flow]] = defaultdict(list)
+    for flow in sensed.flows:
+        mine[portless(flow)].append(flow)
+    theirs: dict[Ends, list[dict[str, Any]]] = defaultdict(list)
+    for row in witnesses.ndpi(expected).get(path, ()):
+        protocol = NDPI_PROTOCOLS.get(row["l4"]) or (int(row["l4"]) if row["l4"].isdigit() else 0)
+        ports = (row["sport"] or 0, row["dport"] or 0) if protocol in counted.PORTED.values() else (0, 0)
+        theirs[ends(protocol, row["src"], ports[0], row["dst"], ports[1])].append(row)
+    for about, rows in theirs.items():
+        flows = mine.get(about, [])
+        where = _shown(about)
+        for row in rows:
+            said = {flow.last("application") for flow in flows} - {""}
+            words = applications().get(row["proto"].split(".")[0])
+            if words and said:
+                verdict = FOUND if said & set(words) else MISSED
+                yield Outcome("application", verdict, f"{row['proto']}, not {sorted(said)} {where}")
+            if row["ja4"]:
+                got = {flow.last("ja4") for flow in flows} - {""}
+                yield Outcome(
+                    "ja4", FOUND if row["ja4"] in got else MISSED, f"{row['ja4']}, not {got} {where}"
+                )
+        packets = sum(row["c2s_pkts"] + row["s2c_pkts"] for row in rows)
+        got = sum(flow.total("packets_up") + flow.total("packets_down") for flow in flows)
+        yield Outcome("ndpi_packets", FOUND if packets == got else MISSED, f"{got} of {packets} {where}")
+
+
+def compare_misc(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome]:
+    """Fingerprints of the JA4 project."""
+    flows = sensed.by_ends()
+    for row in witnesses.misc(expected).get(path, ()):
+        if row["tool"] == "ja4" and row["ja4"]:
+            protocol = counted.PORTED.get(row["transport"], 17)
+            about = ends(protocol, row["src"], row["sport"], row["dst"], row["dport"])
+            got = {flow.last("ja4") for flow in flows.get(about, [])} - {""}
+            yield Outcome(
+                "ja4", FOUND if row["ja4"] in got else MISSED, f"{row['ja4']}, not {got} {_shown(about)}"
+            )
+
+
+def compare_suricata(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome]:
+    """Suricata's core checks that name a server, a host or a question."""
+    names = {name for flow in sensed.flows for _, name in flow.names} | {row["qname"] for row in sensed.dns}
+    for row in witnesses.suricata(expected).get(path, ()):
+        for key in ("tls.sni", "http.hostname", "dns.rrname", "dns.queries[0].rrname", "quic.sni"):
+            name = row["match"].get(key)
+            if isinstance(name, str) and row["count"]:
+                name = witnesses.plain(name)
+                yield Outcome("suricata", FOUND if name in names else MISSED, f"{key} {name}")
+
+
+def _shown(about: Any) -> str:
+    if not isinstance(about, Ends):
+        return str(about)
+    (a, a_port), (b, b_port) = about.low, about.high
+    return f"{about.protocol} {a} {a_port} {b} {b_port}"
+
+
+#: Comparisons, and the kinds each gives.
+COMPARISONS: dict[Callable[[str, Sensed, Path], Iterator[Outcome]], tuple[str, ...]] = {
+    compare_names: ("sni", "quic_sni", "http"),
+    compare_nameless: ("nameless",),
+    compare_dns: ("dns",),
+    compare_sightings: tuple(SOURCES),
+    compare_zeek: ("conn_state", "originator", "zeek_packets"),
+    compare_ndpi: ("application", "ndpi_packets", "ja4"),
+    compare_misc: ("ja4",),
+    compare_suricata: ("suricata",),
+}
+COUNTS = ("frames", "flows", "packets", "bytes")
+
+
+@dataclass
+class Explanations:
+    """Reasons for differences, from agreement.toml: how many of a kind in a capture each reason covers."""
+
+    left: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+
+    @classmethod
+    def load(cls) -> "Explanations":
+        """Raises ValueError where the file is no such table."""
+        loaded = cls()
+        for entry in tomllib.loads(EXPLANATIONS.read_text("utf-8")).get("reason", []):
+            loaded.order.append(entry["why"])
+            for path, count in entry["captures"].items():
+                for kind in entry["kinds"]:
+                    loaded.left[kind, path, entry["why"]] = count
+        return loaded
+
+    def take(self, kind: str, path: str) -> str:
+        """The reason of one more difference of a kind in a capture; empty if there is none."""
+        for why in self.order:
+            key = (kind, path, why)
+            if self.left.get(key, 0) > 0:
+                self.left[key] -= 1
+                return why
+        return ""
+
+
+class Difference(NamedTuple):
+    """A miss or a wrong statement, with its reason."""
+
+    path: str
+    outcome: Outcome
+    why: str
+
+
+@dataclass
+class Tally:
+    """What was compared of one kind."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def wanted(self) -> int:
+        return self.counts[FOUND] + self.counts[MISSED]
+
+    @property
+    def found_share(self) -> float:
+        """Share of what was wanted that was found; 1 where nothing was."""
+        return self.counts[FOUND] / self.wanted if self.wanted else 1.0
+
+    @property
+    def wrong_share(self) -> float:
+        """Share of what the sensor says that only the sensor says."""
+        said = self.counts[FOUND] + self.counts[WRONG] + self.counts[SECOND] + self.counts[LATER]
+        return self.counts[WRONG] / said if said else 0.0
+
+    @property
+    def unexplained(self) -> int:
+        return sum(not difference.why for difference in self.differences)
+
+
+@dataclass
+class Report:
+    """The outcome of all comparisons."""
+
+    tallies: dict[str, Tally]
+    captures: int
+    unreadable: list[str]
+    """Captures that the sensor can't open, with its line."""
+    without_counts: str = ""
+    """Why nothing was counted by tshark; empty if it was."""
+
+
+def capture_paths(captures: Path, part: str = "") -> list[str]:
+    """Paths below `pcap/` of everything that should be a capture."""
+    files = (p for p in (captures / "pcap").rglob("*") if p.is_file() and p.suffix not in NO_CAPTURES)
+    return sorted(path for path in (str(p.relative_to(captures / "pcap")) for p in files) if part in path)
+
+
+def run(captures: Path, kinds: tuple[str, ...] = (), part: str = "", kept: Path | None = None) -> Report:
+    """Compare all captures whose path holds `part`; only the given kinds, if any."""
+    wanted = kinds or tuple(KINDS)
+    expected = captures / "expected"
+    explanations = Explanations.load()
+    report = Report({kind: Tally() for kind in KINDS if kind in wanted}, 0, [])
+    comparisons = [compare for compare, gives in COMPARISONS.items() if set(gives) & set(wanted)]
+    counting = bool(set(COUNTS) & set(wanted))
+    kept = kept or counted.cache_folder()
+    for path in capture_paths(captures, part):
+        if not counting and not _is_expected(expected, path):
+            continue
+        try:
+            sensed = sense(captures / "pcap" / path)
+        except (ValueError, OSError) as error:
+            report.unreadable.append(f"{path}: {error}")
+            continue
+        report.captures += 1
+        outcomes = [outcome for compare in comparisons for outcome in compare(path, sensed, expected)]
+        if counting and not report.without_counts:
+            try:
+                outcomes += compare_counts(path, sensed, kept, captures)
+            except OSError as error:
+                report.without_counts = str(error)
+        for outcome in outcomes:
+            if outcome.kind not in report.tallies:
+                continue
+            tally = report.tallies[outcome.kind]
+            tally.counts[outcome.verdict] += 1
+            if outcome.verdict in (MISSED, WRONG):
+                tally.differences.append(Difference(path, outcome, explanations.take(outcome.kind, path)))
+    return report
+
+
+def _is_expected(expected: Path, path: str) -> bool:
+    """True if any witness says something of the capture."""
+    return any(
+        path in said
+        for said in (
+            witnesses.tshark(expected), witnesses.ndpi(expected), witnesses.zeek(expected, "conn"),
+            witnesses.suricata(expected), witnesses.misc(expected),
+        )
+    )  # fmt: skip
+
+
+def table(report: Report) -> list[str]:
+    """The Markdown table of a report."""
+    lines = [
+        "| what | witness | wanted | found | share | second names | wrong | share | also by another | unexplained |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for kind, tally in report.tallies.items():
+        witness, what = KINDS[kind]
+        counts = tally.counts
+        lines.append(
+            f"| {what} (`{kind}`) | {witness} | {tally.wanted} | {counts[FOUND]} | {tally.found_share:.2%} | "
+            f"{counts[LATER]} | {counts[WRONG]} | {tally.wrong_share:.2%} | {counts[SECOND]} | {tally.unexplained} |"
+        )
+    return lines
+
+
+def document(report: Report) -> str:
+    """docs/agreement.md: the table and the reasons of all differences."""
+    lines = [
+        "# Agreement",
+        "",
+        "What the sensor says of real captures, beside what other programs say of them:",
+        "`python -m benchmarks.agreement --write docs/agreement.md` writes this page. The captures are other",
+        "projects' test material and not part of this repository; the command says where it looks for them.",
+        "",
+        f"{report.captures} captures were read. *Wanted* is what the witness says, *wrong* what the sensor says",
+        "and the witness does not; *also by another* was not said by the witness, but by one of the others.",
+        "*Second names*: a record has one name, the first; a connection may carry requests to several.",
+        "",
+        *table(report),
+        "",
+    ]
+    if report.without_counts:
+        lines += [f"Frames, flows, packets and bytes were not compared: {report.without_counts}.", ""]
+    if report.unreadable:
+        lines += ["## Captures that could not be read", ""]
+        lines += [f"- {line}" for line in report.unreadable] + [""]
+    lines += ["## Differences and their reasons", ""]
+    for kind, tally in report.tallies.items():
+        if not tally.differences:
+            continue
+        lines += [f"### {KINDS[kind][1]}", ""]
+        reasons: dict[str, Counter[str]] = defaultdict(Counter)
+        for difference in tally.differences:
+            reasons[difference.why or "Unexplained"][difference.path] += 1
+        for why, paths in reasons.items():
+            where = ", ".join(f"`{Path(path).name}`{f' ({n})' if n > 1 else ''}" for path, n in paths.items())
+            lines += [f"- {why}: {where}"]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--kind", action="append", choices=KINDS, default=[], help="only this kind; several times"
+    )
+    parser.add_argument("--path", default="", help="only captures whose path holds this")
+    parser.add_argument("--misses", action="store_true", help="print every difference")
+    parser.add_argument(
+        "--counts", type=Path, help="folder of what tshark counted (default: the user's cache)"
+    )
+    parser.add_argument("--write", type=Path, help="write the page of all differences and reasons")
+    options = parser.parse_args()
+    if not (CAPTURES / "pcap").is_dir():
+        sys.exit(f"agreement: no captures in {CAPTURES}; name their folder with REAL_CAPTURES")
+    begin = time.perf_counter()
+    report = run(CAPTURES, tuple(options.kind), options.path, options.counts)
+    print("\n".join(table(report)))
+    print(f"\n{report.captures} captures in {time.perf_counter() - begin:.0f} s")
+    for line in (report.without_counts, *report.unreadable):
+        if line:
+            print(line)
+    if options.misses:
+        for kind, tally in report.tallies.items():
+            for path, outcome, why in tally.differences:
+                at = f" frame {outcome.frame}" if outcome.frame else ""
+                print(f"{kind} {outcome.verdict} {path}{at}: {outcome.what}{f' ({why})' if why else ''}")
+    if options.write:
+        options.write.write_text(document(report), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

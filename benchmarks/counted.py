@@ -1,0 +1,149 @@
+"""Flows, packets and bytes as tshark counts them; its output is kept, as it takes minutes for all captures."""
+
+import gzip
+import os
+import shutil
+import subprocess
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.sensed import Ends, ends
+
+FIELDS = (
+    "frame.number", "frame.len", "frame.cap_len", "frame.protocols", "ip.src", "ip.dst", "ip.len", "ip.proto",
+    "ip.flags.mf", "ip.frag_offset", "ip.id", "ipv6.src", "ipv6.dst", "ipv6.plen", "ipv6.nxt",
+    "ipv6.fraghdr.more", "ipv6.fraghdr.offset", "tcp.srcport", "tcp.dstport", "tcp.len", "udp.srcport",
+    "udp.dstport", "udp.length", "icmp.type", "icmp.code", "icmpv6.type", "icmpv6.code", "sctp.srcport",
+    "sctp.dstport", "_ws.malformed",
+)  # fmt: skip
+PORTED = {"tcp": 6, "udp": 17, "sctp": 132}
+#: Layers that quote the packet which caused them: what follows is no packet of its own.
+QUOTING = ("icmp", "icmpv6")
+#: Seconds for one capture.
+PATIENCE_S = 60
+
+
+def cache_folder() -> Path:
+    """Folder of what tshark said before."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "spanwatch" / "tshark"
+
+
+@dataclass
+class Conversation:
+    """What went between two ends, both ways."""
+
+    packets: int = 0
+    octets: int = 0
+
+
+@dataclass
+class Counts:
+    """What tshark counts in one capture."""
+
+    frames: int = 0
+    by_ends: dict[Ends, Conversation] = field(default_factory=lambda: defaultdict(Conversation))
+    malformed: int = 0
+
+
+def dissect(path: Path, kept: Path) -> Path:
+    """tshark's fields of each frame, tab-separated and gzipped, below `kept`. Raises OSError without tshark."""
+    if not kept.exists():
+        tshark = shutil.which("tshark")
+        if tshark is None:
+            raise OSError("tshark is not installed; apt-get install tshark")
+        command = [tshark, "-n", "-r", str(path), "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=|"]
+        command += [word for name in FIELDS for word in ("-e", name)]
+        done = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=False)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        written = kept.with_suffix(".part")
+        written.write_bytes(gzip.compress(done.stdout))
+        written.rename(kept)
+    return kept
+
+
+def count(kept: Path) -> Counts:
+    """Counts of one capture from what `dissect` kept.
+
+    A packet belongs to its innermost addresses. A fragment belongs to the datagram that tshark put together;
+    fragments of one that never came whole count between their addresses, without ports.
+    """
+    counts = Counts()
+    waiting: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    with gzip.open(kept, "rt", encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            row = dict(
+                zip(
+                    FIELDS,
+                    (value.split("|") if value else [] for value in line.rstrip("\n").split("\t")),
+                    strict=False,
+                )
+            )
+            counts.frames += 1
+            counts.malformed += bool(row.get("_ws.malformed"))
+            _count_frame(row, counts, waiting)
+    for key, lengths in waiting.items():
+        whole = counts.by_ends[ends(int(key[2]), key[0], 0, key[1], 0)]
+        whole.packets += len(lengths)
+        whole.octets += sum(lengths)
+    return counts
+
+
+def _count_frame(
+    row: dict[str, list[str]], counts: Counts, waiting: dict[tuple[str, ...], list[int]]
+) -> None:
+    layers = row["frame.protocols"][0].split(":") if row["frame.protocols"] else []
+    four = six = 0
+    transport = ""
+    last = ""
+    for layer in layers:
+        if layer in ("ip", "ipv6"):
+            last, transport = layer, ""
+            four += layer == "ip"
+            six += layer == "ipv6"
+        elif layer in PORTED or layer in QUOTING:
+            transport = layer
+            if layer in QUOTING:
+                break
+    if not last:
+        return
+    if last == "ip":
+        at = four - 1
+        if len(row["ip.src"]) <= at or len(row["ip.len"]) <= at:
+            return
+        source, target = row["ip.src"][at], row["ip.dst"][at]
+        length = int(row["ip.len"][at])
+        protocol = int(row["ip.proto"][at])
+        partial = row["ip.flags.mf"][at] in ("1", "True") or row["ip.frag_offset"][at] != "0"
+        mark = row["ip.id"][at]
+    else:
+        at = six - 1
+        if len(row["ipv6.src"]) <= at or len(row["ipv6.plen"]) <= at:
+            return
+        source, target = row["ipv6.src"][at], row["ipv6.dst"][at]
+        length = int(row["ipv6.plen"][at]) + 40
+        protocol = int(row["ipv6.nxt"][at])
+        partial = bool(row["ipv6.fraghdr.offset"])
+        mark = ""
+    if transport in PORTED:
+        protocol = PORTED[transport]
+        sources, targets = row[f"{transport}.srcport"], row[f"{transport}.dstport"]
+        if not sources:
+            return
+        key = ends(protocol, source, int(sources[-1]), target, int(targets[-1]))
+    else:
+        if transport in QUOTING:
+            protocol = 1 if transport == "icmp" else 58
+        key = ends(protocol, source, 0, target, 0)
+    where = (source, target, str(protocol), mark)
+    if partial and not transport:
+        waiting[where].append(length)
+        return
+    conversation = counts.by_ends[key]
+    if partial:
+        fragments = waiting.pop(where, [])
+        conversation.packets += len(fragments)
+        conversation.octets += sum(fragments)
+    conversation.packets += 1
+    conversation.octets += length
