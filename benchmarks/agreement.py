@@ -72,7 +72,7 @@ KINDS = {
 
 
 def names_of(flows: list[Flow]) -> set[str]:
-    return {name for flow in flows for _, name in flow.names}
+    return {witnesses.plain(name) for flow in flows for _, name in flow.names}
 
 
 def compare_names(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome]:
@@ -89,7 +89,7 @@ def compare_names(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome
     others = witnesses.others(expected).get(path, set())
     seen = set()
     for flow in sensed.flows:
-        for source, name in sorted(flow.names):
+        for source, name in sorted((source, witnesses.plain(name)) for source, name in flow.names):
             if name not in wanted[flow.ends] and (flow.ends, source, name) not in seen:
                 seen.add((flow.ends, source, name))
                 verdict = SECOND if name in others else WRONG
@@ -116,7 +116,10 @@ def compare_nameless(path: str, sensed: Sensed, expected: Path) -> Iterator[Outc
 def compare_dns(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome]:
     """Questions, against tshark's of the same asker and resolver."""
     claims = [c for c in witnesses.tshark(expected).get(path, ()) if c.kind in ("dns_q", "dns_r")]
-    said = {(row["client"], row["server"], f"{row['qname']} {row['qtype']}"): row for row in sensed.dns}
+    said = {
+        (row["client"], row["server"], f"{witnesses.plain(row['qname'])} {row['qtype']}"): row
+        for row in sensed.dns
+    }
     known = {(*claim.about, claim.name) for claim in claims}
     for claim in claims:
         if claim.kind == "dns_q":
@@ -125,7 +128,7 @@ def compare_dns(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome]:
     others = witnesses.others(expected).get(path, set())
     for (client, server, name), row in said.items():
         if (client, server, name) not in known and row["transport"] in ("udp", "tcp"):
-            verdict = SECOND if row["qname"] in others else WRONG
+            verdict = SECOND if witnesses.plain(row["qname"]) in others else WRONG
             yield Outcome("dns", verdict, f"{name} {client} {server}")
 
 
@@ -300,8 +303,9 @@ def compare_ndpi(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome]
                     "ja4", FOUND if row["ja4"] in got else MISSED, f"{row['ja4']}, not {got} {where}"
                 )
         packets = sum(row["c2s_pkts"] + row["s2c_pkts"] for row in rows)
-        got = sum(flow.total("packets_up") + flow.total("packets_down") for flow in flows)
-        yield Outcome("ndpi_packets", FOUND if packets == got else MISSED, f"{got} of {packets} {where}")
+        counted_here = sum(flow.total("packets_up") + flow.total("packets_down") for flow in flows)
+        same = packets == counted_here
+        yield Outcome("ndpi_packets", FOUND if same else MISSED, f"{counted_here} of {packets} {where}")
 
 
 def compare_misc(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome]:
@@ -319,7 +323,7 @@ def compare_misc(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome]
 
 def compare_suricata(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome]:
     """Suricata's core checks that name a server, a host or a question."""
-    names = {name for flow in sensed.flows for _, name in flow.names} | {row["qname"] for row in sensed.dns}
+    names = names_of(sensed.flows) | {witnesses.plain(row["qname"]) for row in sensed.dns}
     for row in witnesses.suricata(expected).get(path, ()):
         for key in ("tls.sni", "http.hostname", "dns.rrname", "dns.queries[0].rrname", "quic.sni"):
             name = row["match"].get(key)
@@ -478,7 +482,8 @@ def _is_expected(expected: Path, path: str) -> bool:
 def table(report: Report) -> list[str]:
     """The Markdown table of a report."""
     lines = [
-        "| what | witness | wanted | found | share | second names | wrong | share | also by another | unexplained |",
+        "| what | witness | wanted | found | share | second names | wrong | share | also by another "
+        "| unexplained |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for kind, tally in report.tallies.items():
@@ -486,7 +491,8 @@ def table(report: Report) -> list[str]:
         counts = tally.counts
         lines.append(
             f"| {what} (`{kind}`) | {witness} | {tally.wanted} | {counts[FOUND]} | {tally.found_share:.2%} | "
-            f"{counts[LATER]} | {counts[WRONG]} | {tally.wrong_share:.2%} | {counts[SECOND]} | {tally.unexplained} |"
+            f"{counts[LATER]} | {counts[WRONG]} | {tally.wrong_share:.2%} | {counts[SECOND]} "
+            f"| {tally.unexplained} |"
         )
     return lines
 
@@ -500,8 +506,8 @@ def document(report: Report) -> str:
         "`python -m benchmarks.agreement --write docs/agreement.md` writes this page. The captures are other",
         "projects' test material and not part of this repository; the command says where it looks for them.",
         "",
-        f"{report.captures} captures were read. *Wanted* is what the witness says, *wrong* what the sensor says",
-        "and the witness does not; *also by another* was not said by the witness, but by one of the others.",
+        f"{report.captures} captures were read. *Wanted* is what the witness says, *wrong* what the sensor",
+        "says and the witness does not; *also by another* was said by one of the other programs.",
         "*Second names*: a record has one name, the first; a connection may carry requests to several.",
         "",
         *table(report),

@@ -1,4 +1,4 @@
-"""Flows, packets and bytes as tshark counts them; its output is kept, as it takes minutes for all captures."""
+"""Flows, packets and bytes as tshark counts them; what it prints is kept, as it takes minutes for all."""
 
 import gzip
 import os
@@ -48,7 +48,7 @@ class Counts:
 
 
 def dissect(path: Path, kept: Path) -> Path:
-    """tshark's fields of each frame, tab-separated and gzipped, below `kept`. Raises OSError without tshark."""
+    """tshark's fields of each frame, tab-separated, gzipped at `kept`. Raises OSError without tshark."""
     if not kept.exists():
         tshark = shutil.which("tshark")
         if tshark is None:

@@ -1,7 +1,9 @@
 """What the sensor says of one capture, in the form that other programs' results are compared with."""
 
+import ipaddress
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,9 +24,19 @@ class Ends(NamedTuple):
     high: tuple[str, int]
 
 
+@cache
+def address(text: str) -> str:
+    """An address in the form of records: short, and IPv4 where it is mapped. Anything else stays as it is."""
+    try:
+        known = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    return str(getattr(known, "ipv4_mapped", None) or known)
+
+
 def ends(protocol: int, a: str, a_port: int, b: str, b_port: int) -> Ends:
     """The same for both directions."""
-    first, second = sorted([(a, a_port), (b, b_port)])
+    first, second = sorted([(address(a), a_port), (address(b), b_port)])
     return Ends(protocol, first, second)
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.sensed import Ends, ends
+from benchmarks.sensed import Ends, address, ends
 
 #: Kinds of names that a flow has at most one of.
 FLOW_KINDS = ("sni", "quic_sni", "http")
@@ -37,18 +37,27 @@ class Claim(NamedTuple):
     """Frame it was read from; 0 unknown. Not compared."""
 
 
+ESCAPED = re.compile(rb"\\(\d{3}|[\\.])")
+
+
+def _octet(escaped: re.Match[bytes]) -> bytes:
+    said = escaped[1]
+    return bytes([int(said) & 255]) if said.isdigit() else said
+
+
 def plain(name: str) -> str:
-    """A DNS name or host as records have it: lower case, no port, no dot at its end."""
-    name = name.strip().lower()
-    if name.startswith("[") and "]" in name:
-        name = name[1:].split("]")[0]
-    elif name.count(":") == 1:
+    """A name as it can be compared: lower case, no port, no dot at its end, nothing escaped.
+
+    Records escape what is not printable ASCII (RFC 4343); the others print it, or a mark in its place.
+    """
+    name = _octet_text(name).strip().lower()
+    if name.count(":") == 1 or re.search(r"\]:\d*$", name):
         name = name.rsplit(":", 1)[0]
-    return name.rstrip(".") if name != "." else ""
+    return name.rstrip(".")
 
 
-#: tshark writes bytes that are no printable ASCII as C does.
-ESCAPED = re.compile(r"\\([0-7]{3}|[abfnrtv])")
+def _octet_text(name: str) -> str:
+    return ESCAPED.sub(_octet, name.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
 
 
 def ssid_text(octets: bytes) -> str:
@@ -65,7 +74,7 @@ def entries(expected: Path, name: str) -> Iterator[dict[str, Any]]:
 
 
 def innermost(row: dict[str, Any]) -> Ends | None:
-    """The flow a frame belongs to: tshark lists addresses by family, ports by layer, outermost first."""
+    """The flow a frame belongs to: tshark lists addresses by family, ports by transport, outermost first."""
     layers = row["protos"].split(":")
     network = [layer for layer in layers if layer in ("ip", "ipv6")]
     transport = [layer for layer in layers if layer in TRANSPORTS]
@@ -75,7 +84,10 @@ def innermost(row: dict[str, Any]) -> Ends | None:
     pairs = [(a, b) for a, b in zip(row["src"], row["dst"], strict=False) if (":" in a) == six]
     if not pairs:
         return None
-    return ends(TRANSPORTS[transport[-1]], pairs[-1][0], int(row["sp"][-1]), pairs[-1][1], int(row["dp"][-1]))
+    # Ports of TCP come first, then those of UDP.
+    at = layers.count("tcp") - 1 if transport[-1] == "tcp" else -1
+    (a, b), a_port, b_port = pairs[-1], int(row["sp"][at]), int(row["dp"][at])
+    return ends(TRANSPORTS[transport[-1]], a, a_port, b, b_port)
 
 
 def _mac(text: str | None) -> str:
@@ -94,8 +106,8 @@ def _tshark_claims(row: dict[str, Any]) -> Iterator[Claim]:
         for host in dict.fromkeys(row["host"].split("|")):
             yield Claim("http", flow, plain(host), frame)
     elif kind in ("dns_q", "dns_r") and row["q"] is not None and flow is not None:
-        asker, resolver = (row["src"][-1], row["dst"][-1])
-        if kind == "dns_r":
+        asker, resolver = flow.low[0], flow.high[0]
+        if (address(row["src"][-1]) == asker) == (kind == "dns_r"):
             asker, resolver = resolver, asker
         name = "" if row["q"] == "<Root>" else plain(row["q"])
         yield Claim(kind, (asker, resolver), f"{name} {row['qtype']}", frame)
