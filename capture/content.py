@@ -1,33 +1,55 @@
-"""What a flow carries: the heads of TCP streams and single datagrams, read by every protocol that we know."""
+"""What a flow carries: the chain of readers over the heads of TCP streams and over single datagrams.
 
-from capture.flows import CLIENT_HEAD_DONE, NAME_FROM_DNS, NONE, SERVER_HEAD_DONE, release_head
-from capture.octets import u16
-from capture.protocols.dhcp import CLIENT_PORT, SERVER_PORT, sight_dhcp
-from capture.protocols.http import is_response, method_of, request, response
-from capture.protocols.identify import CODE, tcp_client, tcp_server, udp_payload
-from capture.protocols.tls import DONE, MORE, NOT, client_hello, looks_like_hello, server_answer
-from capture.questions import (
-    LLMNR,
-    MDNS,
-    TCP_TRANSPORT,
-    UDP_TRANSPORT,
-    has_dns_room,
-    name_from_answer,
-    take_message,
+Each reader is one protocol in one file of `capture.protocols`. A reader of a stream sees the contiguous bytes
+of one direction from its beginning and says NOT, DONE, MORE, or where a wrapper ends and another protocol
+begins. The chain puts the bytes together, in any order, within the bounds of `capture.reassembly`.
+"""
+
+import numpy as np
+
+from capture.flows import (
+    CLIENT_HEAD_DONE,
+    NAME_FROM_DNS,
+    NONE,
+    SERVER_HEAD_DONE,
+    release_head,
 )
+from capture.protocols.dhcp import sight_dhcp
+from capture.protocols.dhcpv6 import sight_dhcpv6
+from capture.protocols.dtls import read_dtls
+from capture.protocols.http import read_request, read_response
+from capture.protocols.http2 import read_http2
+from capture.protocols.identify import CODE, identify_client, identify_datagram, identify_server
+from capture.protocols.kerberos import sight_kerberos
+from capture.protocols.nbns import read_nbns
+from capture.protocols.outcomes import BEYOND, DONE, MORE, NOT
+from capture.protocols.quic import read_quic
+from capture.protocols.radius import sight_radius
+from capture.protocols.socks import read_socks
+from capture.protocols.ssdp import sight_ssdp
+from capture.protocols.starttls import read_upgrade, read_upgrade_answer
+from capture.protocols.tls import read_client_hello, read_server_hello
+from capture.questions import name_from_answer, read_dns_datagram, read_dns_stream
 from capture.reassembly import HEAD_BYTES, HEAD_US, add_run, take_head
 from capture.tcp import ahead
-from capture.transport import ICMP6, SYN, TCP, UDP
-from pipeline.kernels import packet_kernel
-from pipeline.records import HELLO_CLIENT, NAME_SOURCES
+from capture.transport import ICMP, ICMP6, SYN, TCP, UDP
+from pipeline.kernels import packet_kernel, unit_kernel
 
-DNS_PORT, MDNS_PORT, LLMNR_PORT = 53, 5353, 5355
-APP_TLS, APP_HTTP, APP_DNS, APP_DHCP = (CODE[word] for word in ("tls", "http", "dns", "dhcp"))
-APP_MDNS, APP_LLMNR, APP_ICMP, APP_ICMP6 = (CODE[word] for word in ("mdns", "llmnr", "icmp", "icmp6"))
-NAME_FROM_SNI, NAME_FROM_HTTP = NAME_SOURCES.index("sni"), NAME_SOURCES.index("http")
+#: Wrappers (CONNECT, SOCKS, STARTTLS, …) followed one inside the other; our default.
+WRAPPERS_MAX = 4
+
+DNS_PORT = 53
+#: DNS, its multicast form (RFC 6762) and LLMNR (RFC 4795).
+DNS_PORTS = (DNS_PORT, 5353, 5355)
+NBNS_PORTS, DHCP_PORTS, DHCPV6_PORTS = (137, 138), (67, 68), (546, 547)
+KERBEROS_PORT, SSDP_PORT = 88, 1900
+#: Authentication and accounting, today's and the older ones (RFC 2865, 3; RFC 2866, 3).
+RADIUS_PORTS = (1812, 1813, 1645, 1646)
+APP_ICMP, APP_ICMP6, APP_DHCP, APP_DHCPV6 = (CODE[word] for word in ("icmp", "icmp6", "dhcp", "dhcpv6"))
+APP_SSDP, APP_RADIUS, APP_KERBEROS = (CODE[word] for word in ("ssdp", "radius", "kerberos"))
 
 
-@packet_kernel
+@unit_kernel
 def open_flow(table, i):
     """Before any content: application by port, name by the client's own DNS answer."""
     flow = table.flows[i]
@@ -38,155 +60,203 @@ def open_flow(table, i):
             flow.application = table.ports[row, flow.client_port] if flow.client_port < 1024 else 0
     elif flow.protocol == ICMP6:
         flow.application = APP_ICMP6
-    elif flow.protocol == 1:
+    elif flow.protocol == ICMP:
         flow.application = APP_ICMP
     if flow.server_port == DNS_PORT:
         # The resolver itself; asking for it would cost as much as all the rest of a question.
-        return
+        return np.int64(0)
     length = name_from_answer(
         table, flow.first, flow.client_hi, flow.client_lo, flow.server_hi, flow.server_lo, table.slots[i]
     )
     if length > 0:
         flow.name_len = length
         flow.name_source = NAME_FROM_DNS
+    return np.int64(0)
 
 
 @packet_kernel
-def read_client(table, buf, start, end, final, i, packet):
-    """Look at the head of a client's stream: DONE when it says no more, MORE when it goes on, NOT unknown."""
+def client_reader(table, buf, start, end, final, i):
+    """Ask each protocol for the client's bytes; the outcome of the first that knows them."""
+    outcome = read_client_hello(table, buf, start, end, final, i)
+    if outcome == NOT:
+        outcome = read_http2(table, buf, start, end, final, i)
+    if outcome == NOT:
+        outcome = read_request(table, buf, start, end, final, i)
+    if outcome == NOT:
+        outcome = read_socks(table, buf, start, end, final, i)
+    if outcome == NOT:
+        outcome = read_upgrade(table, buf, start, end, final, i)
+    if outcome == NOT and table.flows[i].server_port == DNS_PORT:
+        outcome = read_dns_stream(table, buf, start, end, final, i)
+    if outcome == NOT:
+        outcome = identify_client(table, buf, start, end, final, i)
+    return outcome
+
+
+@packet_kernel
+def server_reader(table, buf, start, end, final, i):
+    """Ask each protocol for the server's bytes; the outcome of the first that knows them."""
+    outcome = read_server_hello(table, buf, start, end, final, i)
+    if outcome == NOT:
+        outcome = read_response(table, buf, start, end, final, i)
+    if outcome == NOT:
+        outcome = read_http2(table, buf, start, end, final, i)
+    if outcome == NOT:
+        outcome = read_upgrade_answer(table, buf, start, end, final, i)
+    if outcome == NOT and table.flows[i].server_port == DNS_PORT:
+        outcome = read_dns_stream(table, buf, start, end, final, i)
+    if outcome == NOT:
+        outcome = identify_server(table, buf, start, end, final, i)
+    return outcome
+
+
+@unit_kernel
+def read_stream(table, buf, start, end, final, up, i):
+    """Look at the head of one direction, through the wrappers around it: DONE, MORE or NOT."""
     flow = table.flows[i]
-    slot = table.slots[i]
-    if looks_like_hello(buf, start, end):
-        length, source = flow.name_len, flow.name_source
-        outcome = client_hello(buf, start, end, table.scratch, final, slot, flow)
-        if outcome == DONE:
-            flow.application = APP_TLS
-            flow.hello |= HELLO_CLIENT
-            if flow.name_len > 0:
-                flow.name_source = NAME_FROM_SNI
-            else:
-                flow.name_len = length
-                flow.name_source = source
-        return outcome
-    if method_of(buf, start, end) != 0:
-        length, source = flow.name_len, flow.name_source
-        flow.name_len = 0
-        outcome = request(buf, start, end, final, slot, flow)
-        if outcome == DONE:
-            flow.application = APP_HTTP
-        if flow.name_len > 0:
-            flow.name_source = NAME_FROM_HTTP
+    at = start
+    outer = 0
+    for level in range(WRAPPERS_MAX):
+        if up:
+            outcome = client_reader(table, buf, at, end, final, i)
         else:
-            flow.name_len = length
-            flow.name_source = source
-        if outcome != NOT:
-            return outcome
-    if flow.server_port == DNS_PORT and end - start < 14 and not final:
-        # Some send the length on its own.
-        return MORE
-    if flow.server_port == DNS_PORT and end - start >= 14 and u16(buf, start) >= 12:
-        length = u16(buf, start)
-        if start + 2 + length > end:
-            return NOT if final else MORE
-        if has_dns_room(table) and take_message(
-            table, buf, start + 2, start + 2 + length, packet, TCP_TRANSPORT
-        ):
-            flow.application = APP_DNS
-            return DONE
-    code = tcp_client(buf, start, end)
-    if code != 0:
-        flow.application = code
-        return DONE
-    return NOT
+            outcome = server_reader(table, buf, at, end, final, i)
+        if level > 0:
+            # What a wrapper carries says which names it has, not which application it is.
+            flow.application = outer
+            if outcome == NOT:
+                return np.int64(DONE)
+        if outcome < BEYOND:
+            return np.int64(outcome)
+        outer = flow.application
+        at = outcome - BEYOND
+        if at >= end:
+            return np.int64(DONE if final else MORE)
+    return np.int64(DONE)
 
 
 @packet_kernel
-def client_head(table, buf, packet, i):
-    """Read the head of the client's stream, in place where it can be, else put together."""
+def head_of(flow, up):
+    """Stream head of one direction, `NONE` if there is none."""
+    return np.int64(flow.head if up else flow.head_down)
+
+
+@packet_kernel
+def end_head(table, up, i):
+    """This direction needs no more looking at; give its stream head back."""
+    flow = table.flows[i]
+    flow.done |= CLIENT_HEAD_DONE if up else SERVER_HEAD_DONE
+    if head_of(flow, up) != NONE:
+        release_head(table, flow, up)
+
+
+@unit_kernel
+def take_segment(table, buf, up, i):
+    """Read the head of one direction's stream, in place where it can be, else put together."""
+    packet = table.packet[0]
     flow = table.flows[i]
     seq = (packet.seq + (1 if packet.tcp_flags & SYN else 0)) & 0xFFFFFFFF
     start, end = packet.payload, packet.end
     whole = end - start == packet.payload_bytes
-    if flow.base_up == NONE and packet.payload_bytes == 1:
+    base = flow.base_up if up else flow.base_down
+    if base == NONE and packet.payload_bytes == 1:
         # Picked up mid-stream: most likely a keep-alive probe.
-        return
-    if flow.head == NONE:
-        offset = ahead(seq, flow.base_up) if flow.base_up != NONE else 0
+        return np.int64(0)
+    if head_of(flow, up) == NONE:
+        offset = ahead(seq, base) if base != NONE else 0
         if offset < 0:
             # Keep-alive probes and bytes sent again.
-            return
+            return np.int64(0)
         if offset == 0:
-            outcome = read_client(table, buf, start, end, not whole, i, packet)
+            outcome = read_stream(table, buf, start, end, 0 if whole else 1, up, i)
             if outcome != MORE:
-                flow.done |= CLIENT_HEAD_DONE
-                return
+                end_head(table, up, i)
+                return np.int64(0)
         if offset >= HEAD_BYTES or not whole:
-            flow.done |= CLIENT_HEAD_DONE
-            return
-        base = flow.base_up if flow.base_up != NONE else seq
-        if not take_head(table, i, packet.ts, base):
-            flow.done |= CLIENT_HEAD_DONE
-            return
-    head = table.heads[flow.head]
-    data = table.head_data[flow.head]
-    have = add_run(data, table.runs[flow.head], head, ahead(seq, head.origin), buf, start, end)
-    if have == 0:
-        return
+            end_head(table, up, i)
+            return np.int64(0)
+        if not take_head(table, i, up, packet.ts, base if base != NONE else seq):
+            end_head(table, up, i)
+            return np.int64(0)
+    h = head_of(flow, up)
+    head = table.heads[h]
+    had = head.have
+    have = add_run(table.head_data[h], table.runs[h], head, ahead(seq, head.origin), buf, start, end)
+    head.have = have
+    if have == had:
+        return np.int64(0)
     late = packet.ts - head.started > HEAD_US
     final = have == HEAD_BYTES or not whole or late
-    outcome = read_client(table, data, 0, have, final, i, packet)
-    if outcome != MORE:
-        flow.done |= CLIENT_HEAD_DONE
-        release_head(table, flow)
+    outcome = read_stream(table, table.head_data[h], 0, have, 1 if final else 0, up, i)
+    if outcome != MORE or final:
+        end_head(table, up, i)
+    return np.int64(0)
 
 
 @packet_kernel
-def server_head(table, buf, packet, i):
-    """Read the first payload of the server."""
+def give_up_head(table, up, i):
+    """Read what is there of a head that no more bytes will come for, and give it back."""
+    flow = table.flows[i]
+    h = head_of(flow, up)
+    if h == NONE:
+        return
+    have = table.heads[h].have
+    if have > 0 and flow.protocol == TCP:
+        read_stream(table, table.head_data[h], 0, have, 1, up, i)
+    end_head(table, up, i)
+
+
+@unit_kernel
+def give_up_heads(table, i):
+    """`give_up_head` for both directions of a flow that ends."""
+    give_up_head(table, 1, i)
+    give_up_head(table, 0, i)
+    return np.int64(0)
+
+
+@unit_kernel
+def drop_old_heads(table, now):
+    """Give up the heads that waited longer than `HEAD_US`."""
+    meter = table.meter[0]
+    for h in range(meter.heads_high):
+        head = table.heads[h]
+        if head.flow != NONE and now - head.started > HEAD_US:
+            give_up_head(table, head.up, np.int64(head.flow))
+    return np.int64(0)
+
+
+@unit_kernel
+def take_datagram(table, buf, i):
+    """Read one UDP payload of a flow that still has something to say."""
+    packet = table.packet[0]
     flow = table.flows[i]
     start, end = packet.payload, packet.end
-    if server_answer(buf, start, end, flow):
-        flow.application = APP_TLS
-    elif is_response(buf, start, end):
-        flow.application = APP_HTTP
-        response(buf, start, end, table.slots[i], flow)
-    elif flow.server_port == DNS_PORT and end - start >= 14 and start + 2 + u16(buf, start) <= end:
-        if has_dns_room(table):
-            take_message(table, buf, start + 2, start + 2 + u16(buf, start), packet, TCP_TRANSPORT)
-    elif flow.done & CLIENT_HEAD_DONE == 0 or flow.application == 0:
-        code = tcp_server(buf, start, end)
-        if code != 0:
-            flow.application = code
-    flow.done |= SERVER_HEAD_DONE
-
-
-@packet_kernel
-def take_datagram(table, buf, packet, flow):
-    """Read one UDP payload."""
-    start, end = packet.payload, packet.end
     if end <= start:
-        return
-    source, target = packet.source_port, packet.target_port
-    if source == DNS_PORT or target == DNS_PORT:
-        if has_dns_room(table) and take_message(table, buf, start, end, packet, UDP_TRANSPORT):
-            flow.application = APP_DNS
-        return
-    if source == MDNS_PORT or target == MDNS_PORT:
-        if has_dns_room(table) and take_message(table, buf, start, end, packet, MDNS):
-            flow.application = APP_MDNS
-        return
-    if source == LLMNR_PORT or target == LLMNR_PORT:
-        if has_dns_room(table) and take_message(table, buf, start, end, packet, LLMNR):
-            flow.application = APP_LLMNR
-        return
-    if source in (SERVER_PORT, CLIENT_PORT) and target in (SERVER_PORT, CLIENT_PORT):
-        if sight_dhcp(table, buf, start, end, packet):
-            flow.application = APP_DHCP
-        return
-    if flow.done & CLIENT_HEAD_DONE == 0:
-        code = udp_payload(buf, start, end)
-        if code != 0:
-            flow.application = code
-            flow.done |= CLIENT_HEAD_DONE
-        elif flow.packets_up + flow.packets_down >= 4:
-            flow.done |= CLIENT_HEAD_DONE
+        return np.int64(0)
+    low = min(packet.source_port, packet.target_port)
+    high = max(packet.source_port, packet.target_port)
+    known = 0
+    if low in DNS_PORTS or high in DNS_PORTS:
+        if read_dns_datagram(table, buf, start, end, i):
+            return np.int64(0)
+    elif low in NBNS_PORTS:
+        if read_nbns(table, buf, start, end, i):
+            return np.int64(0)
+    elif low in DHCP_PORTS:
+        known = APP_DHCP if sight_dhcp(table, buf, start, end) else 0
+    elif low in DHCPV6_PORTS:
+        known = APP_DHCPV6 if sight_dhcpv6(table, buf, start, end) else 0
+    elif low == SSDP_PORT or high == SSDP_PORT:
+        known = APP_SSDP if sight_ssdp(table, buf, start, end) else 0
+    elif low in RADIUS_PORTS or high in RADIUS_PORTS:
+        known = APP_RADIUS if sight_radius(table, buf, start, end) else 0
+    elif low == KERBEROS_PORT:
+        known = APP_KERBEROS if sight_kerberos(table, buf, start, end) else 0
+    if known != 0:
+        flow.application = known
+        return np.int64(0)
+    if read_quic(table, buf, start, end, i) or read_dtls(table, buf, start, end, i):
+        return np.int64(0)
+    if identify_datagram(table, buf, start, end, i) == DONE or flow.packets_up + flow.packets_down >= 4:
+        flow.done |= CLIENT_HEAD_DONE
+    return np.int64(0)

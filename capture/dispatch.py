@@ -6,7 +6,7 @@ them as a batch; nothing is ever dropped for want of room.
 
 import numpy as np
 
-from capture.content import client_head, open_flow, server_head, take_datagram
+from capture.content import drop_old_heads, give_up_heads, open_flow, take_datagram, take_segment
 from capture.flows import (
     ACTIVE,
     CLIENT_HEAD_DONE,
@@ -40,9 +40,9 @@ from capture.link import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, decode_l
 from capture.network import MALFORMED, OK, TRUNCATED, decode_ipv4, decode_ipv6
 from capture.octets import mix
 from capture.protocols.arp import sight_arp
+from capture.protocols.logins import watch_login
 from capture.protocols.ndp import sight_ndp
 from capture.questions import expire_questions, has_dns_room
-from capture.reassembly import drop_old_heads
 from capture.rows import has_flow_room, write_flow
 from capture.sightings import has_sighting_room
 from capture.tcp import update_tcp
@@ -157,6 +157,8 @@ def has_room(table):
 def end_flow(table, i, ended):
     """Write what record `i` still has to say, and free it; a row without packets is not written."""
     flow = table.flows[i]
+    if flow.head != NONE or flow.head_down != NONE:
+        give_up_heads(table, i)
     if flow.row_start != NONE:
         write_flow(table, i, ENDED_CLOSED if is_over(flow) else ended)
     unlink(table, i)
@@ -322,17 +324,17 @@ def take_packet(table, buf, packet, key):
     if packet.protocol == TCP:
         update_tcp(buf, packet, flow, up)
         if packet.payload_bytes > 0:
-            if up:
-                if flow.done & CLIENT_HEAD_DONE == 0:
-                    client_head(table, buf, packet, i)
-            elif flow.done & SERVER_HEAD_DONE == 0:
-                server_head(table, buf, packet, i)
+            if flow.done & (CLIENT_HEAD_DONE if up else SERVER_HEAD_DONE) == 0:
+                take_segment(table, buf, 1 if up else 0, i)
+            if flow.watch != 0:
+                watch_login(table, buf, packet.payload, packet.end, 1 if up else 0, i)
     else:
         if up:
             flow.client_state = ESTABLISHED
         else:
             flow.server_state = ESTABLISHED
         if packet.protocol == UDP:
-            take_datagram(table, buf, packet, flow)
+            if flow.done & CLIENT_HEAD_DONE == 0:
+                take_datagram(table, buf, i)
         elif packet.protocol == ICMP6:
             sight_ndp(table, buf, packet)

@@ -23,8 +23,10 @@ ROW_S = 60
 #: Seconds of packet time between sweeps, the delay that a row may have; each visits every flow. Our default.
 SWEEP_S = 4
 
-# Layout of a flow's text slot (one a record, touched only when there is text): name, ALPN, Location host.
-SLOT, NAME_MAX, ALPN_AT, ALPN_MAX, LOCATION_AT, LOCATION_MAX = 512, 255, 256, 32, 288, 224
+# Layout of a flow's text slot (one a record, touched only when there is text): name, ALPN, Location host or
+# the certificate's subject and issuer (what is plain HTTP shows no certificate), JA4.
+SLOT, NAME_MAX, ALPN_AT, ALPN_MAX, LOCATION_AT, LOCATION_MAX = 576, 255, 256, 32, 288, 224
+CERTIFICATE_AT, ISSUER_AT, CERTIFICATE_MAX, JA4_AT, JA4_MAX = 288, 400, 112, 512, 36
 
 # Endpoint states, as in Zeek's TCP analyzer.
 INACTIVE, SYN_SENT, SYN_ACK_SENT, PARTIAL, ESTABLISHED, CLOSED, RESET = range(7)
@@ -75,7 +77,7 @@ FLOW = np.dtype(
         ("lost", "i8"),
         ("hole_up", "i8"),  # bytes skipped over and not yet seen
         ("hole_down", "i8"),
-        ("head", "i4"),  # stream head being put together, -1 none
+        ("head", "i4"),  # stream head of the client being put together, -1 none
         ("name_len", "i2"),
         ("vlan", "i2"),
         # set once or rarely
@@ -110,9 +112,16 @@ FLOW = np.dtype(
         ("syn_options", "i8"),  # 4 bits an option, first in the lowest; 0 ends
         ("token_up", "u4"),  # what a client's datagram said that the next ones must fit (capture/protocols)
         ("token_down", "u4"),
+        ("head_down", "i4"),  # stream head of the server, -1 none
+        ("logins", "u2"),  # attempts seen, of this row
+        ("logins_failed", "u2"),
+        ("watch", "u1"),  # protocol whose later packets tell how logins end, 0 none
+        ("certificate_len", "u1"),
+        ("issuer_len", "u1"),
+        ("ja4_len", "u1"),
         ("candidate", "u1"),  # application that waits for a second datagram, 0 none
         ("evidence", "u1"),  # bits of capture/protocols/identify.py
-        ("padding", "u1", (14,)),  # to whole lines
+        ("spare", "u1", (2,)),  # to whole lines
     ],
     align=True,
 )
@@ -236,20 +245,26 @@ def unlink(table, i):
             j = np.int64(behind.next)
     meter = table.meter[0]
     if flow.head != NONE:
-        release_head(table, flow)
+        release_head(table, flow, 1)
+    if flow.head_down != NONE:
+        release_head(table, flow, 0)
     flow.used = 0
     table.free[meter.flows_free] = i
     meter.flows_free += 1
 
 
 @packet_kernel
-def release_head(table, flow):
-    """Give the flow's stream head back."""
+def release_head(table, flow, up):
+    """Give the stream head of one direction back."""
     meter = table.meter[0]
-    table.heads[flow.head].flow = NONE
-    table.free_heads[meter.heads_free] = flow.head
+    h = flow.head if up else flow.head_down
+    table.heads[h].flow = NONE
+    table.free_heads[meter.heads_free] = h
     meter.heads_free += 1
-    flow.head = NONE
+    if up:
+        flow.head = NONE
+    else:
+        flow.head_down = NONE
 
 
 @packet_kernel
@@ -286,7 +301,9 @@ def new_flow(table, packet, key, from_client):
     meter.serial += 1
     flow.used = 1
     flow.head = NONE
+    flow.head_down = NONE
     flow.done = 0
+    flow.watch = 0
     flow.application = 0
     flow.candidate = 0
     flow.evidence = 0
@@ -294,6 +311,9 @@ def new_flow(table, packet, key, from_client):
     flow.name_len = 0
     flow.alpn_len = 0
     flow.location_len = 0
+    flow.certificate_len = 0
+    flow.issuer_len = 0
+    flow.ja4_len = 0
     flow.hello = 0
     flow.client_state = INACTIVE
     flow.server_state = INACTIVE
@@ -344,6 +364,8 @@ def start_row(flow):
     flow.retransmits_down = 0
     flow.acked_down = 0
     flow.lost = 0
+    flow.logins = 0
+    flow.logins_failed = 0
 
 
 @packet_kernel

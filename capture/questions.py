@@ -6,10 +6,11 @@ A question waits in a ring until its answer comes or 5 s pass (records.md).
 import numpy as np
 
 from capture.arena import UNKNOWN
-from capture.flows import NONE
-from capture.octets import mix, mix_octets, same, u32
+from capture.flows import APPLICATION, NONE
+from capture.octets import mix, mix_octets, same, u16, u32
 from capture.protocols.dns import MESSAGE_TEXT, NAME_ROOM, parse
-from pipeline.kernels import packet_kernel
+from capture.protocols.outcomes import DONE, MORE, NOT
+from pipeline.kernels import packet_kernel, unit_kernel
 from pipeline.records import DNS_TRANSPORTS
 
 #: Seconds a question waits (records.md).
@@ -333,3 +334,42 @@ def name_from_answer(table, packet_ts, client_hi, client_lo, server_hi, server_l
     for k in range(answer.name_len):
         slot[k] = kept[k]
     return answer.name_len
+
+
+APP_DNS, APP_MDNS, APP_LLMNR = (APPLICATION[word] for word in ("dns", "mdns", "llmnr"))
+DNS_PORT, MDNS_PORT, LLMNR_PORT = 53, 5353, 5355
+
+
+@unit_kernel
+def read_dns_stream(table, buf, start, end, final, i):
+    """Reader of either direction of a TCP stream: DNS messages, each behind its length (RFC 1035, 4.2.2)."""
+    if end - start < 14:
+        # Some send the length on its own.
+        return np.int64(NOT if final else MORE)
+    length = u16(buf, start)
+    if length < 12:
+        return np.int64(NOT)
+    if start + 2 + length > end:
+        return np.int64(NOT if final else MORE)
+    if not has_dns_room(table):
+        return np.int64(NOT)
+    packet = table.packet[0]
+    if not take_message(table, buf, start + 2, start + 2 + length, packet, TCP_TRANSPORT):
+        return np.int64(NOT)
+    table.flows[i].application = APP_DNS
+    return np.int64(DONE)
+
+
+@unit_kernel
+def read_dns_datagram(table, buf, start, end, i):
+    """Reader of a datagram: a DNS, multicast DNS or LLMNR message, by its port."""
+    packet = table.packet[0]
+    transport, application = UDP_TRANSPORT, APP_DNS
+    if packet.source_port == MDNS_PORT or packet.target_port == MDNS_PORT:
+        transport, application = MDNS, APP_MDNS
+    elif packet.source_port == LLMNR_PORT or packet.target_port == LLMNR_PORT:
+        transport, application = LLMNR, APP_LLMNR
+    if not has_dns_room(table) or not take_message(table, buf, start, end, packet, transport):
+        return np.int64(NOT)
+    table.flows[i].application = application
+    return np.int64(DONE)

@@ -6,7 +6,6 @@ came first stay.
 
 import numpy as np
 
-from capture.flows import NONE, release_head
 from capture.octets import copy
 from pipeline.kernels import packet_kernel
 
@@ -15,12 +14,22 @@ HEAD_US = 3_000_000
 #: Runs of bytes kept apart while holes are open; a segment that would need one more is dropped.
 RUNS = 16
 
-HEAD = np.dtype([("flow", "i4"), ("runs", "i4"), ("started", "i8"), ("origin", "i8")], align=True)
+HEAD = np.dtype(
+    [
+        ("flow", "i4"),
+        ("runs", "i4"),
+        ("started", "i8"),
+        ("origin", "i8"),  # sequence number of offset 0
+        ("have", "i8"),  # contiguous bytes from offset 0
+        ("up", "i8"),  # 1: the client's bytes
+    ],
+    align=True,
+)
 
 
 @packet_kernel
-def take_head(table, i, ts, base):
-    """Give flow `i` a stream head whose offset 0 is sequence number `base`; False if none is free."""
+def take_head(table, i, up, ts, base):
+    """Give flow `i` a stream head for one direction whose offset 0 is `base`; False if none is free."""
     meter = table.meter[0]
     if meter.heads_free == 0:
         meter.heads_refused += 1
@@ -29,12 +38,17 @@ def take_head(table, i, ts, base):
     h = np.int64(table.free_heads[meter.heads_free])
     if h >= meter.heads_high:
         meter.heads_high = h + 1
-    table.flows[i].head = h
+    if up:
+        table.flows[i].head = h
+    else:
+        table.flows[i].head_down = h
     head = table.heads[h]
     head.flow = i
     head.runs = 0
     head.started = ts
     head.origin = base
+    head.have = 0
+    head.up = up
     used = len(table.heads) - meter.heads_free
     if used > meter.heads_peak:
         meter.heads_peak = used
@@ -97,15 +111,3 @@ def merge_run(holder, runs, low, high):
         holder.runs -= joined - 1
     runs[first, 0] = low
     runs[first, 1] = high
-
-
-@packet_kernel
-def drop_old_heads(table, now):
-    """Give back the heads that waited longer than `HEAD_US`."""
-    meter = table.meter[0]
-    for h in range(meter.heads_high):
-        head = table.heads[h]
-        if head.flow != NONE and now - head.started > HEAD_US:
-            flow = table.flows[head.flow]
-            flow.done |= 1
-            release_head(table, flow)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from capture.arena import UNKNOWN, UNKNOWN_DELTA
-from capture.flows import ALPN_AT, LOCATION_AT, conn_state, start_row
+from capture.flows import ALPN_AT, CERTIFICATE_AT, ISSUER_AT, JA4_AT, LOCATION_AT, conn_state, start_row
 from capture.network import (
     QUIRK_DF,
     QUIRK_ECN,
@@ -26,7 +26,7 @@ from capture.tcp import (
     QUIRK_URG,
     QUIRK_URG_SET,
 )
-from pipeline.kernels import packet_kernel
+from pipeline.kernels import packet_kernel, unit_kernel
 
 #: Text that one flow row may append.
 FLOW_TEXT = 1_024
@@ -148,7 +148,7 @@ def copy_text(table, slot, at, length):
     return start
 
 
-@packet_kernel
+@unit_kernel
 def write_flow(table, i, ended):
     """Write the row of record `i` and begin its next one; the caller made sure that there is room."""
     meter = table.meter[0]
@@ -196,8 +196,14 @@ def write_flow(table, i, ended):
     row.alpn_len = flow.alpn_len
     row.alpn_at = copy_text(table, slot, ALPN_AT, np.int64(flow.alpn_len))
     row.tls_version = flow.tls_version
-    row.ja4_at = 0
-    row.ja4_len = 0
+    row.ja4_len = flow.ja4_len
+    row.ja4_at = copy_text(table, slot, JA4_AT, np.int64(flow.ja4_len))
+    row.certificate_len = flow.certificate_len
+    row.certificate_at = copy_text(table, slot, CERTIFICATE_AT, np.int64(flow.certificate_len))
+    row.issuer_len = flow.issuer_len
+    row.issuer_at = copy_text(table, slot, ISSUER_AT, np.int64(flow.issuer_len))
+    row.logins = flow.logins
+    row.logins_failed = flow.logins_failed
     row.ech = flow.ech
     row.http_method = flow.http_method
     row.http_status = flow.http_status
@@ -215,3 +221,4 @@ def write_flow(table, i, ended):
         meter.text_used = behind
     row.lost = flow.lost
     start_row(flow)
+    return np.int64(0)

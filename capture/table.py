@@ -13,6 +13,7 @@ from capture.reassembly import HEAD, HEAD_BYTES, RUNS
 from capture.sha256 import WORK
 from capture.sightings import SAID
 from pipeline.bundle import Bundle
+from pipeline.kernels import bind_units
 from pipeline.settings import SensorSettings
 
 #: Questions that wait for an answer at the same time; a power of two, our default.
@@ -102,7 +103,10 @@ def _cache_aligned(dtype: np.dtype, count: int) -> np.recarray:
 
 
 def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
-    """An empty table of the configured size. `seed` keys the hashes, `boot` the flow ids; both int64."""
+    """An empty table of the configured size, with the units bound to its type.
+
+    `seed` keys the hashes, `boot` the flow ids; both int64.
+    """
     flows, heads = settings.flows, settings.heads
     buckets = 1 << (flows - 1).bit_length()
     table = Table(
@@ -146,4 +150,5 @@ def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
     meter.flows_free = flows
     meter.heads_free = heads
     meter.now = NONE
+    bind_units(table)
     return table

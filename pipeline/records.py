@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 #: Version of the schemas below; a header of every message on the stream.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 TIME = pa.timestamp("us", "UTC")
 ADDRESS = pa.binary(16)
@@ -84,6 +84,8 @@ class Field(NamedTuple):
     """Null where the sensor does not know."""
     words: tuple[str, ...] = ()
     """The closed set of a `KIND` column, if it is closed."""
+    since: int = 1
+    """Version of the schema that brought it; older batches get empty text and 0."""
 
 
 def _directions(name: str, type_: pa.DataType, note: str, nullable: bool = False) -> list[Field]:
@@ -137,6 +139,10 @@ RECORDS: dict[str, list[Field]] = {
         Field("acked_down", pa.uint64(), "server bytes the client acknowledged since the last row"),
         Field("syn_signature", TEXT, "SYN in p0f 3 form: version:ttl:olen:mss:win,scale:options:quirks"),
         Field("lost", pa.uint64(), "bytes acknowledged but never seen since the last row"),
+        Field("certificate", TEXT, "the server certificate's subject: common name; to TLS 1.2", since=2),
+        Field("issuer", TEXT, "common name of that certificate's issuer", since=2),
+        Field("logins", pa.uint16(), "log-ins tried since the flow's last row, as far as seen", since=2),
+        Field("logins_failed", pa.uint16(), "of those, refused ones", since=2),
     ],
     "dns": [
         Field("ts", TIME, "the question, or the answer where no question was seen"),

@@ -1,7 +1,6 @@
 """`spanwatch warm`: compile every kernel into the cache, by sending captures through all of them."""
 
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -10,13 +9,15 @@ from typing import Any
 
 from numba.core import event
 
-from pipeline.kernels import CACHE
+from pipeline.kernels import ASKED, CACHE, source_digest
 from pipeline.settings import SensorSettings
 from spanwatch.demo import CAPTURE
 from spanwatch.progress import waiting_for
 
-#: Written when everything is compiled; the cache's folder changes with the kernels' source.
-STAMP = CACHE / "warm"
+#: Written when everything is compiled that these sources hold.
+STAMP = CACHE / f"warm-{source_digest()}"
+#: Seconds that compiled code of other versions stays, since one may still run from it; our default.
+KEEP_S = 14 * 86_400
 
 LISTS = '[[lists]]\nname = "warm"\nfile = "warm.txt"\nformat = "domains"\ncategories = ["games"]\n'
 
@@ -64,12 +65,15 @@ def _everything() -> None:
                 classifier.classify(records, batch, "warm")
 
 
-def drop_old_caches() -> None:
-    """Remove the compiled code of other versions but the latest one, which may still be running."""
-    others = [path for path in CACHE.parent.iterdir() if path.is_dir() and path != CACHE]
-    others.sort(key=lambda path: path.stat().st_mtime)
-    for path in others[:-1]:
-        shutil.rmtree(path, ignore_errors=True)
+def drop_old(folder: Path, asked: set[str], now: float) -> None:
+    """Remove compiled code that nothing asked for and that is older than `KEEP_S`.
+
+    `asked` are the beginnings of file names, `now` is in seconds since 1970.
+    """
+    for path in folder.iterdir():
+        name = path.name.rsplit(".", 2 if path.suffix == ".nbc" else 1)[0]
+        if path.is_file() and name not in asked and now - path.stat().st_mtime > KEEP_S:
+            path.unlink(missing_ok=True)
 
 
 def run_warm() -> None:
@@ -87,5 +91,5 @@ def run_warm() -> None:
     stamp = STAMP.with_suffix(f".{os.getpid()}")
     stamp.write_text("")
     stamp.replace(STAMP)
-    drop_old_caches()
+    drop_old(CACHE, ASKED, time.time())
     print(f"compiled {listener.count} kernels in {time.monotonic() - started:.0f} s into {CACHE}")

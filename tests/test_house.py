@@ -19,6 +19,7 @@ UNTESTED = {
     "classifiers/detector.py": "the files of detectors are read and run in test_detect.py",
     "classifiers/facts.py": "parameters of the queries: test_verdict.py and test_detect.py run them",
     "capture/frames.py": "a tuple of arrays; every test of a source uses it",
+    "capture/protocols/outcomes.py": "four numbers; the test of every reader uses them",
     "spanwatch/__main__.py": "one line; tests/spanwatch/program.py starts every process through it",
     "spanwatch/progress.py": "draws on a terminal only",
     "spanwatch/invocation.py": "what test_cli.py calls with",

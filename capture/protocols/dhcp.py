@@ -30,7 +30,7 @@ from capture.sightings import (
     trimmed,
     word_table,
 )
-from pipeline.kernels import packet_kernel
+from pipeline.kernels import packet_kernel, unit_kernel
 
 DHCP_REQUEST, DHCP_OFFER, DHCP_ACK = SOURCE["dhcp_request"], SOURCE["dhcp_offer"], SOURCE["dhcp_ack"]
 SERVER_PORT, CLIENT_PORT = 67, 68
@@ -191,9 +191,15 @@ def hardware_address(buf, at, packet):
     return np.int64(0)
 
 
+@unit_kernel
+def sight_dhcp(table, buf, start, end):
+    """Sighting of the client or, for what servers say, of the server. 1 if this is DHCP or BOOTP."""
+    return np.int64(1 if take_dhcp(table, buf, start, end, table.packet[0]) else 0)
+
+
 @packet_kernel
-def sight_dhcp(table, buf, at, end, packet):
-    """Sighting of the client or, for what servers say, of the server. True if this is DHCP or BOOTP."""
+def take_dhcp(table, buf, at, end, packet):
+    """As `sight_dhcp`."""
     if end - at < OPTIONS or u32(buf, at + COOKIE) != MAGIC:
         return False
     if buf[at] != BOOT_REQUEST and buf[at] != BOOT_REPLY:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from capture.flows import LOCATION_AT, LOCATION_MAX, NAME_MAX
+from capture.flows import APPLICATION, LOCATION_AT, LOCATION_MAX, NAME_MAX
 from capture.octets import put_name
-from capture.protocols.tls import DONE, MORE, NOT
-from pipeline.kernels import packet_kernel
-from pipeline.records import HTTP_METHODS
+from capture.protocols.outcomes import DONE, MORE, NOT
+from pipeline.kernels import packet_kernel, unit_kernel
+from pipeline.records import HTTP_METHODS, NAME_SOURCES
 
 #: Longest method and the space behind it.
 METHOD_ROOM = max(len(method) for method in HTTP_METHODS) + 1
@@ -17,6 +17,8 @@ for _row, _method in enumerate(HTTP_METHODS):
     METHODS[_row, len(_method)] = 32
     METHOD_LENGTHS[_row] = len(_method)
 
+APP_HTTP = APPLICATION["http"]
+NAME_FROM_HTTP = NAME_SOURCES.index("http")
 CONNECT = HTTP_METHODS.index("CONNECT")
 HOST = np.frombuffer(b"host:", np.uint8)
 LOCATION = np.frombuffer(b"location:", np.uint8)
@@ -212,3 +214,33 @@ def response(buf, start, end, slot, flow):
     flow.http_status = status_of(buf, start)
     at, stop = location_host(buf, start, end)
     flow.location_len = put_name(slot, LOCATION_AT, LOCATION_AT + LOCATION_MAX, buf, at, stop) - LOCATION_AT
+
+
+@unit_kernel
+def read_request(table, buf, start, end, final, i):
+    """Reader of a client's stream: an HTTP/1 request."""
+    if method_of(buf, start, end) == 0:
+        return np.int64(NOT)
+    flow = table.flows[i]
+    length, source = flow.name_len, flow.name_source
+    flow.name_len = 0
+    outcome = request(buf, start, end, final, table.slots[i], flow)
+    if outcome == DONE:
+        flow.application = APP_HTTP
+    if flow.name_len > 0:
+        flow.name_source = NAME_FROM_HTTP
+    else:
+        flow.name_len = length
+        flow.name_source = source
+    return np.int64(outcome)
+
+
+@unit_kernel
+def read_response(table, buf, start, end, final, i):
+    """Reader of a server's stream: an HTTP/1 response."""
+    if not is_response(buf, start, end):
+        return np.int64(NOT)
+    flow = table.flows[i]
+    flow.application = APP_HTTP
+    response(buf, start, end, table.slots[i], flow)
+    return np.int64(DONE)

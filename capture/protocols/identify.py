@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from capture.flows import CLIENT_HEAD_DONE
 from capture.octets import u8, u16, u32
-from pipeline.kernels import packet_kernel
+from capture.protocols.outcomes import DONE, NOT
+from pipeline.kernels import packet_kernel, unit_kernel
 from pipeline.records import APPLICATIONS
 
 CODE = {word: code for code, word in enumerate(APPLICATIONS)}
@@ -132,3 +134,35 @@ def udp_payload(buf, at, end):
     if word(buf, at, end, SIP_2):
         return SIP
     return 0
+
+
+@unit_kernel
+def identify_client(table, buf, start, end, final, i):
+    """Reader of a client's stream: which application by its first bytes."""
+    code = tcp_client(buf, start, end)
+    if code == 0:
+        return np.int64(NOT)
+    table.flows[i].application = code
+    return np.int64(DONE)
+
+
+@unit_kernel
+def identify_server(table, buf, start, end, final, i):
+    """Reader of a server's stream: which application, where the client's bytes did not say."""
+    code = tcp_server(buf, start, end)
+    if code == 0:
+        return np.int64(NOT)
+    flow = table.flows[i]
+    if flow.done & CLIENT_HEAD_DONE == 0 or flow.application == 0:
+        flow.application = code
+    return np.int64(DONE)
+
+
+@unit_kernel
+def identify_datagram(table, buf, start, end, i):
+    """Reader of a datagram: which application by one UDP payload."""
+    code = udp_payload(buf, start, end)
+    if code == 0:
+        return np.int64(NOT)
+    table.flows[i].application = code
+    return np.int64(DONE)

@@ -1,13 +1,15 @@
 """TLS handshakes (RFC 8446, RFC 5246): name, ALPN, version, ECH of the ClientHello; the answer."""
 
-from capture.flows import ALPN_AT, ALPN_MAX, NAME_MAX
+import numpy as np
+
+from capture.flows import ALPN_AT, ALPN_MAX, APPLICATION, NAME_MAX
 from capture.octets import copy, put_name, put_text, u8, u16, u24
-from pipeline.kernels import packet_kernel
-from pipeline.records import HELLO_ALERT, HELLO_CERTIFICATE, HELLO_SERVER
+from capture.protocols.outcomes import DONE, MORE, NOT
+from pipeline.kernels import packet_kernel, unit_kernel
+from pipeline.records import HELLO_ALERT, HELLO_CERTIFICATE, HELLO_CLIENT, HELLO_SERVER, NAME_SOURCES
 
-#: Outcomes of looking at a stream's head.
-NOT, DONE, MORE = 0, 1, 2
-
+TLS = APPLICATION["tls"]
+NAME_FROM_SNI = NAME_SOURCES.index("sni")
 RECORD_ALERT, RECORD_HANDSHAKE = 21, 22
 CLIENT_HELLO, SERVER_HELLO, CERTIFICATE = 1, 2, 11
 SERVER_NAME, ALPN, SUPPORTED_VERSIONS, ENCRYPTED_CLIENT_HELLO = 0, 16, 43, 0xFE0D
@@ -138,6 +140,35 @@ def client_hello_body(buf, at, end, slot, flow):
         elif kind == ENCRYPTED_CLIENT_HELLO:
             flow.ech = 1
         at += length
+
+
+@unit_kernel
+def read_client_hello(table, buf, start, end, final, i):
+    """Reader of a client's stream: a ClientHello."""
+    if not looks_like_hello(buf, start, end):
+        return np.int64(NOT)
+    flow = table.flows[i]
+    length, source = flow.name_len, flow.name_source
+    outcome = client_hello(buf, start, end, table.scratch, final, table.slots[i], flow)
+    if outcome == DONE:
+        flow.application = TLS
+        flow.hello |= HELLO_CLIENT
+        if flow.name_len > 0:
+            flow.name_source = NAME_FROM_SNI
+        else:
+            flow.name_len = length
+            flow.name_source = source
+    return np.int64(outcome)
+
+
+@unit_kernel
+def read_server_hello(table, buf, start, end, final, i):
+    """Reader of a server's stream: hello, certificate or alert."""
+    flow = table.flows[i]
+    if not server_answer(buf, start, end, flow):
+        return np.int64(NOT)
+    flow.application = TLS
+    return np.int64(DONE)
 
 
 @packet_kernel

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.records import SCHEMA_VERSION, SCHEMAS
+from pipeline.records import RECORDS, SCHEMA_VERSION, SCHEMAS
 from pipeline.text import valid_batch
 
 #: First and last event time of each kind of record.
@@ -71,23 +71,30 @@ def decode(message: Message) -> pa.RecordBatch:
     """Batch of a message, its offsets and indices checked, its text valid UTF-8.
 
     Bytes of text that are no UTF-8 come back as `\\xNN`. Raises ValueError, in one line, on a
-    damaged payload, an unknown kind, another schema version, or headers that contradict it.
+    damaged payload, an unknown kind, a newer schema version, or headers that contradict it. Columns that
+    an older version did not have are empty text and 0.
     """
     where = f"message {message.token} of {message.records}"
     schema = _schema(message.records)
-    if message.schema != SCHEMA_VERSION:
+    if not 1 <= message.schema <= SCHEMA_VERSION:
         raise ValueError(
-            f"{where} has schema version {message.schema}, this program reads {SCHEMA_VERSION}; "
-            "run the same version on sensor and worker"
+            f"{where} has schema version {message.schema}, this program reads 1 to {SCHEMA_VERSION}; "
+            "update the worker before the sensors"
         )
+    newer = {field.name for field in RECORDS[message.records] if field.since > message.schema}
+    sent = pa.schema([field for field in schema if field.name not in newer])
     try:
         with pa.ipc.open_stream(pa.py_buffer(message.payload)) as reader:
-            if not reader.schema.equals(schema):
-                raise ValueError(f"{where} is not readable: {_difference(reader.schema, schema)}")
+            if not reader.schema.equals(sent):
+                raise ValueError(f"{where} is not readable: {_difference(reader.schema, sent)}")
             batches = list(reader)
         if len(batches) != 1:
             raise ValueError(f"{where} is not readable: it holds {len(batches)} batches instead of one")
-        batch = _checked(pa.RecordBatch.from_arrays(batches[0].columns, schema=schema))
+        columns = dict(zip(sent.names, batches[0].columns, strict=True))
+        for name in newer:
+            kind = schema.field(name).type
+            columns[name] = pa.repeat(pa.scalar("" if pa.types.is_string(kind) else 0, kind), len(batches[0]))
+        batch = _checked(pa.RecordBatch.from_arrays([columns[n] for n in schema.names], schema=schema))
     except (pa.ArrowException, OSError, EOFError, MemoryError, OverflowError) as error:
         raise ValueError(f"{where} is not readable: {' '.join(str(error).split()) or 'damaged'}") from None
     if batch.num_rows != message.rows:

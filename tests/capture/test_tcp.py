@@ -79,6 +79,10 @@ def test_a_whole_conversation_fills_every_field() -> None:
         "acked_down": len(answer) + 1_000,
         "syn_signature": "4:64:0:1460:64240,7:mss,sok,ts,nop,ws:df,id+:0",
         "lost": 0,
+        "certificate": "",
+        "issuer": "",
+        "logins": 0,
+        "logins_failed": 0,
     }
     assert {name: row[name] for name in expected} == expected
     assert set(row) - set(expected) == {"flow_id", "community_id"}

@@ -1,56 +1,67 @@
 """Compiled code: one cache a state of the sources."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numba
+import numpy as np
 import pytest
 
 from pipeline import kernels
 
 
-def test_the_cache_is_named_after_the_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_cache_is_in_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The folder stands below `SPANWATCH_CACHE`, else below the user's cache."""
     monkeypatch.setenv("SPANWATCH_CACHE", str(tmp_path))
-    assert kernels.cache_folder() == tmp_path / "spanwatch" / kernels.source_digest()
+    assert kernels.cache_folder() == tmp_path / "spanwatch" / "kernels"
     monkeypatch.delenv("SPANWATCH_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert kernels.cache_folder().parent == tmp_path / "xdg" / "spanwatch"
+    assert kernels.cache_folder() == tmp_path / "xdg" / "spanwatch" / "kernels"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert kernels.cache_folder().parent == Path.home() / ".cache" / "spanwatch"
+    assert kernels.cache_folder() == Path.home() / ".cache" / "spanwatch" / "kernels"
 
 
 def test_a_changed_kernel_changes_the_digest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A change in any file that speaks of kernels gives another folder; other files don't."""
-    room = tmp_path / "pipeline"
-    room.mkdir()
-    (room / "one.py").write_text("@kernel\ndef f(): return 1\n")
-    (room / "other.py").write_text("x = 1\n")
-    monkeypatch.setattr(kernels, "__file__", str(room / "kernels.py"))
-    before = kernels.source_digest()
-    (room / "other.py").write_text("x = 2\n")
-    assert kernels.source_digest() == before
-    (room / "one.py").write_text("@kernel\ndef f(): return 2\n")
-    assert kernels.source_digest() != before
-
-
-def test_another_checkout_has_a_cache_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The same source at another place or of another time is compiled anew, so it is not called ready."""
-    digests = set()
-    for place, time in (("a", 1), ("b", 1), ("a", 2)):
+    """A change in any file that speaks of kernels gives another digest; other files and places don't."""
+    digests = []
+    for place, one, other in (("a", 1, 1), ("a", 1, 2), ("b", 1, 2), ("b", 2, 2)):
         room = tmp_path / place / "pipeline"
         room.mkdir(parents=True, exist_ok=True)
-        (room / "one.py").write_text("@kernel\ndef f(): return 1\n")
-        os.utime(room / "one.py", (time, time))
+        (room / "one.py").write_text(f"@kernel\ndef f(): return {one}\n")
+        (room / "other.py").write_text(f"x = {other}\n")
         monkeypatch.setattr(kernels, "__file__", str(room / "kernels.py"))
-        digests.add(kernels.source_digest())
-    assert len(digests) == 3
+        digests.append(kernels.source_digest())
+    assert digests[0] == digests[1] == digests[2] != digests[3]
+
+
+LEAF, CALLER = "def leaf(x):\n    return x + ONE\n", "def caller(x):\n    return leaf(x) * 2\n"
+
+
+def made(source: str, **names: object) -> Any:
+    """A function of the source, in a module of its own."""
+    space = {"__name__": "made", **names}
+    exec(source, space)
+    return space["caller" if "def caller" in source else "leaf"]
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="is about compiled kernels")
+def test_the_fingerprint_is_of_all_that_is_compiled_in() -> None:
+    """It changes with the code, with a constant, and with a callee's; not with a comment or a docstring."""
+    leaf = kernels.packet_kernel(made(LEAF, ONE=1))
+    first = kernels.fingerprint(made(CALLER, leaf=leaf))
+    assert first == kernels.fingerprint(made(CALLER + "# more\n", leaf=leaf))
+    assert first == kernels.fingerprint(made(CALLER, leaf=kernels.packet_kernel(made(LEAF, ONE=1))))
+    for other in (made(LEAF, ONE=2), made(LEAF.replace("+", "-"), ONE=1), made(LEAF, ONE=np.arange(3))):
+        assert first != kernels.fingerprint(made(CALLER, leaf=kernels.packet_kernel(other)))
+    assert first != kernels.fingerprint(made(CALLER.replace("2", "3"), leaf=leaf))
 
 
 PROGRAM = """
 import numpy as np
-from pipeline.kernels import inline_kernel, kernel, packet_kernel
+from pipeline.bundle import Bundle
+from pipeline.kernels import bind_units, inline_kernel, kernel, packet_kernel, unit_kernel
 
 @inline_kernel
 def twice(x):
@@ -67,7 +78,21 @@ def total(a):
 def share(a, b):
     return a / b
 
-print(total(np.arange(5)), share(1.0, 0.0))
+class Held(Bundle):
+    count: np.ndarray
+
+@unit_kernel
+def add(table, buf, at):
+    table.count[0] += buf[at]
+    return np.int64(buf[at])
+
+@packet_kernel
+def twice_added(table, buf):
+    return add(table, buf, 1) + add(table, buf, np.int32(1))
+
+held = Held(count=np.zeros(1, np.int64))
+bind_units(held)
+print(total(np.arange(5)), share(1.0, 0.0), twice_added(held, np.full(4, 3, np.uint8)), held.count[0])
 """
 
 
@@ -88,5 +113,5 @@ def test_kernels_run_compiled_and_not(tmp_path: Path, disabled: str) -> None:
         text=True,
         check=False,
     )
-    assert done.stdout.split() == ["20", "inf"], done.stderr
+    assert done.stdout.split() == ["20", "inf", "6", "6"], done.stderr
     assert bool(list(tmp_path.rglob("*.nbi"))) == (disabled == "0")

@@ -46,11 +46,13 @@ def test_nothing_is_left_to_compile(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "cache")
 
 
-def test_compiled_code_of_old_versions_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the caches of other versions only the latest stays, since a program may still run from it."""
-    for age, name in enumerate(("current", "latest", "older", "oldest")):
-        (tmp_path / name).mkdir()
-        os.utime(tmp_path / name, (1_000_000 - age, 1_000_000 - age))
-    monkeypatch.setattr(warm, "CACHE", tmp_path / "current")
-    warm.drop_old_caches()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["current", "latest"]
+def test_compiled_code_of_old_versions_goes(tmp_path: Path) -> None:
+    """What nothing asks for any more is removed after a while, both its index and its data."""
+    now = 10.0 * warm.KEEP_S
+    for name, age in (("a.f-1.py311", 2), ("a.g-2.py311", 2), ("a.h-3.py311", 0.5), ("warm-0", 2)):
+        for path in (tmp_path / f"{name}.nbi", tmp_path / f"{name}.1.nbc"):
+            path.touch()
+            os.utime(path, (now - age * warm.KEEP_S, now - age * warm.KEEP_S))
+    warm.drop_old(tmp_path, {"a.f-1.py311"}, now)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["a.f-1.py311.1.nbc", "a.f-1.py311.nbi", "a.h-3.py311.1.nbc", "a.h-3.py311.nbi"]

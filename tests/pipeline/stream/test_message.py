@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.records import SCHEMA_VERSION, SCHEMAS
+from pipeline.records import RECORDS, SCHEMA_VERSION, SCHEMAS
 from pipeline.stream.message import Message, decode, encode
 from tests.pipeline.batches import batch, message
 
@@ -34,6 +34,23 @@ def test_headers_name_batch_and_time(records: str) -> None:
     assert (headers.records, headers.rows, headers.schema) == (records, 50, SCHEMA_VERSION)
     assert headers.first == pc.min(made[start].cast(pa.int64())).as_py()
     assert headers.last == pc.max(made[end].cast(pa.int64())).as_py()
+
+
+def test_batches_of_an_older_version_are_read() -> None:
+    """Columns that version 1 did not have come back as empty text and 0, the others unchanged."""
+    newer = [field.name for field in RECORDS["flows"] if field.since > 1]
+    made = batch("flows", 5)
+    older = made.drop_columns(newer)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, older.schema.remove_metadata()) as writer:
+        writer.write_batch(older.replace_schema_metadata(None))
+    headers = encode("flows", made, sensor="gate", boot="b", sequence=0)
+    back = decode(headers._replace(schema=1, payload=sink.getvalue().to_pybytes()))
+    assert back.schema.equals(SCHEMAS["flows"])
+    assert back.drop_columns(newer).equals(older)
+    assert {name: set(back[name].to_pylist()) for name in newer} == {
+        "certificate": {""}, "issuer": {""}, "logins": {0}, "logins_failed": {0}
+    }  # fmt: skip
 
 
 def test_a_batch_without_rows_has_no_time() -> None:
