@@ -6,6 +6,7 @@ them as a batch; nothing is ever dropped for want of room.
 
 import numpy as np
 
+from capture.announcements import UNKNOWN, UNSOUND, sight_link
 from capture.content import drop_old_heads, give_up_heads, open_flow, take_datagram, take_segment
 from capture.flows import (
     ACTIVE,
@@ -225,7 +226,11 @@ def take_frame(table, buf, start, end, wire, ts, link, tag):
             meter.malformed += 1
         return
     else:
-        meter.unknown_link += 1
+        outcome = sight_link(table, buf, at, end, ethertype)
+        if outcome == UNKNOWN:
+            meter.unknown_link += 1
+        elif outcome == UNSOUND:
+            meter.malformed += 1
         return
     if status == OK and packet.fragment_offset >= 0 and packet.end - packet.at == packet.transport_bytes:
         status = take_fragment(table, buf, packet)

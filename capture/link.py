@@ -14,6 +14,8 @@ ETHERTYPE_IPV6 = 0x86DD
 ETHERTYPE_VLAN = 0x8100
 ETHERTYPE_QINQ = 0x88A8
 ETHERTYPE_OLD_TAGS = (0x9100, 0x9200, 0x9300)
+#: An LLC header: the type field was a length (Linux' number for 802.2, linux/if_ether.h).
+ETHERTYPE_LLC = 0x0004
 #: Our own for "nothing we decode".
 ETHERTYPE_NONE = -1
 
@@ -91,7 +93,7 @@ def decode_link(buf, start, end, link, stripped_tag, packet):
             # 802.3 length, then LLC; SNAP with OUI 0 carries an Ethertype (RFC 1042).
             if end - at >= 8 and u24(buf, at) == 0xAAAA03 and u24(buf, at + 3) == 0:
                 return u16(buf, at + 6), at + 8
-            return ETHERTYPE_NONE, at
+            return ETHERTYPE_LLC, at
         return ethertype, at
     if link in (LINK_RAW, LINK_IPV4, LINK_IPV6, LINK_RAW_BSD, LINK_RAW_OPENBSD):
         if end <= start:

@@ -194,16 +194,12 @@ def hardware_address(buf, at, packet):
 @unit_kernel
 def sight_dhcp(table, buf, start, end):
     """Sighting of the client or, for what servers say, of the server. 1 if this is DHCP or BOOTP."""
-    return np.int64(1 if take_dhcp(table, buf, start, end, table.packet[0]) else 0)
-
-
-@packet_kernel
-def take_dhcp(table, buf, at, end, packet):
-    """As `sight_dhcp`."""
+    packet = table.packet[0]
+    at = start
     if end - at < OPTIONS or u32(buf, at + COOKIE) != MAGIC:
-        return False
+        return np.int64(0)
     if buf[at] != BOOT_REQUEST and buf[at] != BOOT_REPLY:
-        return False
+        return np.int64(0)
     end = min(end, at + MESSAGE_MAX)
     overload = overload_of(buf, at, end)
     kind = 0
@@ -211,13 +207,13 @@ def take_dhcp(table, buf, at, end, packet):
     if length >= 0:
         kind = u8(table.scratch, 0) if length > 0 else 0
         if kind == 0:
-            return False
+            return np.int64(0)
     if (kind < FORCE_RENEW or kind > TYPE_LAST) and has_sighting_room(table):
         if buf[at] == BOOT_REQUEST:
             sight_client(table, buf, at, end, packet, kind, overload)
         elif kind < FORCE_RENEW:
             sight_server(table, buf, at, end, packet, kind, overload)
-    return True
+    return np.int64(1)
 
 
 @packet_kernel
