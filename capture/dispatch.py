@@ -38,7 +38,7 @@ from capture.fragments import (
     take_datagram_out,
 )
 from capture.link import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, decode_link
-from capture.network import MALFORMED, OK, TRUNCATED, decode_ipv4, decode_ipv6
+from capture.network import MALFORMED, MAPPED_HI, OK, TRUNCATED, decode_ipv4, decode_ipv6
 from capture.octets import mix
 from capture.protocols.arp import sight_arp
 from capture.protocols.logins import watch_login
@@ -46,7 +46,7 @@ from capture.protocols.ndp import sight_ndp
 from capture.questions import expire_questions, has_dns_room
 from capture.rows import has_flow_room, write_flow
 from capture.sightings import has_sighting_room
-from capture.tcp import update_tcp
+from capture.tcp import is_reused, update_tcp
 from capture.transport import ACK, ICMP6, RST, SYN, TCP, UDP, decode_transport, no_transport
 from pipeline.kernels import packet_kernel
 
@@ -291,13 +291,26 @@ def is_service(table, packet, port):
 
 
 @packet_kernel
+def is_group(high, low):
+    """True for a multicast address (RFC 1112, RFC 4291) or IPv4's limited broadcast (RFC 919)."""
+    if high == MAPPED_HI and low >> 32 == 0xFFFF:
+        return low & 0xF0000000 == 0xE0000000 or low & 0xFFFFFFFF == 0xFFFFFFFF
+    return high >> 56 & 0xFF == 0xFF
+
+
+@packet_kernel
 def opened_by_source(table, packet):
-    """True if the packet's source is the client (records.md): SYN sender, else the higher port."""
+    """True if the packet's source is the client (records.md): SYN sender, else the higher port.
+
+    A broadcast or multicast address never is.
+    """
     if packet.protocol == TCP:
         if packet.tcp_flags & SYN:
             return packet.tcp_flags & ACK == 0
     elif packet.protocol != UDP:
         return packet.source_port not in (0, 129) or packet.target_port not in (8, 128)
+    if is_group(packet.target_hi, packet.target_lo):
+        return True
     if packet.source_port < packet.target_port and is_service(table, packet, packet.source_port):
         return False
     return not (packet.protocol == TCP and packet.tcp_flags & RST and packet.source_port < packet.target_port)
@@ -308,12 +321,15 @@ def take_packet(table, buf, packet, key):
     """Find or open the packet's flow by its `flow_hash`, count the packet, look at its content."""
     meter = table.meter[0]
     i, up = find_flow(table, packet, key)
-    if i != NONE and packet.protocol == TCP and packet.tcp_flags & (SYN | ACK | RST) == SYN:
-        flow = table.flows[i]
-        if is_over(flow) and flow.base_up != (packet.seq + 1) & 0xFFFFFFFF:
-            # The ports are used again: a new flow.
-            end_flow(table, i, ENDED_CLOSED)
-            i = np.int64(NONE)
+    if (
+        i != NONE
+        and packet.protocol == TCP
+        and packet.tcp_flags & SYN
+        and is_reused(table.flows[i], packet, up)
+    ):
+        # The ports are used again: a new flow.
+        end_flow(table, i, ENDED_CLOSED)
+        i = np.int64(NONE)
     if i == NONE:
         if meter.flows_free == 0:
             if not has_flow_room(table):

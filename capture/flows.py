@@ -9,7 +9,7 @@ import numpy as np
 
 from capture.network import UNKNOWN_TTL
 from capture.octets import mix
-from capture.transport import ICMP, ICMP6, TCP
+from capture.transport import TCP, UDP
 from pipeline.kernels import packet_kernel
 from pipeline.records import APPLICATIONS, ENDED, NAME_SOURCES, STATES
 
@@ -30,6 +30,10 @@ CERTIFICATE_AT, ISSUER_AT, CERTIFICATE_MAX, JA4_AT, JA4_MAX = 288, 400, 112, 512
 
 # Endpoint states, as in Zeek's TCP analyzer.
 INACTIVE, SYN_SENT, SYN_ACK_SENT, PARTIAL, ESTABLISHED, CLOSED, RESET = range(7)
+
+# Bits of `history`, for states that depend on what went before: a side sent a FIN before it was reset; the
+# client sent, to a server that never answered, more than SYN, data and RST.
+CLIENT_CLOSED, SERVER_CLOSED, CLIENT_SPOKE = 1, 2, 4
 
 # Bits of `done`: what needs no more looking at.
 CLIENT_HEAD_DONE, SERVER_HEAD_DONE, ROUND_TRIP_DONE = 1, 2, 4
@@ -121,7 +125,8 @@ FLOW = np.dtype(
         ("ja4_len", "u1"),
         ("candidate", "u1"),  # application that waits for a second datagram, 0 none
         ("evidence", "u1"),  # bits of capture/protocols/identify.py
-        ("spare", "u1", (2,)),  # to whole lines
+        ("history", "u1"),
+        ("syn_ip_options", "u1"),  # bytes
     ],
     align=True,
 )
@@ -154,11 +159,17 @@ def flow_hash(seed, packet):
 
 
 @packet_kernel
+def is_empty(flow):
+    """True if neither side of a TCP connection sent a byte."""
+    return flow.seq_up == flow.base_up and (flow.base_down == NONE or flow.seq_down == flow.base_down)
+
+
+@packet_kernel
 def conn_state(flow):
-    """Zeek's conn_state (scripts/base/protocols/conn) of what was seen so far, as a code of `STATES`."""
+    """Zeek's conn_state (docs.zeek.org, base/protocols/conn) of what was seen so far, a code of `STATES`."""
     client, server = flow.client_state, flow.server_state
     if flow.protocol != TCP:
-        if flow.protocol in (ICMP, ICMP6):
+        if flow.protocol != UDP:
             return OTH
         if client == ESTABLISHED:
             return SF if server == ESTABLISHED else S0
@@ -166,14 +177,12 @@ def conn_state(flow):
     client_idle = client in (INACTIVE, PARTIAL)
     server_idle = server in (INACTIVE, PARTIAL)
     if server == RESET:
-        if client in (SYN_SENT, SYN_ACK_SENT):
-            return REJ
-        if client == RESET and flow.base_up >= 0 and flow.base_down < 0:
+        if client in (SYN_SENT, SYN_ACK_SENT) or (client == RESET and is_empty(flow)):
             return REJ
         return RSTRH if client_idle else RSTR
     if client == RESET:
         if server_idle:
-            return RSTOS0 if flow.base_up >= 0 else OTH
+            return RSTOS0 if flow.syn_ts != NONE and flow.history & CLIENT_SPOKE == 0 else OTH
         return RSTO
     if client == CLOSED and server == CLOSED:
         return SF
@@ -334,6 +343,7 @@ def new_flow(table, packet, key, from_client):
     flow.http_method = 0
     flow.http_status = NONE
     flow.syn_version = 0
+    flow.history = 0
     start_row(flow)
     bucket = key & (len(table.buckets) - 1)
     flow.next = table.buckets[bucket]

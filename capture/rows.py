@@ -96,7 +96,7 @@ def put_signature(out, at, flow):
     at = put_octet(out, at, limit, 58)
     at = put_decimal(out, at, limit, initial_ttl(flow.syn_ttl))
     at = put_octet(out, at, limit, 58)
-    at = put_octet(out, at, limit, 48)
+    at = put_decimal(out, at, limit, np.int64(flow.syn_ip_options))
     at = put_octet(out, at, limit, 58)
     if flow.syn_mss < 0:
         at = put_octet(out, at, limit, 42)

@@ -3,6 +3,8 @@
 import numpy as np
 
 from capture.flows import (
+    CLIENT_CLOSED,
+    CLIENT_SPOKE,
     CLOSED,
     ESTABLISHED,
     INACTIVE,
@@ -10,6 +12,7 @@ from capture.flows import (
     PARTIAL,
     RESET,
     ROUND_TRIP_DONE,
+    SERVER_CLOSED,
     SYN_ACK_SENT,
     SYN_SENT,
 )
@@ -50,6 +53,9 @@ def note_syn(buf, packet, flow):
     flow.syn_mss = NONE
     flow.syn_scale = NONE
     flow.syn_padding = 0
+    # IPv4 options or IPv6 extension headers.
+    fixed = 20 if packet.version == 4 else 40
+    flow.syn_ip_options = min(max(packet.ip_bytes - packet.transport_bytes - fixed, 0), 255)
     flow.syn_payload = 1 if packet.payload_bytes > 0 else 0
     quirks = packet.ip_flags
     flags = packet.tcp_flags
@@ -127,63 +133,134 @@ def note_syn(buf, packet, flow):
 
 
 @packet_kernel
-def next_state(me, peer, flags):
-    """(my state, the peer's) after a segment of mine (Zeek, TCP.cc: state updates by endpoint)."""
-    if flags & RST:
-        return RESET, peer
-    if flags & SYN:
-        if me == INACTIVE:
-            if flags & ACK:
-                if peer == SYN_SENT:
-                    return ESTABLISHED, ESTABLISHED
-                return SYN_ACK_SENT, peer
-            return SYN_SENT, peer
-        if me == SYN_SENT and peer == SYN_SENT and flags & ACK:
-            # Simultaneous open (RFC 9293, 3.5).
-            return ESTABLISHED, ESTABLISHED
-        return me, peer
-    if me in (SYN_ACK_SENT, SYN_SENT):
-        if peer == SYN_ACK_SENT:
-            return (CLOSED if flags & FIN else ESTABLISHED), ESTABLISHED
-        if flags & FIN:
-            return CLOSED, peer
-        return me, peer
-    if flags & FIN:
-        return CLOSED, (ESTABLISHED if peer == SYN_ACK_SENT else peer)
+def next_state(me, peer, flags, length, up, peer_closed):
+    """(my state, the peer's) after a segment of mine: the endpoint states of Zeek's TCP analyzer.
+
+    `up`: I am the client. `peer_closed`: the peer sent a FIN before. Only the client ever waits for an
+    answer; a server that answers is established, and so is then a client that asked.
+    """
     if me == INACTIVE:
-        if peer == SYN_ACK_SENT:
-            return ESTABLISHED, ESTABLISHED
-        return PARTIAL, peer
+        if flags & SYN:
+            if not up:
+                if peer in (SYN_SENT, SYN_ACK_SENT):
+                    peer = ESTABLISHED
+                me = ESTABLISHED
+            elif flags & ACK:
+                me = SYN_ACK_SENT
+            else:
+                # A SYN that comes behind its answer opens the connection all the same.
+                me = ESTABLISHED if peer == ESTABLISHED else SYN_SENT
+        if flags & FIN:
+            me = CLOSED
+        if flags & RST:
+            me = RESET
+        if me == INACTIVE and (up or length > 0 or peer != SYN_SENT):
+            me = ESTABLISHED if flags & ACK and peer == ESTABLISHED else PARTIAL
+    elif me == CLOSED:
+        # After both FINs a reset changes nothing.
+        if flags & RST and peer != CLOSED:
+            me = RESET
+    elif me != RESET:
+        if me == PARTIAL and peer == INACTIVE and flags & (SYN | ACK) == SYN:
+            me = SYN_SENT
+        if flags & RST:
+            me = RESET
+        elif flags & FIN:
+            me = CLOSED
+            if peer == RESET and peer_closed:
+                # FIN and RST of one side, FIN of the other: they parted in peace.
+                peer = CLOSED
     return me, peer
+
+
+@packet_kernel
+def is_reused(flow, packet, up):
+    """True if a SYN opens another connection on the flow's addresses and ports, as Zeek decides it.
+
+    A first sequence number of its own does, whatever the old connection's state; after both sides' end
+    any does. Two SYNs that cross are one connection (RFC 9293, 3.5).
+    """
+    base = (packet.seq + 1) & 0xFFFFFFFF
+    if packet.tcp_flags & ACK:
+        return flow.client_state == INACTIVE and not up and flow.base_down not in (NONE, base)
+    if flow.client_state in (CLOSED, RESET) and flow.server_state in (CLOSED, RESET):
+        return True
+    if up:
+        return flow.base_up != base
+    return flow.base_down != base and (flow.client_state != SYN_SENT or flow.server_state != INACTIVE)
+
+
+@packet_kernel
+def update_states(packet, flow, up):
+    """Take the segment's flags into both endpoints' states."""
+    flags = packet.tcp_flags
+    if up:
+        if flow.server_state in (INACTIVE, PARTIAL) and flow.client_state != RESET:
+            control = flags & (SYN | FIN | RST)
+            bare = control == 0 and packet.payload_bytes == 0
+            if bare or control not in (0, SYN, RST) or flags & (SYN | ACK) == SYN | ACK:
+                flow.history |= CLIENT_SPOKE
+        mine, theirs = next_state(
+            flow.client_state,
+            flow.server_state,
+            flags,
+            packet.payload_bytes,
+            up,
+            flow.history & SERVER_CLOSED,
+        )
+        if flow.client_state != mine:
+            flow.client_state = mine
+            if mine == CLOSED:
+                flow.history |= CLIENT_CLOSED
+        flow.server_state = theirs
+        flow.flags_up |= flags
+    else:
+        mine, theirs = next_state(
+            flow.server_state,
+            flow.client_state,
+            flags,
+            packet.payload_bytes,
+            up,
+            flow.history & CLIENT_CLOSED,
+        )
+        if flow.server_state != mine:
+            flow.server_state = mine
+            if mine == CLOSED:
+                flow.history |= SERVER_CLOSED
+        flow.client_state = theirs
+        flow.flags_down |= flags
+
+
+@packet_kernel
+def note_opening(buf, packet, flow, up):
+    """Where a side's stream begins, when the client asked, and how: from a SYN."""
+    behind = (packet.seq + 1) & 0xFFFFFFFF
+    if up:
+        if packet.tcp_flags & ACK == 0:
+            if flow.syn_ts == NONE:
+                note_syn(buf, packet, flow)
+            if flow.base_down == NONE:
+                # The last one asked is the one that is answered.
+                flow.syn_ts = packet.ts
+        if flow.base_up == NONE:
+            flow.base_up = behind
+    elif flow.base_down == NONE:
+        flow.base_down = behind
+        if packet.tcp_flags & ACK:
+            flow.synack_ttl = packet.ttl
+            if flow.base_up == NONE:
+                flow.base_up = packet.ack
 
 
 @packet_kernel
 def update_tcp(buf, packet, flow, up):
     """Take one segment into the flow: states, sequence numbers, retransmissions, loss, round trip, reset."""
+    update_states(packet, flow, up)
     flags = packet.tcp_flags
     seq = packet.seq
     length = packet.payload_bytes
-    if up:
-        mine, theirs = next_state(flow.client_state, flow.server_state, flags)
-        flow.client_state = mine
-        flow.server_state = theirs
-        flow.flags_up |= flags
-    else:
-        mine, theirs = next_state(flow.server_state, flow.client_state, flags)
-        flow.server_state = mine
-        flow.client_state = theirs
-        flow.flags_down |= flags
     if flags & SYN:
-        if up:
-            if flow.base_up == NONE:
-                flow.base_up = (seq + 1) & 0xFFFFFFFF
-                flow.syn_ts = packet.ts
-                if flags & ACK == 0:
-                    note_syn(buf, packet, flow)
-        elif flow.base_down == NONE:
-            flow.base_down = (seq + 1) & 0xFFFFFFFF
-            if flags & ACK:
-                flow.synack_ttl = packet.ttl
+        note_opening(buf, packet, flow, up)
         seq = (seq + 1) & 0xFFFFFFFF
     if flags & RST and flow.reset_by == 0:
         flow.reset_by = 1 if up else 2
@@ -191,40 +268,52 @@ def update_tcp(buf, packet, flow, up):
             flow.reset_known = 1
             flow.reset_ttl_delta = packet.ttl - flow.synack_ttl
     stop = (seq + length + (1 if flags & FIN else 0)) & 0xFFFFFFFF
-    if up:
-        if flow.seq_up == NONE:
-            flow.seq_up = stop
-            if flags & SYN and flow.base_up != seq:
-                flow.retransmits_up += 1
-        elif flags & RST == 0:
-            step = ahead(stop, flow.seq_up)
-            if step > 0:
-                hole = ahead(seq, flow.seq_up)
-                if hole > 0:
-                    flow.hole_up = min(flow.hole_up + hole, WINDOW_MAX)
+    # What a reset says of numbers is not to be trusted: it may be forged.
+    if flags & RST == 0:
+        if up:
+            if flow.seq_up == NONE:
                 flow.seq_up = stop
-            elif length > 0 or flags & (SYN | FIN):
-                if flow.hole_up >= length > 0:
-                    flow.hole_up -= length
-                else:
+                if flags & SYN and flow.base_up != seq:
                     flow.retransmits_up += 1
-    else:
-        if flow.seq_down == NONE:
+            else:
+                step = ahead(stop, flow.seq_up)
+                if 0 < step < WINDOW_MAX:
+                    hole = ahead(seq, flow.seq_up)
+                    if hole > 0:
+                        flow.hole_up = min(flow.hole_up + hole, WINDOW_MAX)
+                    flow.seq_up = stop
+                elif step <= 0 and is_sent_again(flags, length, step):
+                    if flow.hole_up >= length > 0:
+                        flow.hole_up -= length
+                    else:
+                        flow.retransmits_up += 1
+        elif flow.seq_down == NONE:
             flow.seq_down = stop
-        elif flags & RST == 0:
+        else:
             step = ahead(stop, flow.seq_down)
-            if step > 0:
+            if 0 < step < WINDOW_MAX:
                 hole = ahead(seq, flow.seq_down)
                 if hole > 0:
                     flow.hole_down = min(flow.hole_down + hole, WINDOW_MAX)
                 flow.seq_down = stop
-            elif length > 0 or flags & (SYN | FIN):
+            elif step <= 0 and is_sent_again(flags, length, step):
                 if flow.hole_down >= length > 0:
                     flow.hole_down -= length
                 else:
                     flow.retransmits_down += 1
-    if flags & ACK:
-        take_ack(packet, flow, up)
+        if flags & ACK:
+            take_ack(packet, flow, up)
+
+
+@packet_kernel
+def is_sent_again(flags, length, step):
+    """True if a segment that brings nothing new was sent before; a keep-alive of one byte was not.
+
+    `step`: how far its end lies past the highest number seen, 0 or less (RFC 9293, 3.8.4).
+    """
+    if flags & (SYN | FIN):
+        return True
+    return length > 1 or (length == 1 and step < 0)
 
 
 @packet_kernel
@@ -239,7 +328,7 @@ def take_ack(packet, flow, up):
         if flow.ack_up == NONE:
             flow.ack_up = flow.base_down if flow.base_down != NONE else ack
         step = ahead(ack, flow.ack_up)
-        if step > 0:
+        if 0 < step < WINDOW_MAX:
             flow.acked_down += step
             flow.ack_up = ack
             if flow.server_state == CLOSED and flow.seq_down == ack:
@@ -247,14 +336,14 @@ def take_ack(packet, flow, up):
                 flow.acked_down -= 1
         if flow.seq_down != NONE:
             unseen = ahead(ack, flow.seq_down)
-            if unseen >= 0:
+            if 0 <= unseen < WINDOW_MAX:
                 flow.lost += unseen + flow.hole_down
                 flow.hole_down = 0
                 flow.seq_down = ack
     else:
         if flow.seq_up != NONE:
             unseen = ahead(ack, flow.seq_up)
-            if unseen >= 0:
+            if 0 <= unseen < WINDOW_MAX:
                 flow.lost += unseen + flow.hole_up
                 flow.hole_up = 0
                 flow.seq_up = ack

@@ -187,6 +187,15 @@ def test_directions_of_other_protocols() -> None:
     sctp = struct.pack("!HHII", 5_000, 36_412, 0, 0)
     row = rows_of([Packet(T0, ip(sctp, 132, CLIENT, "192.0.2.80"))]).flow
     assert (row["client_port"], row["server_port"], row["protocol"]) == (5_000, 36_412, 132)
+    assert row["state"] == "OTH"
+
+
+@pytest.mark.parametrize("group", ["255.255.255.255", "239.255.255.250", "ff02::fb"])
+def test_who_speaks_to_a_group_is_the_client(group: str) -> None:
+    """A broadcast or multicast address opens nothing, even where the speaker's port is a service's."""
+    speaker = "fe80::7" if ":" in group else "10.0.0.1"
+    row = rows_of([Packet(T0, udp(b"x", 67, 68, source=speaker, target=group, ident=1))]).flow
+    assert (row["client"], row["server"], row["state"]) == (speaker, group, "S0")
 
 
 @pytest.mark.parametrize(("up", "down", "state"), [(2, 2, "SF"), (1, 0, "S0"), (0, 1, "SHR")])

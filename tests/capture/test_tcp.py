@@ -18,6 +18,9 @@ from tests.capture.packets import (
     Conversation,
     Packet,
     client_hello,
+    ethernet,
+    ipv4,
+    ipv6,
     rows_of,
     server_hello,
     tcp,
@@ -103,20 +106,32 @@ OPENED = ((True, SYN), (False, SYN | ACK), (True, ACK))
     ("state", "segments"),
     [
         ("S0", ((True, SYN),)),
-        ("S0", ((True, SYN), (True, SYN))),
+        ("S0", ((True, SYN), (False, ACK))),
         ("S1", OPENED),
         ("SF", (*OPENED, (True, FIN | ACK), (False, FIN | ACK), (True, ACK))),
         ("SF", (*OPENED, (False, FIN | ACK), (True, FIN | ACK), (False, ACK))),
+        ("SF", (*OPENED, (True, FIN | ACK), (True, RST), (False, FIN | ACK))),
+        ("SF", (*OPENED, (True, FIN | ACK), (False, FIN | ACK), (False, RST))),
+        ("SF", ((True, ACK), (False, FIN | ACK), (True, FIN | ACK))),
         ("REJ", ((True, SYN), (False, RST | ACK))),
+        ("REJ", ((True, SYN), (False, RST | ACK), (True, RST))),
+        ("REJ", (*OPENED, (True, RST), (False, RST))),
         ("S2", (*OPENED, (True, FIN | ACK), (False, ACK))),
         ("S3", (*OPENED, (False, FIN | ACK), (True, ACK))),
         ("RSTO", (*OPENED, (True, RST))),
         ("RSTR", (*OPENED, (False, RST | ACK))),
         ("RSTOS0", ((True, SYN), (True, RST))),
         ("RSTRH", ((False, SYN | ACK), (False, RST))),
+        ("RSTO", ((False, SYN | ACK), (True, RST))),
+        ("RSTR", (*OPENED, (True, FIN | ACK), (False, RST))),
         ("SH", ((True, SYN), (True, FIN))),
+        ("SH", ((True, SYN | FIN),)),
+        ("SH", ((True, ACK), (True, FIN | ACK))),
         ("SHR", ((False, SYN | ACK), (False, FIN | ACK))),
         ("OTH", ((True, ACK), (False, ACK))),
+        ("OTH", ((True, RST),)),
+        ("OTH", ((True, SYN), (True, ACK), (True, RST))),
+        ("OTH", ((False, SYN | ACK),)),
     ],
 )
 def test_states_are_zeeks(state: str, segments: tuple[tuple[bool, int], ...]) -> None:
@@ -124,6 +139,12 @@ def test_states_are_zeeks(state: str, segments: tuple[tuple[bool, int], ...]) ->
     row = rows_of(half(*segments)).flow
     assert row["state"] == state
     assert (row["client"], row["server"]) == (CLIENT, SERVER)
+
+
+def test_a_reset_after_data_is_no_refusal() -> None:
+    """Two resets end an empty connection as refused (REJ), and one that carried data as reset."""
+    talk = Conversation().open().up(ACK | PSH, b"x").up(RST).down(RST)
+    assert rows_of(talk.packets).flow["state"] == "RSTR"
 
 
 def test_a_syn_ack_first_names_the_client() -> None:
@@ -164,6 +185,84 @@ def test_a_reused_port_is_a_new_flow() -> None:
     assert old["flow_id"] != new["flow_id"]
     assert (old["state"], new["state"], old["payload_up"], new["payload_up"]) == ("SF", "SF", 0, 4)
     assert old["ended"] == new["ended"] == "closed"
+
+
+@pytest.mark.parametrize(
+    ("before", "states"),
+    [
+        (((True, SYN),), ["S0", "S0"]),
+        (OPENED, ["S1", "S0"]),
+        (((True, ACK), (False, ACK)), ["OTH", "S0"]),
+        ((*OPENED, (False, RST)), ["RSTR", "S0"]),
+    ],
+)
+def test_another_first_number_is_another_connection(
+    before: tuple[tuple[bool, int], ...], states: list[str]
+) -> None:
+    """A SYN whose sequence number is not that of the connection's opens one of its own, as in Zeek."""
+    talk = Conversation()
+    for up, flags in before:
+        (talk.up if up else talk.down)(flags)
+    rows = rows_of(talk.up(SYN, seq=500_000).packets).flows
+    assert [row["state"] for row in rows] == states
+    assert [row["ended"] for row in rows] == ["closed", "shutdown"]
+
+
+def test_a_syn_sent_again_is_the_same_connection() -> None:
+    """SYNs with the same number are one attempt, even after a reset; the round trip is the last one's."""
+    talk = Conversation().up(SYN).up(SYN, seq=1_000).down(RST | ACK).up(SYN, seq=1_000)
+    row = rows_of(talk.packets).flow
+    assert (row["state"], row["packets_up"], row["retransmits_up"]) == ("REJ", 3, 2)
+    talk = Conversation(step=SECOND).up(SYN)
+    talk.step = 10_000
+    talk.up(SYN, seq=1_000).down(SYN | ACK).up(ACK)
+    assert rows_of(talk.packets).flow["rtt_us"] == 20_000
+
+
+def test_an_end_without_a_beginning_is_told_apart() -> None:
+    """SYN-ACKs of two numbers without a SYN, as backscatter has them, are two connections."""
+    talk = Conversation().down(SYN | ACK).down(SYN | ACK, seq=70_000)
+    assert [row["state"] for row in rows_of(talk.packets).flows] == ["OTH", "OTH"]
+
+
+def test_a_syn_behind_its_answer_opens_the_connection() -> None:
+    """A mirror that delivers the SYN after its SYN-ACK leaves one established connection with its form."""
+    talk = Conversation().open().up(ACK | PSH, b"hello").down(ACK)
+    first, second = talk.packets[:2]
+    talk.packets[:2] = [Packet(first.ts, second.data), Packet(second.ts, first.data)]
+    row = rows_of(talk.packets).flow
+    assert (row["client"], row["state"], row["payload_up"]) == (CLIENT, "S1", 5)
+    assert row["syn_signature"].startswith("4:64:0:")
+
+
+def test_keep_alives_are_not_sent_again() -> None:
+    """A probe of the last byte, with a byte or without, is no retransmission; the last two bytes are."""
+    talk = Conversation().open().up(ACK, b"x" * 100).down(ACK)
+    talk.up(ACK, b"x", seq=1_100, keep=True).up(ACK, seq=1_100, keep=True)
+    assert rows_of(talk.packets).flow["retransmits_up"] == 0
+    talk.up(ACK, b"xx", seq=1_099, keep=True)
+    assert rows_of(talk.packets).flow["retransmits_up"] == 1
+
+
+def test_a_forged_reset_moves_no_number() -> None:
+    """A reset with numbers of its own makes no loss and no acknowledged bytes."""
+    talk = Conversation().open().down(ACK, b"x" * 10).up(ACK)
+    talk.down(RST | ACK, seq=700_000, ack=900_000, keep=True).up(
+        RST | ACK, seq=800_000, ack=600_000, keep=True
+    )
+    row = rows_of(talk.packets).flow
+    assert (row["lost"], row["acked_down"], row["reset_by"]) == (0, 10, "server")
+
+
+def test_fast_open_data_counts_from_the_syn() -> None:
+    """Data on a SYN (RFC 7413) is payload; sent again, because it was not acknowledged, it is one more."""
+    talk = Conversation().up(SYN, b"hello").down(SYN | ACK).up(ACK).down(ACK, b"d" * 9).up(ACK)
+    row = rows_of(talk.packets).flow
+    assert (row["state"], row["payload_up"], row["retransmits_up"], row["acked_down"]) == ("S1", 5, 0, 9)
+    talk = Conversation().up(SYN, b"hello").down(SYN | ACK, ack=1_001)
+    talk.up_next = 1_001
+    row = rows_of(talk.up(ACK | PSH, b"hello").down(ACK).packets).flow
+    assert (row["payload_up"], row["retransmits_up"], row["lost"]) == (10, 1, 0)
 
 
 def test_late_segments_stay_with_the_closed_flow() -> None:
@@ -295,6 +394,16 @@ def test_a_signature_tells_of_a_payload() -> None:
     """A SYN with data ends in `+`."""
     talk = Conversation().up(SYN, b"fast open", keep=True)
     assert rows_of(talk.packets).flow["syn_signature"].endswith(":+")
+
+
+def test_a_signature_tells_of_ip_options() -> None:
+    """The third field is the length of the IPv4 options or of the IPv6 extension headers."""
+    segment = tcp(SYN, 5)[34:]
+    packet = ethernet(ipv4(segment, 6, options=bytes(8)))
+    assert rows_of([Packet(T0, packet)]).flow["syn_signature"].startswith("4:64:8:")
+    hop_by_hop = b"\x06\0" + bytes(6)
+    packet = ethernet(ipv6(hop_by_hop + segment, 0, "2001:db8::1", "2001:db8::2"), 0x86DD)
+    assert rows_of([Packet(T0, packet)]).flow["syn_signature"].startswith("6:64:8:")
 
 
 def test_a_malformed_header_has_no_options() -> None:
