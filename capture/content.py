@@ -28,7 +28,7 @@ from capture.protocols.radius import sight_radius
 from capture.protocols.socks import read_socks
 from capture.protocols.ssdp import sight_ssdp
 from capture.protocols.starttls import read_upgrade, read_upgrade_answer
-from capture.protocols.tls import read_client_hello, read_server_hello
+from capture.protocols.tls import read_tls
 from capture.questions import name_from_answer, read_dns_datagram, read_dns_stream
 from capture.reassembly import HEAD_BYTES, HEAD_US, add_run, take_head
 from capture.tcp import ahead
@@ -77,7 +77,7 @@ def open_flow(table, i):
 @packet_kernel
 def client_reader(table, buf, start, end, final, i):
     """Ask each protocol for the client's bytes; the outcome of the first that knows them."""
-    outcome = read_client_hello(table, buf, start, end, final, i)
+    outcome = read_tls(table, buf, start, end, final, i)
     if outcome == NOT:
         outcome = read_http2(table, buf, start, end, final, i)
     if outcome == NOT:
@@ -96,7 +96,7 @@ def client_reader(table, buf, start, end, final, i):
 @packet_kernel
 def server_reader(table, buf, start, end, final, i):
     """Ask each protocol for the server's bytes; the outcome of the first that knows them."""
-    outcome = read_server_hello(table, buf, start, end, final, i)
+    outcome = read_tls(table, buf, start, end, final, i)
     if outcome == NOT:
         outcome = read_response(table, buf, start, end, final, i)
     if outcome == NOT:

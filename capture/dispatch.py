@@ -43,6 +43,7 @@ from capture.octets import mix
 from capture.protocols.arp import sight_arp
 from capture.protocols.logins import watch_login
 from capture.protocols.ndp import sight_ndp
+from capture.protocols.tls import ALERT_BYTES, note_alert
 from capture.questions import expire_questions, has_dns_room
 from capture.rows import has_flow_room, write_flow
 from capture.sightings import has_sighting_room
@@ -347,6 +348,8 @@ def take_packet(table, buf, packet, key):
         if packet.payload_bytes > 0:
             if flow.done & (CLIENT_HEAD_DONE if up else SERVER_HEAD_DONE) == 0:
                 take_segment(table, buf, 1 if up else 0, i)
+            elif packet.payload_bytes == ALERT_BYTES and flow.hello != 0:
+                note_alert(table, buf, packet.payload, packet.end, i)
             if flow.watch != 0:
                 watch_login(table, buf, packet.payload, packet.end, 1 if up else 0, i)
     else:

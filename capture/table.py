@@ -8,6 +8,7 @@ from capture.fragments import DATAGRAM, DATAGRAM_BYTES, DATAGRAMS, FRAGMENT_RUNS
 from capture.network import PACKET
 from capture.protocols.dns import MESSAGE, NAME_ROOM
 from capture.protocols.identify import port_table
+from capture.protocols.ja4 import REMEMBERED, TEXT_ROOM, VALUES_MAX
 from capture.questions import ANSWER, PENDING
 from capture.reassembly import HEAD, HEAD_BYTES, RUNS
 from capture.sha256 import WORK
@@ -75,6 +76,10 @@ class Table(Bundle):
     scratch: np.ndarray
     sha_work: np.ndarray
     """int64[WORK]: schedule and state of the SHA-256 at hand."""
+    ja4_values: np.ndarray
+    ja4_text: np.ndarray
+    ja4_known: np.ndarray
+    """int64[REMEMBERED, 2]: keyed hash of two lists, and the first 48 bits of their SHA-256."""
     message: np.recarray
     name: np.ndarray
     questions: np.recarray
@@ -125,6 +130,9 @@ def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
         datagram_runs=np.zeros((DATAGRAMS, FRAGMENT_RUNS, 2), np.int32),
         scratch=np.zeros(HEAD_BYTES, np.uint8),
         sha_work=np.zeros(WORK, np.int64),
+        ja4_values=np.zeros(2 * VALUES_MAX, np.int64),
+        ja4_text=np.zeros(TEXT_ROOM, np.uint8),
+        ja4_known=np.zeros((REMEMBERED, 2), np.int64),
         message=_records(MESSAGE, 1),
         name=np.zeros(NAME_ROOM, np.uint8),
         questions=_records(PENDING, QUESTIONS),

@@ -58,7 +58,7 @@ APPLICATIONS = (
     "jetdirect", "netflow", "zabbix", "capwap", "hsrp", "bgp",
 )  # fmt: skip
 NAME_SOURCES = ("none", "sni", "quic", "http", "dns")
-TLS_VERSIONS = ("", "ssl3", "1.0", "1.1", "1.2", "1.3")
+TLS_VERSIONS = ("", "ssl3", "1.0", "1.1", "1.2", "1.3", "ssl2")
 ECH = ("none", "grease_or_real")
 HTTP_METHODS = ("", "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "CONNECT", "PATCH", "TRACE")
 RESET_BY = ("none", "client", "server")

@@ -1,234 +1,220 @@
-"""TLS handshakes (RFC 8446, RFC 5246): name, ALPN, version, ECH of the ClientHello; the answer."""
+"""TLS over TCP (RFC 8446, RFC 5246): records, and the handshake messages that they carry in the clear."""
 
 import numpy as np
 
-from capture.flows import ALPN_AT, ALPN_MAX, APPLICATION, NAME_MAX
-from capture.octets import copy, put_name, put_text, u8, u16, u24
-from capture.protocols.outcomes import DONE, MORE, NOT
+from capture.octets import copy, u8, u16, u24
+from capture.protocols.hello import client_hello_body, server_hello_body
+from capture.protocols.outcomes import BEYOND, DONE, MORE, NOT
+from capture.protocols.sslv2 import read_ssl2
+from capture.protocols.tls_numbers import (
+    ALERT,
+    CERTIFICATE,
+    CHANGE_CIPHER_SPEC,
+    CLIENT_HELLO,
+    ENCRYPTED_MIN,
+    HANDSHAKE,
+    HANDSHAKE_LAST,
+    HEARTBEAT,
+    OVER_TCP,
+    RECORD_MAX,
+    SERVER_HELLO,
+    SERVER_HELLO_DONE,
+    TLS,
+)
+from capture.protocols.x509 import read_certificate
 from pipeline.kernels import packet_kernel, unit_kernel
-from pipeline.records import HELLO_ALERT, HELLO_CERTIFICATE, HELLO_CLIENT, HELLO_SERVER, NAME_SOURCES
+from pipeline.records import HELLO_ALERT, HELLO_CERTIFICATE
 
-TLS = APPLICATION["tls"]
-NAME_FROM_SNI = NAME_SOURCES.index("sni")
-RECORD_ALERT, RECORD_HANDSHAKE = 21, 22
-CLIENT_HELLO, SERVER_HELLO, CERTIFICATE = 1, 2, 11
-SERVER_NAME, ALPN, SUPPORTED_VERSIONS, ENCRYPTED_CLIENT_HELLO = 0, 16, 43, 0xFE0D
-
-
-@packet_kernel
-def is_grease(value):
-    """True for the reserved values of RFC 8701."""
-    return value & 0x0F0F == 0x0A0A and value >> 8 == value & 0xFF
+#: Bytes of a record's header, of a handshake message's, and of an alert with its record.
+RECORD, MESSAGE, ALERT_BYTES = 5, 4, 7
+#: Fewest bytes of a ClientHello's body: version, random, empty session id, one suite, one compression.
+CLIENT_HELLO_MIN = 38
+#: Longest hello that is believed; our default.
+MESSAGE_MAX = 1 << 17
+WARNING, FATAL = 1, 2
+#: Highest alert that is assigned (IANA).
+ALERT_LAST = 121
 
 
 @packet_kernel
-def version_code(wire):
-    """Code in `TLS_VERSIONS` of a wire version, 0 unknown."""
-    if 0x0300 <= wire <= 0x0304:
-        return (wire & 0xFF) + 1
-    return 0
-
-
-@packet_kernel
-def looks_like_hello(buf, start, end):
-    """True if the bytes begin a TLS record that holds a ClientHello, as far as they go."""
-    here = end - start
-    if here < 1 or buf[start] != RECORD_HANDSHAKE or (here > 1 and buf[start + 1] != 3):
+def is_record(buf, at, end):
+    """True if the bytes at `at` begin a TLS record, as far as they go."""
+    here = end - at
+    if here < 1 or buf[at] < CHANGE_CIPHER_SPEC or buf[at] > HEARTBEAT:
         return False
-    if here > 5 and buf[start + 5] != CLIENT_HELLO:
+    if here < 2:
+        return True
+    if buf[at + 1] != 3:
         return False
-    return here < 3 or buf[start + 2] <= 4
+    if here < 3:
+        return True
+    if buf[at + 2] > 4:
+        return False
+    return here < RECORD or u16(buf, at + 3) <= RECORD_MAX
 
 
 @packet_kernel
-def gather_handshake(buf, start, end, out):
-    """Join the handshake bytes of consecutive TLS records into `out` (RFC 8446, 5.1).
+def is_alert(buf, at, end):
+    """True for a whole alert that is not encrypted (RFC 8446, 6)."""
+    return (
+        end - at >= ALERT_BYTES
+        and buf[at] == ALERT
+        and buf[at + 1] == 3
+        and u16(buf, at + 3) == 2
+        and (buf[at + 5] == WARNING or buf[at + 5] == FATAL)
+        and buf[at + 6] <= ALERT_LAST
+    )
 
-    Returns the bytes joined.
+
+@packet_kernel
+def is_stream(buf, start, end):
+    """True if the bytes are TLS records, seen from the middle of a connection: lengths and versions fit."""
+    at = start
+    while end - at >= RECORD:
+        if not is_record(buf, at, end):
+            return False
+        kind, length = buf[at], u16(buf, at + 3)
+        plain_alert = kind == ALERT and length == 2
+        if kind == CHANGE_CIPHER_SPEC:
+            if length != 1:
+                return False
+        elif kind == HANDSHAKE:
+            if length < ENCRYPTED_MIN and (end - at <= RECORD or u8(buf, at + RECORD) > HANDSHAKE_LAST):
+                return False
+        elif length < ENCRYPTED_MIN and not plain_alert:
+            return False
+        if plain_alert and end - at >= ALERT_BYTES and not is_alert(buf, at, end):
+            return False
+        at += RECORD + length
+    return at > start and (at >= end or is_record(buf, at, end))
+
+
+@packet_kernel
+def gather_handshake(buf, at, inner, end, out):
+    """Join the handshake bytes of the record at `at`, from `inner` on, and of later records (RFC 8446, 5.1).
+
+    Alerts between them are left out; the first record of another kind ends it. Returns the bytes joined.
     """
     used = 0
-    at = start
-    while end - at >= 5 and buf[at] == RECORD_HANDSHAKE and buf[at + 1] == 3:
-        length = u16(buf, at + 3)
-        stop = min(at + 5 + length, end)
-        take = min(stop - at - 5, len(out) - used)
-        copy(out, used, buf, at + 5, take)
-        used += take
-        at += 5 + length
-        if used == len(out) or length == 0:
+    while end - at >= RECORD and is_record(buf, at, end):
+        behind = at + RECORD + u16(buf, at + 3)
+        if buf[at] == HANDSHAKE:
+            take = max(min(min(behind, end) - inner, len(out) - used), 0)
+            copy(out, used, buf, inner, take)
+            used += take
+        elif buf[at] != ALERT or behind != at + ALERT_BYTES:
             break
+        at = behind
+        inner = at + RECORD
     return used
 
 
-@packet_kernel
-def client_hello(buf, start, end, scratch, final, slot, flow):
-    """Read the ClientHello that begins at `start` into `flow` and its text slot.
+@unit_kernel
+def read_messages(table, buf, at, end, final, i):
+    """Read the handshake messages in `buf[at:end]` that are of use (RFC 8446, 4; RFC 5246, 7.4).
 
-    MORE: the hello goes on behind `end`, unless `final` says that nothing more will come, when what is
-    there is read. NOT: no ClientHello.
+    Returns DONE where nothing more is of use, NOT where this is no handshake, else `BEYOND` + the offset of
+    the first message that is not all there. With `final`, that one is read as far as it is there.
     """
-    if end - start < 9:
-        return NOT if final else MORE
-    record = u16(buf, start + 3)
-    if buf[start + 5] != CLIENT_HELLO or record == 0:
-        return NOT
-    if record >= 4 and u24(buf, start + 6) + 4 <= record:
-        length = u24(buf, start + 6)
-        if length < 38:
-            return NOT
-        stop = start + 9 + length
-        if stop > end:
-            if not final:
-                return MORE
-            stop = end
-        client_hello_body(buf, start + 9, stop, slot, flow)
-        return DONE
-    # The message goes on in further records, even its header may.
-    used = gather_handshake(buf, start, end, scratch)
-    if used < 4:
-        return NOT if final else MORE
-    length = u24(scratch, 1)
-    if length < 38:
-        return NOT
-    if used < length + 4 and not final and used < len(scratch):
-        return MORE
-    client_hello_body(scratch, 4, min(used, length + 4), slot, flow)
-    return DONE
-
-
-@packet_kernel
-def client_hello_body(buf, at, end, slot, flow):
-    """Read a ClientHello's body (RFC 8446, 4.1.2) as far as it is there."""
-    flow.name_len = 0
-    flow.alpn_len = 0
-    if end - at < 35:
-        return
-    flow.tls_version = version_code(u16(buf, at))
-    at += 34
-    at += 1 + u8(buf, at)
-    if end - at < 2:
-        return
-    at += 2 + u16(buf, at)
-    if end - at < 1:
-        return
-    at += 1 + u8(buf, at)
-    if end - at < 2:
-        return
-    stop = min(at + 2 + u16(buf, at), end)
-    at += 2
-    while stop - at >= 4:
-        kind = u16(buf, at)
-        length = u16(buf, at + 2)
-        at += 4
-        behind = min(at + length, stop)
-        if kind == SERVER_NAME:
-            server_name(buf, at, behind, slot, flow)
-        elif kind == ALPN:
-            if behind - at >= 3 and u8(buf, at + 2) <= behind - at - 3:
-                size = u8(buf, at + 2)
-                flow.alpn_len = (
-                    put_text(slot, ALPN_AT, ALPN_AT + ALPN_MAX, buf, at + 3, at + 3 + size) - ALPN_AT
-                )
-        elif kind == SUPPORTED_VERSIONS:
-            best = 0
-            for i in range(at + 1, behind - 1, 2):
-                offered = u16(buf, i)
-                if not is_grease(offered):
-                    best = max(best, version_code(offered))
-            if best > 0:
-                flow.tls_version = best
-        elif kind == ENCRYPTED_CLIENT_HELLO:
-            flow.ech = 1
-        at += length
+    flow = table.flows[i]
+    while end - at >= MESSAGE:
+        kind, length = buf[at], u24(buf, at + 1)
+        inner = at + MESSAGE
+        whole = inner + length <= end
+        behind = min(inner + length, end)
+        if kind == CLIENT_HELLO:
+            if length < CLIENT_HELLO_MIN or length > MESSAGE_MAX:
+                return np.int64(NOT)
+            if not whole and not final:
+                return np.int64(BEYOND + at)
+            if client_hello_body(table, buf, inner, behind, i, OVER_TCP) == 0:
+                return np.int64(NOT)
+            flow.application = TLS
+            return np.int64(DONE)
+        if kind == SERVER_HELLO:
+            if length > MESSAGE_MAX:
+                return np.int64(NOT)
+            if not whole and not final:
+                return np.int64(BEYOND + at)
+            over = server_hello_body(table, buf, inner, behind, i)
+            flow.application = TLS
+            if over:
+                return np.int64(DONE)
+        elif kind == CERTIFICATE:
+            flow.hello |= HELLO_CERTIFICATE
+            if end - inner < 6 and not final:
+                return np.int64(BEYOND + at)
+            if end - inner >= 6:
+                # The length of all, then that of the first, which is the server's own.
+                leaf = inner + 6
+                leaf_end = leaf + u24(buf, inner + 3)
+                if leaf_end > end and not final:
+                    return np.int64(BEYOND + at)
+                read_certificate(table, buf, leaf, min(leaf_end, behind), i)
+            return np.int64(DONE)
+        elif kind == SERVER_HELLO_DONE or kind > HANDSHAKE_LAST:
+            return np.int64(DONE)
+        if not whole:
+            break
+        at = behind
+    return np.int64(BEYOND + at)
 
 
 @unit_kernel
-def read_client_hello(table, buf, start, end, final, i):
-    """Reader of a client's stream: a ClientHello."""
-    if not looks_like_hello(buf, start, end):
-        return np.int64(NOT)
+def read_tls(table, buf, start, end, final, i):
+    """Reader of a stream of either side: hellos, certificate and alerts, or records seen from the middle."""
     flow = table.flows[i]
-    length, source = flow.name_len, flow.name_source
-    outcome = client_hello(buf, start, end, table.scratch, final, table.slots[i], flow)
-    if outcome == DONE:
-        flow.application = TLS
-        flow.hello |= HELLO_CLIENT
-        if flow.name_len > 0:
-            flow.name_source = NAME_FROM_SNI
-        else:
-            flow.name_len = length
-            flow.name_source = source
-    return np.int64(outcome)
-
-
-@unit_kernel
-def read_server_hello(table, buf, start, end, final, i):
-    """Reader of a server's stream: hello, certificate or alert."""
-    flow = table.flows[i]
-    if not server_answer(buf, start, end, flow):
-        return np.int64(NOT)
-    flow.application = TLS
-    return np.int64(DONE)
-
-
-@packet_kernel
-def server_name(buf, at, end, slot, flow):
-    """Read the first host name of a server_name extension (RFC 6066, 3) into the slot."""
-    at += 2
-    while end - at >= 3:
-        kind = buf[at]
-        length = u16(buf, at + 1)
-        at += 3
-        if kind == 0:
-            # A name that is cut off is another name.
-            if at + length <= end:
-                flow.name_len = put_name(slot, 0, NAME_MAX, buf, at, at + length)
-            return
-        at += length
-
-
-@packet_kernel
-def server_answer(buf, start, end, flow):
-    """Note the server's hello, certificate or alert at the head of its stream; True if this is TLS."""
-    if end - start < 6 or buf[start + 1] != 3 or buf[start + 2] > 4:
-        return False
-    if buf[start] == RECORD_ALERT:
-        flow.hello |= HELLO_ALERT
-        return True
-    if buf[start] != RECORD_HANDSHAKE:
-        return False
     at = start
-    while end - at >= 9 and buf[at] == RECORD_HANDSHAKE:
-        behind = min(at + 5 + u16(buf, at + 3), end)
-        inner = at + 5
-        while behind - inner >= 4:
-            kind = buf[inner]
-            length = u24(buf, inner + 1)
-            if kind == SERVER_HELLO:
-                flow.hello |= HELLO_SERVER
-                server_hello(buf, inner + 4, min(inner + 4 + length, behind), flow)
-            elif kind == CERTIFICATE:
-                flow.hello |= HELLO_CERTIFICATE
-            inner += 4 + length
-        at += 5 + u16(buf, at + 3)
-    return True
+    while end - at >= RECORD and buf[at] == HANDSHAKE and is_record(buf, at, end) and u16(buf, at + 3) == 0:
+        at += RECORD
+    if not is_record(buf, at, end):
+        return read_ssl2(table, buf, start, end, final, i) if at == start else np.int64(NOT)
+    if end - at <= RECORD and not final:
+        return np.int64(MORE)
+    opens = end - at > RECORD and buf[at] == HANDSHAKE and buf[at + RECORD] <= SERVER_HELLO
+    if not opens and not (buf[at] == ALERT and is_alert(buf, at, end)):
+        if end - at < RECORD or not is_stream(buf, at, end):
+            return np.int64(NOT)
+        flow.application = TLS
+        return np.int64(DONE)
+    while end - at >= RECORD and is_record(buf, at, end):
+        behind = at + RECORD + u16(buf, at + 3)
+        if buf[at] == ALERT:
+            if behind == at + ALERT_BYTES and behind > end and not final:
+                return np.int64(MORE)
+            if not is_alert(buf, at, end):
+                return np.int64(DONE)
+            flow.application = TLS
+            flow.hello |= HELLO_ALERT
+            if buf[at + RECORD] == FATAL:
+                return np.int64(DONE)
+        elif buf[at] == HANDSHAKE:
+            stop = min(behind, end)
+            outcome = read_messages(table, buf, at + RECORD, stop, final and behind > end, i)
+            if outcome < BEYOND:
+                return np.int64(outcome)
+            if behind > end:
+                return np.int64(DONE if final else MORE)
+            if outcome - BEYOND < stop:
+                # The message goes on in further records, even its header may.
+                used = gather_handshake(buf, at, outcome - BEYOND, end, table.scratch)
+                last = 1 if final or used == len(table.scratch) else 0
+                outcome = read_messages(table, table.scratch, 0, used, last, i)
+                if outcome < BEYOND:
+                    return np.int64(outcome)
+                return np.int64(DONE if last else MORE)
+        else:
+            return np.int64(DONE)
+        at = behind
+    if end - at >= RECORD or final:
+        return np.int64(DONE)
+    return np.int64(MORE)
 
 
-@packet_kernel
-def server_hello(buf, at, end, flow):
-    """The version a ServerHello settles on (RFC 8446, 4.1.3)."""
-    if end - at < 35:
-        return
-    version = version_code(u16(buf, at))
-    at += 35 + u8(buf, at + 34)
-    at += 3
-    if end - at >= 2:
-        at += 2
-        while end - at >= 4:
-            kind = u16(buf, at)
-            length = u16(buf, at + 2)
-            if kind == SUPPORTED_VERSIONS and length == 2 and end - at >= 6:
-                version = version_code(u16(buf, at + 4))
-            at += 4 + length
-    if version > 0:
-        flow.tls_version = version
+@unit_kernel
+def note_alert(table, buf, start, end, i):
+    """Note a segment behind the heads that is nothing but an alert in the clear; 1 if it is."""
+    if end - start != ALERT_BYTES or not is_alert(buf, start, end):
+        return np.int64(0)
+    table.flows[i].hello |= HELLO_ALERT
+    return np.int64(1)

@@ -2,7 +2,6 @@
 
 import itertools
 import random
-import struct
 from typing import Any
 
 import numpy as np
@@ -10,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capture.flows import FLOW, SLOT
-from capture.protocols.tls import DONE, MORE, is_grease
-from capture.protocols.tls import client_hello as read_hello
-from capture.reassembly import HEAD_BYTES
+from capture.flows import ALPN_MAX, JA4_MAX, NAME_MAX
+from capture.protocols.outcomes import DONE, MORE, NOT
+from capture.protocols.tls import read_tls
 from tests.capture.packets import (
     ACK,
     PSH,
@@ -27,6 +25,7 @@ from tests.capture.packets import (
     rows_of,
     server_hello,
     server_name,
+    small_sensor,
     tls_records,
 )
 
@@ -210,44 +209,41 @@ def test_what_only_looks_like_a_hello(data: bytes) -> None:
 
 
 @pytest.mark.uncompiled
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_any_bytes_are_read_within_bounds(data: st.DataObject) -> None:
-    """Whatever lengths a hello claims, nothing outside it is read and nothing outside the slot is written."""
+    """Whatever lengths a hello claims, nothing outside it is read and no length outgrows its place."""
     hello = bytearray(
         tls_records(
             hello_message(server_name(b"www.example.org"), alpn(b"h2"), VERSIONS),
-            data.draw(st.sampled_from([16_384, 60, 9])),
+            data.draw(st.sampled_from([16_384, 60, 9, 1])),
         )
     )
     for _ in range(data.draw(st.integers(0, 6))):
         hello[data.draw(st.integers(0, len(hello) - 1))] = data.draw(st.integers(0, 255))
     end = data.draw(st.integers(0, len(hello)))
-    final = data.draw(st.booleans())
-    slot = np.full(SLOT + 64, 7, np.uint8)
-    flow = np.zeros(1, FLOW).view(np.recarray)[0]
+    table = small_sensor().table
+    table.slots[:2] = 7
     buf = np.frombuffer(bytes(hello[:end]), np.uint8)
-    read_hello(buf, 0, end, np.zeros(HEAD_BYTES, np.uint8), final, slot, flow)
-    assert (slot[SLOT:] == 7).all()
-    assert 0 <= flow.name_len <= 255
-    assert bytes(slot[: flow.name_len]).isascii()
+    assert read_tls(table, buf, 0, end, data.draw(st.integers(0, 1)), 0) in (NOT, DONE, MORE)
+    flow = table.flows[0]
+    assert (table.slots[1] == 7).all()
+    assert flow.name_len <= NAME_MAX
+    assert flow.alpn_len <= ALPN_MAX
+    assert flow.ja4_len in (0, JA4_MAX)
+    assert bytes(table.slots[0, : flow.name_len]).isascii()
 
 
 @pytest.mark.uncompiled
-def test_more_is_asked_for_until_the_hello_is_whole() -> None:
+@pytest.mark.parametrize("size", [16_384, 40, 1])
+def test_more_is_asked_for_until_the_hello_is_whole(size: int) -> None:
     """Every true prefix asks for more; the whole is done; a prefix that is final is read as it is."""
-    hello = client_hello()
-    slot, flow = np.zeros(SLOT, np.uint8), np.zeros(1, FLOW).view(np.recarray)[0]
-    scratch = np.zeros(HEAD_BYTES, np.uint8)
+    hello = tls_records(hello_message(server_name(b"www.example.org"), alpn(b"h2"), VERSIONS), size)
+    table = small_sensor().table
     buf = np.frombuffer(hello, np.uint8)
-    for end in range(10, len(hello)):
-        assert read_hello(buf, 0, end, scratch, False, slot, flow) == MORE
-    assert read_hello(buf, 0, len(hello), scratch, False, slot, flow) == DONE
-    assert read_hello(buf, 0, 60, scratch, True, slot, flow) == DONE
-
-
-@pytest.mark.uncompiled
-def test_grease_values() -> None:
-    """The sixteen values of RFC 8701 are GREASE, no other is."""
-    reserved = {struct.unpack("!H", bytes([0x10 * n + 0x0A] * 2))[0] for n in range(16)}
-    assert {value for value in range(65_536) if is_grease(value)} == reserved
+    for end in range(1, len(hello)):
+        assert read_tls(table, buf, 0, end, 0, 0) == MORE
+    assert table.flows[0].hello == 0
+    assert read_tls(table, buf, 0, len(hello), 0, 0) == DONE
+    assert read_tls(table, buf, 0, len(hello) // 2, 1, 1) == DONE
+    assert table.flows[:2].hello.tolist() == [1, 1]
