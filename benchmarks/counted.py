@@ -20,6 +20,9 @@ FIELDS = (
 PORTED = {"tcp": 6, "udp": 17, "sctp": 132}
 #: Layers that quote the packet which caused them: what follows is no packet of its own.
 QUOTING = ("icmp", "icmpv6")
+#: Addresses, length and protocol of a packet.
+IPV4 = ("ip.src", "ip.dst", "ip.len", "ip.proto")
+IPV6 = ("ipv6.src", "ipv6.dst", "ipv6.plen", "ipv6.nxt")
 #: Seconds for one capture.
 PATIENCE_S = 60
 
@@ -108,37 +111,32 @@ def _count_frame(
                 break
     if not last:
         return
+    at = (four if last == "ip" else six) - 1
+    names = IPV4 if last == "ip" else IPV6
+    if any(len(row[name]) <= at for name in names):
+        return
+    source, target, said, protocol = (row[name][at] for name in names)
     if last == "ip":
-        at = four - 1
-        if len(row["ip.src"]) <= at or len(row["ip.len"]) <= at:
-            return
-        source, target = row["ip.src"][at], row["ip.dst"][at]
-        length = int(row["ip.len"][at])
-        protocol = int(row["ip.proto"][at])
-        partial = row["ip.flags.mf"][at] in ("1", "True") or row["ip.frag_offset"][at] != "0"
+        octets, number = int(said), int(protocol)
+        more, offset = row["ip.flags.mf"], row["ip.frag_offset"]
+        partial = len(offset) > at and (more[at] in ("1", "True") or offset[at] != "0")
         mark = row["ip.id"][at]
     else:
-        at = six - 1
-        if len(row["ipv6.src"]) <= at or len(row["ipv6.plen"]) <= at:
-            return
-        source, target = row["ipv6.src"][at], row["ipv6.dst"][at]
-        length = int(row["ipv6.plen"][at]) + 40
-        protocol = int(row["ipv6.nxt"][at])
-        partial = bool(row["ipv6.fraghdr.offset"])
-        mark = ""
+        octets, number = int(said) + 40, int(protocol)
+        partial, mark = bool(row["ipv6.fraghdr.offset"]), ""
     if transport in PORTED:
-        protocol = PORTED[transport]
+        number = PORTED[transport]
         sources, targets = row[f"{transport}.srcport"], row[f"{transport}.dstport"]
         if not sources:
             return
-        key = ends(protocol, source, int(sources[-1]), target, int(targets[-1]))
+        key = ends(number, source, int(sources[-1]), target, int(targets[-1]))
     else:
         if transport in QUOTING:
-            protocol = 1 if transport == "icmp" else 58
-        key = ends(protocol, source, 0, target, 0)
-    where = (source, target, str(protocol), mark)
+            number = 1 if transport == "icmp" else 58
+        key = ends(number, source, 0, target, 0)
+    where = (source, target, str(number), mark)
     if partial and not transport:
-        waiting[where].append(length)
+        waiting[where].append(octets)
         return
     conversation = counts.by_ends[key]
     if partial:
@@ -146,4 +144,4 @@ def _count_frame(
         conversation.packets += len(fragments)
         conversation.octets += sum(fragments)
     conversation.packets += 1
-    conversation.octets += length
+    conversation.octets += octets
