@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipeline.kernels import packet_kernel
-from pipeline.words import copy, load_8, load_16, load_32, load_64, load_native
+from pipeline.words import load_8, load_16, load_32, load_64, load_native
 
 
 @packet_kernel

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from capture.octets import copy, u8, u16, u24
+from capture.octets import u8, u16, u24
 from capture.protocols.hello import client_hello_body, server_hello_body
 from capture.protocols.outcomes import BEYOND, DONE, MORE, NOT
 from capture.protocols.sslv2 import read_ssl2
@@ -24,6 +24,7 @@ from capture.protocols.tls_numbers import (
 from capture.protocols.x509 import read_certificate
 from pipeline.kernels import packet_kernel, unit_kernel
 from pipeline.records import HELLO_ALERT, HELLO_CERTIFICATE
+from pipeline.words import copy
 
 #: Bytes of a record's header, of a handshake message's, and of an alert with its record.
 RECORD, MESSAGE, ALERT_BYTES = 5, 4, 7

@@ -2,8 +2,6 @@
 
 from typing import NamedTuple, Protocol
 
-import numpy as np
-
 from capture.frames import LINK_RAW, Frames
 from pipeline.kernels import packet_kernel
 from pipeline.words import load_16, load_32
