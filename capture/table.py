@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from capture.aes import ROUND_KEYS, WORDS, cipher_tables
 from capture.arena import new_rows
 from capture.flows import FLOW, NONE, SLOT
 from capture.fragments import DATAGRAM, DATAGRAM_BYTES, DATAGRAMS, FRAGMENT_RUNS
@@ -9,6 +10,8 @@ from capture.network import PACKET
 from capture.protocols.dns import MESSAGE, NAME_ROOM
 from capture.protocols.identify import port_table
 from capture.protocols.ja4 import REMEMBERED, TEXT_ROOM, VALUES_MAX
+from capture.protocols.quic import CID_MAX, CRYPTO_RUNS, HANDSHAKES, PLAIN_BYTES, WAYS
+from capture.protocols.quic_keys import HMAC_STATES, IV_BYTES, KEYS_BYTES, SECRET_BYTES
 from capture.questions import ANSWER, PENDING
 from capture.reassembly import HEAD, HEAD_BYTES, RUNS
 from capture.sha256 import WORK
@@ -80,6 +83,21 @@ class Table(Bundle):
     ja4_text: np.ndarray
     ja4_known: np.ndarray
     """int64[REMEMBERED, 2]: keyed hash of two lists, and the first 48 bits of their SHA-256."""
+    hmac_states: np.ndarray
+    cipher_tables: np.ndarray
+    cipher_words: np.ndarray
+    round_keys: np.ndarray
+    """int64[2, ROUND_KEYS]: of the packet's key and of header protection."""
+    handshakes: np.recarray
+    """QUIC handshakes under way; the last place is for those that find none."""
+    handshake_cids: np.ndarray
+    handshake_keys: np.ndarray
+    """uint8[handshakes, side, KEYS_BYTES]"""
+    handshake_runs: np.ndarray
+    quic_secret: np.ndarray
+    quic_nonce: np.ndarray
+    quic_plain: np.ndarray
+    """The header and the deciphered part of the Initial packet at hand."""
     message: np.recarray
     name: np.ndarray
     questions: np.recarray
@@ -114,6 +132,7 @@ def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
     """
     flows, heads = settings.flows, settings.heads
     buckets = 1 << (flows - 1).bit_length()
+    handshakes = -(-heads // WAYS) * WAYS + 1
     table = Table(
         meter=_records(METER, 1),
         packet=_records(PACKET, 2),
@@ -133,6 +152,17 @@ def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
         ja4_values=np.zeros(2 * VALUES_MAX, np.int64),
         ja4_text=np.zeros(TEXT_ROOM, np.uint8),
         ja4_known=np.zeros((REMEMBERED, 2), np.int64),
+        hmac_states=np.zeros(HMAC_STATES, np.int64),
+        cipher_tables=cipher_tables(),
+        cipher_words=np.zeros(WORDS, np.int64),
+        round_keys=np.zeros((2, ROUND_KEYS), np.int64),
+        handshakes=_records(HANDSHAKES, handshakes),
+        handshake_cids=np.zeros((handshakes, CID_MAX), np.uint8),
+        handshake_keys=np.zeros((handshakes, 2, KEYS_BYTES), np.uint8),
+        handshake_runs=np.zeros((handshakes, CRYPTO_RUNS, 2), np.int32),
+        quic_secret=np.zeros(SECRET_BYTES, np.uint8),
+        quic_nonce=np.zeros(IV_BYTES, np.uint8),
+        quic_plain=np.zeros(PLAIN_BYTES, np.uint8),
         message=_records(MESSAGE, 1),
         name=np.zeros(NAME_ROOM, np.uint8),
         questions=_records(PENDING, QUESTIONS),
