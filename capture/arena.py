@@ -8,9 +8,9 @@ turns what stands there into one Arrow record batch. The record layout is derive
 import numpy as np
 import pyarrow as pa
 
-from capture.octets import copy
 from pipeline.kernels import packet_kernel
 from pipeline.records import ADDRESS, ADDRESSES, ATTRIBUTES, KIND, RECORDS, SCHEMAS, TEXT, TEXTS, TIME, Field
+from pipeline.words import copy
 
 #: Names of `sightings.attributes`; a kernel writes the index.
 ATTRIBUTE_NAMES = (

@@ -3,54 +3,43 @@
 import numpy as np
 
 from pipeline.kernels import packet_kernel
+from pipeline.words import load_8, load_16, load_32, load_64, load_native
 
 
 @packet_kernel
 def u8(buf, at):
     """One byte as int64."""
-    return np.int64(buf[at])
+    return load_8(buf, at)
 
 
 @packet_kernel
 def u16(buf, at):
     """Two bytes, network order, as int64."""
-    return np.int64(buf[at]) << 8 | np.int64(buf[at + 1])
+    return load_16(buf, at)
 
 
 @packet_kernel
 def u24(buf, at):
     """Three bytes, network order, as int64."""
-    return np.int64(buf[at]) << 16 | np.int64(buf[at + 1]) << 8 | np.int64(buf[at + 2])
+    return load_16(buf, at) << 8 | load_8(buf, at + 2)
 
 
 @packet_kernel
 def u32(buf, at):
     """Four bytes, network order, as int64."""
-    return (
-        np.int64(buf[at]) << 24
-        | np.int64(buf[at + 1]) << 16
-        | np.int64(buf[at + 2]) << 8
-        | np.int64(buf[at + 3])
-    )
+    return load_32(buf, at)
 
 
 @packet_kernel
 def u48(buf, at):
     """Six bytes, network order, as int64: a MAC."""
-    return u16(buf, at) << 32 | u32(buf, at + 2)
+    return load_16(buf, at) << 32 | load_32(buf, at + 2)
 
 
 @packet_kernel
 def u64(buf, at):
     """Eight bytes, network order, as the int64 of the same bits."""
-    return u32(buf, at) << 32 | u32(buf, at + 4)
-
-
-@packet_kernel
-def copy(out, at, buf, start, length):
-    """Copy `length` bytes of `buf` from `start` to `out` at `at`."""
-    for i in range(length):
-        out[at + i] = buf[start + i]
+    return load_64(buf, at)
 
 
 @packet_kernel
@@ -192,9 +181,15 @@ def put_mac(out, at, limit, mac):
 @packet_kernel
 def same(a, a_at, b, b_at, length):
     """True if the two runs of `length` bytes are equal."""
-    for i in range(length):
-        if a[a_at + i] != b[b_at + i]:
+    i = 0
+    while i + 8 <= length:
+        if load_native(a, a_at + i) != load_native(b, b_at + i):
             return False
+        i += 8
+    while i < length:
+        if load_8(a, a_at + i) != load_8(b, b_at + i):
+            return False
+        i += 1
     return True
 
 
@@ -212,11 +207,11 @@ def mix_octets(seed, buf, start, end):
     h = seed
     i = start
     while i + 8 <= end:
-        h = mix(h ^ u64(buf, i))
+        h = mix(h ^ load_native(buf, i))
         i += 8
     tail = end - i
     while i < end:
-        tail = tail << 8 | np.int64(buf[i])
+        tail = tail << 8 | load_8(buf, i)
         i += 1
     return mix(h ^ tail)
 

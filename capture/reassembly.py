@@ -6,8 +6,8 @@ came first stay.
 
 import numpy as np
 
-from capture.octets import copy
 from pipeline.kernels import packet_kernel
+from pipeline.words import copy
 
 HEAD_BYTES = 16_384
 HEAD_US = 3_000_000

@@ -18,6 +18,7 @@ import numba
 import numpy as np
 from numba.core import caching, cgutils, types
 from numba.core.dispatcher import Dispatcher
+from numba.core.extending import _Intrinsic
 from numba.extending import intrinsic
 
 
@@ -54,6 +55,8 @@ def _value_bytes(value: Any, seen: dict[int, bytes]) -> bytes:
         return f"unit {unit.symbol} {unit.parameters}".encode()
     if isinstance(value, Dispatcher):
         return _code_bytes(value.py_func, seen)
+    if isinstance(value, _Intrinsic):
+        return _code_bytes(value._defn, seen)
     if isinstance(value, np.ndarray):
         return repr((value.dtype, value.shape)).encode() + value.tobytes()
     if isinstance(value, _PLAIN):
@@ -67,6 +70,16 @@ def _names(code: python_types.CodeType) -> set[str]:
     return set(code.co_names).union(*map(_names, inner))
 
 
+def _instructions(code: python_types.CodeType) -> bytes:
+    """Byte code and plain constants of a function, without its docstring, and of those inside it."""
+    inner = [const for const in code.co_consts if isinstance(const, python_types.CodeType)]
+    plain = [const for const in code.co_consts[1:] if const not in inner]
+    first = code.co_consts[0] if code.co_consts and not isinstance(code.co_consts[0], str) else None
+    return (
+        code.co_code + repr((code.co_varnames, first, plain)).encode() + b"".join(map(_instructions, inner))
+    )
+
+
 def _code_bytes(function: Any, seen: dict[int, bytes]) -> bytes:
     if id(function) in seen:
         return seen[id(function)]
@@ -74,8 +87,7 @@ def _code_bytes(function: Any, seen: dict[int, bytes]) -> bytes:
     seen[id(function)] = function.__qualname__.encode()
     code = function.__code__
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr((function.__module__, function.__qualname__, code.co_varnames)).encode())
-    digest.update(code.co_code + repr(code.co_consts[1:] if function.__doc__ else code.co_consts).encode())
+    digest.update(repr((function.__module__, function.__qualname__)).encode() + _instructions(code))
     for name in sorted(_names(code)):
         if name in function.__globals__:
             digest.update(f"\0{name}\0".encode() + _value_bytes(function.__globals__[name], seen))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from capture.network import MAPPED_HI, MAPPED_LO
-from capture.octets import copy, put_ipv4, put_name, u8, u32, u48
+from capture.octets import put_ipv4, put_name, u8, u32, u48
 from capture.sightings import (
     ATTRIBUTE,
     SOURCE,
@@ -31,6 +31,7 @@ from capture.sightings import (
     word_table,
 )
 from pipeline.kernels import packet_kernel, unit_kernel
+from pipeline.words import copy
 
 DHCP_REQUEST, DHCP_OFFER, DHCP_ACK = SOURCE["dhcp_request"], SOURCE["dhcp_offer"], SOURCE["dhcp_ack"]
 SERVER_PORT, CLIENT_PORT = 67, 68

@@ -2,10 +2,9 @@
 
 from typing import NamedTuple, Protocol
 
-import numpy as np
-
 from capture.frames import LINK_RAW, Frames
-from pipeline.kernels import inline_kernel
+from pipeline.kernels import packet_kernel
+from pipeline.words import load_16, load_32
 
 #: Longest frame that is believed, bytes: libpcap's MAXIMUM_SNAPLEN for all but D-Bus and USB.
 MAX_FRAME = 262_144
@@ -50,33 +49,23 @@ class Container(Protocol):
         """What had to be left out on the way; empty if nothing."""
 
 
-@inline_kernel
+@packet_kernel
 def u16(data, at, big):
     """Two bytes at `at` as an integer; the caller has checked the bounds."""
-    if big:
-        return np.int64(data[at]) << 8 | np.int64(data[at + 1])
-    return np.int64(data[at]) | np.int64(data[at + 1]) << 8
+    word = load_16(data, at)
+    return word if big else (word & 0xFF) << 8 | word >> 8
 
 
-@inline_kernel
+@packet_kernel
 def u32(data, at, big):
     """Four bytes at `at` as an integer; the caller has checked the bounds."""
+    word = load_32(data, at)
     if big:
-        return (
-            np.int64(data[at]) << 24
-            | np.int64(data[at + 1]) << 16
-            | np.int64(data[at + 2]) << 8
-            | np.int64(data[at + 3])
-        )
-    return (
-        np.int64(data[at])
-        | np.int64(data[at + 1]) << 8
-        | np.int64(data[at + 2]) << 16
-        | np.int64(data[at + 3]) << 24
-    )
+        return word
+    return (word & 0xFF) << 24 | (word & 0xFF00) << 8 | word >> 8 & 0xFF00 | word >> 24
 
 
-@inline_kernel
+@packet_kernel
 def believed_wire(captured, wire):
     """Bytes on the wire: what the header says, or `captured` where that can't be."""
     if wire < captured or wire > MAX_FRAME:
