@@ -1,4 +1,4 @@
-"""Big-endian readers and text writers that every parser uses. Callers check bounds before each read."""
+"""Readers of numbers, big-endian but for `le…`, and text writers. Callers check bounds before each read."""
 
 import numpy as np
 
@@ -40,6 +40,18 @@ def u48(buf, at):
 def u64(buf, at):
     """Eight bytes, network order, as the int64 of the same bits."""
     return load_64(buf, at)
+
+
+@packet_kernel
+def le16(buf, at):
+    """Two bytes, least significant first, as int64."""
+    return load_8(buf, at + 1) << 8 | load_8(buf, at)
+
+
+@packet_kernel
+def le32(buf, at):
+    """Four bytes, least significant first, as int64."""
+    return le16(buf, at + 2) << 16 | le16(buf, at)
 
 
 @packet_kernel

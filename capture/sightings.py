@@ -206,6 +206,21 @@ def add_word(table, row, key, words, index):
 
 
 @packet_kernel
+def add_words(table, row, key, words, bits):
+    """Attribute with the words of the bits that are set, lowest first, by commas."""
+    if bits == 0 or not has_attribute_room(table, row):
+        return
+    text = table.text
+    first = open_attribute(table, key)
+    position = first
+    limit = min(first + TEXT_MAX, text_limit(row))
+    for bit in range(words.shape[0]):
+        if bits >> bit & 1 and position + words.shape[1] < limit:
+            position = put_word(text, put_list(text, position, limit, first), words, bit)
+    close_attribute(table, row, position)
+
+
+@packet_kernel
 def add_mac(table, row, key, mac):
     """Attribute with a MAC; none where it is 0."""
     if mac != 0 and has_attribute_room(table, row):

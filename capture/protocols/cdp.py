@@ -7,13 +7,13 @@ import numpy as np
 
 from capture.network import MAPPED_HI, MAPPED_LO
 from capture.octets import put_ipv6, u8, u16, u32, u64
-from capture.protocols.lldp import add_capabilities
 from capture.sightings import (
     ATTRIBUTE,
     SOURCE,
     add_number,
     add_text,
     add_word,
+    add_words,
     close_attribute,
     close_sighting,
     has_attribute_room,
@@ -121,7 +121,7 @@ def sight_cdp(table, buf, at, end):
     add_text(table, row, A_MODEL, buf, first, stop)
     first, stop = find_tlv(buf, at, end, CAPABILITIES)
     if stop - first >= 4:
-        add_capabilities(table, row, A_CAPABILITIES, CAPABILITY_WORDS, u32(buf, first))
+        add_words(table, row, A_CAPABILITIES, CAPABILITY_WORDS, u32(buf, first))
     first, stop = find_tlv(buf, at, end, NATIVE_VLAN)
     if stop - first >= 2 and u16(buf, first) != 0:
         add_number(table, row, A_VLAN, u16(buf, first))

@@ -11,17 +11,14 @@ from capture.sightings import (
     add_number,
     add_text,
     add_word,
+    add_words,
     close_attribute,
     close_sighting,
     close_value,
-    has_attribute_room,
     has_sighting_room,
     open_attribute,
     open_sighting,
-    put_list,
-    put_word,
     set_name,
-    text_limit,
     trimmed,
     word_table,
 )
@@ -97,21 +94,6 @@ def put_identifier(out, at, limit, buf, start, stop, mac_subtype, address_subtyp
     return put_text(out, at, limit, buf, start + 1, trimmed(buf, start + 1, stop))
 
 
-@packet_kernel
-def add_capabilities(table, row, key, words, bits):
-    """Attribute with the words of the bits that are set."""
-    if bits == 0 or not has_attribute_room(table, row):
-        return
-    text = table.text
-    first = open_attribute(table, key)
-    position = first
-    limit = min(first + TEXT_MAX, text_limit(row))
-    for bit in range(words.shape[0]):
-        if bits >> bit & 1 and position + words.shape[1] < limit:
-            position = put_word(text, put_list(text, position, limit, first), words, bit)
-    close_attribute(table, row, position)
-
-
 @unit_kernel
 def sight_lldp(table, buf, at, end):
     """Sighting of the speaker: name, port, management address. 0 if this is no sound LLDP.
@@ -156,7 +138,7 @@ def sight_lldp(table, buf, at, end):
         # What is enabled; a few leave that empty.
         enabled = u16(buf, first + 2)
         bits = enabled if enabled != 0 else u16(buf, first)
-        add_capabilities(table, row, A_CAPABILITIES, CAPABILITY_WORDS, bits)
+        add_words(table, row, A_CAPABILITIES, CAPABILITY_WORDS, bits)
     first, stop = find_tlv(buf, at, end, ORGANIZATION, IEEE_802_1, PORT_VLAN)
     if stop - first >= 2 and u16(buf, first) != 0:
         add_number(table, row, A_VLAN, u16(buf, first))
