@@ -9,7 +9,7 @@ import numpy as np
 
 from capture.aes import TAG, count_blocks, encrypt, expand_key, is_authentic
 from capture.flows import APPLICATION, CLIENT_HEAD_DONE, NONE, release_head
-from capture.octets import copy, mix, same, u8, u16, u24, u32, u64
+from capture.octets import mix, same, u8, u16, u24, u32, u64
 from capture.protocols.gquic import google_hello, google_hello_bytes, has_public_header, read_public_header
 from capture.protocols.hello import client_hello_body, server_hello_body
 from capture.protocols.outcomes import DONE, MORE, NOT
@@ -30,6 +30,7 @@ from capture.protocols.tls_numbers import CLIENT_HELLO, OVER_QUIC, SERVER_HELLO,
 from capture.reassembly import HEAD_BYTES, HEAD_US, add_run, take_head
 from pipeline.kernels import packet_kernel, unit_kernel
 from pipeline.records import HELLO_ALERT, HELLO_CLIENT, HELLO_SERVER, NAME_SOURCES
+from pipeline.words import copy
 
 APP_QUIC = APPLICATION["quic"]
 NAME_FROM_QUIC = NAME_SOURCES.index("quic")
