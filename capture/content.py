@@ -7,6 +7,7 @@ begins. The chain puts the bytes together, in any order, within the bounds of `c
 
 import numpy as np
 
+from capture.answers import name_from_answer
 from capture.flows import (
     CLIENT_HEAD_DONE,
     NAME_FROM_DNS,
@@ -16,11 +17,13 @@ from capture.flows import (
 )
 from capture.protocols.dhcp import sight_dhcp
 from capture.protocols.dhcpv6 import sight_dhcpv6
+from capture.protocols.dns import read_dns_datagram, read_dns_elsewhere, read_dns_stream
 from capture.protocols.dtls import read_dtls
 from capture.protocols.http import read_request, read_response
 from capture.protocols.http2 import read_http2
 from capture.protocols.identify import CODE, identify_client, identify_datagram, identify_server
 from capture.protocols.kerberos import sight_kerberos
+from capture.protocols.mdns import read_mdns
 from capture.protocols.nbns import read_nbns
 from capture.protocols.outcomes import BEYOND, DONE, MORE, NOT
 from capture.protocols.quic import read_quic
@@ -29,7 +32,6 @@ from capture.protocols.socks import read_socks
 from capture.protocols.ssdp import sight_ssdp
 from capture.protocols.starttls import read_upgrade, read_upgrade_answer
 from capture.protocols.tls import read_tls
-from capture.questions import name_from_answer, read_dns_datagram, read_dns_stream
 from capture.reassembly import HEAD_BYTES, HEAD_US, add_run, take_head
 from capture.tcp import ahead
 from capture.transport import ICMP, ICMP6, SYN, TCP, UDP
@@ -39,17 +41,15 @@ from pipeline.kernels import packet_kernel, unit_kernel
 WRAPPERS_MAX = 4
 
 DNS_PORT = 53
+MDNS_PORT = 5353
 #: DNS, its multicast form (RFC 6762) and LLMNR (RFC 4795).
-DNS_PORTS = (DNS_PORT, 5353, 5355)
+DNS_PORTS = (DNS_PORT, MDNS_PORT, 5355)
 NBNS_PORTS, DHCP_PORTS, DHCPV6_PORTS = (137, 138), (67, 68), (546, 547)
 KERBEROS_PORT, SSDP_PORT = 88, 1900
 #: Authentication and accounting, today's and the older ones (RFC 2865, 3; RFC 2866, 3).
 RADIUS_PORTS = (1812, 1813, 1645, 1646)
 APP_ICMP, APP_ICMP6, APP_DHCP, APP_DHCPV6 = (CODE[word] for word in ("icmp", "icmp6", "dhcp", "dhcpv6"))
 APP_SSDP, APP_RADIUS, APP_KERBEROS = (CODE[word] for word in ("ssdp", "radius", "kerberos"))
-APP_STUN = CODE["stun"]
-#: Packets of a flow that nobody knows, or that began with STUN, that are looked at; our defaults.
-STRANGE_PACKETS, CALL_PACKETS = 4, 40
 
 
 @unit_kernel
@@ -89,7 +89,7 @@ def client_reader(table, buf, start, end, final, i):
         outcome = read_socks(table, buf, start, end, final, i)
     if outcome == NOT:
         outcome = read_upgrade(table, buf, start, end, final, i)
-    if outcome == NOT and table.flows[i].server_port == DNS_PORT:
+    if outcome == NOT:
         outcome = read_dns_stream(table, buf, start, end, final, i)
     if outcome == NOT:
         outcome = identify_client(table, buf, start, end, final, i)
@@ -106,7 +106,7 @@ def server_reader(table, buf, start, end, final, i):
         outcome = read_http2(table, buf, start, end, final, i)
     if outcome == NOT:
         outcome = read_upgrade_answer(table, buf, start, end, final, i)
-    if outcome == NOT and table.flows[i].server_port == DNS_PORT:
+    if outcome == NOT:
         outcome = read_dns_stream(table, buf, start, end, final, i)
     if outcome == NOT:
         outcome = identify_server(table, buf, start, end, final, i)
@@ -240,6 +240,9 @@ def take_datagram(table, buf, i):
     high = max(packet.source_port, packet.target_port)
     known = 0
     if low in DNS_PORTS or high in DNS_PORTS:
+        multicast = low != DNS_PORT and (low == MDNS_PORT or high == MDNS_PORT)
+        if multicast and read_mdns(table, buf, start, end, i):
+            return np.int64(0)
         if read_dns_datagram(table, buf, start, end, i):
             return np.int64(0)
     elif low in NBNS_PORTS:
@@ -260,10 +263,10 @@ def take_datagram(table, buf, i):
         return np.int64(0)
     if read_quic(table, buf, start, end, i) or read_dtls(table, buf, start, end, i):
         return np.int64(0)
-    packets = flow.packets_up + flow.packets_down
-    known = identify_datagram(table, buf, start, end, i)
-    # A call begins with STUN; the DTLS that follows comes on the same ports (RFC 7983).
-    enough = CALL_PACKETS if flow.application == APP_STUN else STRANGE_PACKETS
-    if packets >= enough or (known == DONE and flow.application != APP_STUN):
+    if low not in DNS_PORTS and read_dns_elsewhere(table, buf, start, end, i):
+        return np.int64(0)
+    # On the ports of names, messages may follow whatever else came first.
+    many = flow.packets_up + flow.packets_down >= 4 and low not in DNS_PORTS and low not in NBNS_PORTS
+    if identify_datagram(table, buf, start, end, i) == DONE or many:
         flow.done |= CLIENT_HEAD_DONE
     return np.int64(0)

@@ -41,7 +41,9 @@ from capture.link import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, decode_l
 from capture.network import MALFORMED, MAPPED_HI, OK, TRUNCATED, decode_ipv4, decode_ipv6
 from capture.octets import mix
 from capture.protocols.arp import sight_arp
+from capture.protocols.dns import APP_DNS, read_dns_segment
 from capture.protocols.logins import watch_login
+from capture.protocols.mdns import HOSTS_MAX
 from capture.protocols.ndp import sight_ndp
 from capture.protocols.tls import ALERT_BYTES, note_alert
 from capture.questions import expire_questions, has_dns_room
@@ -152,7 +154,13 @@ def expire_datagrams(table, now):
 @packet_kernel
 def has_room(table):
     """True if whatever one frame may write fits."""
-    return has_flow_room(table) and has_dns_room(table) and has_sighting_room(table)
+    meter = table.meter[0]
+    return (
+        has_flow_room(table)
+        and has_dns_room(table)
+        and has_sighting_room(table)
+        and meter.sighting_rows + HOSTS_MAX <= len(table.sighting_rows)
+    )
 
 
 @packet_kernel
@@ -350,6 +358,8 @@ def take_packet(table, buf, packet, key):
                 take_segment(table, buf, 1 if up else 0, i)
             elif packet.payload_bytes == ALERT_BYTES and flow.hello != 0:
                 note_alert(table, buf, packet.payload, packet.end, i)
+            elif flow.watch == APP_DNS:
+                read_dns_segment(table, buf, packet.payload, packet.end, i)
             if flow.watch != 0:
                 watch_login(table, buf, packet.payload, packet.end, 1 if up else 0, i)
     else:

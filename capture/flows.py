@@ -313,6 +313,8 @@ def new_flow(table, packet, key, from_client):
     flow.head_down = NONE
     flow.done = 0
     flow.watch = 0
+    flow.token_up = 0
+    flow.token_down = 0
     flow.application = 0
     flow.candidate = 0
     flow.evidence = 0

@@ -3,16 +3,16 @@
 import numpy as np
 
 from capture.aes import ROUND_KEYS, WORDS, cipher_tables
+from capture.answers import ANSWER
 from capture.arena import new_rows
 from capture.flows import FLOW, NONE, SLOT
 from capture.fragments import DATAGRAM, DATAGRAM_BYTES, DATAGRAMS, FRAGMENT_RUNS
 from capture.network import PACKET
-from capture.protocols.dns import MESSAGE, NAME_ROOM
 from capture.protocols.identify import port_table
 from capture.protocols.ja4 import REMEMBERED, TEXT_ROOM, VALUES_MAX
 from capture.protocols.quic import CID_MAX, CRYPTO_RUNS, HANDSHAKES, PLAIN_BYTES, WAYS
 from capture.protocols.quic_keys import HMAC_STATES, IV_BYTES, KEYS_BYTES, SECRET_BYTES
-from capture.questions import ANSWER, PENDING
+from capture.questions import MESSAGE, NAME_ROOM, PACKET_ROWS, PENDING
 from capture.reassembly import HEAD, HEAD_BYTES, RUNS
 from capture.sha256 import WORK
 from capture.sightings import SAID
@@ -104,6 +104,7 @@ class Table(Bundle):
     question_names: np.ndarray
     question_buckets: np.ndarray
     answers: np.recarray
+    answer_tags: np.ndarray
     answer_names: np.ndarray
     said: np.recarray
     copies: np.ndarray
@@ -169,12 +170,13 @@ def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
         question_names=np.zeros((QUESTIONS, NAME_ROOM), np.uint8),
         question_buckets=np.full(QUESTIONS, NONE, np.int32),
         answers=_records(ANSWER, ANSWERS),
+        answer_tags=np.zeros(ANSWERS, np.int32),
         answer_names=np.zeros((ANSWERS, 256), np.uint8),
         said=_records(SAID, REMEMBERED_SIGHTINGS),
         copies=np.zeros(REMEMBERED_FRAMES, np.int64),
         ports=port_table(),
         flow_rows=new_rows("flows", settings.batch_rows),
-        dns_rows=new_rows("dns", settings.batch_rows),
+        dns_rows=new_rows("dns", settings.batch_rows + PACKET_ROWS),
         sighting_rows=new_rows("sightings", settings.batch_rows),
         text=np.zeros(TEXT_BYTES, np.uint8),
     )

@@ -1,168 +1,126 @@
-"""DNS messages (RFC 1035) with extended errors (RFC 8914); multicast DNS and LLMNR share the form."""
+"""DNS messages (RFC 1035) with extended errors (RFC 8914), in datagrams and streams, on any port."""
 
 import numpy as np
 
 from capture.arena import UNKNOWN
-from capture.flows import NONE
-from capture.octets import put_escaped, u8, u16, u32
-from pipeline.kernels import packet_kernel
+from capture.flows import APPLICATION, NONE
+from capture.octets import u8, u16, u32
+from capture.protocols.domain import read_name, skip_name
+from capture.protocols.outcomes import DONE, MORE, NOT
+from capture.protocols.svcb import HTTPS, PARAMETERS_ROOM, SVCB, put_service
+from capture.questions import (
+    AAAA,
+    LLMNR,
+    MESSAGE_TEXT,
+    NAME_ROOM,
+    PACKET_ROWS,
+    TCP_TRANSPORT,
+    UDP_TRANSPORT,
+    A,
+    ask,
+    has_dns_room,
+    take_answer,
+)
+from pipeline.kernels import packet_kernel, unit_kernel
 
-#: Longest name as text kept; longer ones (escapes) are cut.
-NAME_ROOM = 512
-#: Compression pointers followed in one name; each must point backwards, so this only bounds work.
-POINTERS_MAX = 64
 #: Resource records read of one message; our default.
 RECORDS_MAX = 256
+#: Questions that a message may have; only the first is told.
+QUESTIONS_MAX = 64
 
-A, NS, CNAME, PTR, MX, AAAA, SRV, DNAME, OPT = 1, 2, 5, 12, 15, 28, 33, 39, 41
+NS, CNAME, PTR, MX, SRV, DNAME, OPT = 2, 5, 12, 15, 33, 39, 41
 OPTION_EXTENDED_ERROR = 15
+UPDATE = 5
 
-#: What a message said; one scratch record.
-MESSAGE = np.dtype(
-    [
-        ("id", "i8"),
-        ("response", "i8"),
-        ("opcode", "i8"),
-        ("rcode", "i8"),
-        ("ra", "i8"),
-        ("questions", "i8"),
-        ("qtype", "i8"),
-        ("name_len", "i8"),
-        ("ede", "i8"),
-        ("min_ttl", "i8"),
-        ("answers", "i8"),  # names appended behind `answers_at`
-        ("answers_at", "i8"),
-        ("addresses", "i8"),
-        ("addresses_at", "i8"),
-        ("behind", "i8"),  # first free byte of the text arena behind what was appended
-    ],
-    align=True,
-)
-
-#: Text that one message may append to the arena.
-MESSAGE_TEXT = 16_384
+DNS_PORT, MDNS_PORT, LLMNR_PORT = 53, 5353, 5355
+APP_DNS, APP_LLMNR = APPLICATION["dns"], APPLICATION["llmnr"]
 
 
 @packet_kernel
-def read_name(buf, message, end, at, out, out_at, limit):
-    """Write the name at `at` as text: labels lower case and joined by dots, RFC 4343 escapes.
-
-    `message` is the offset of the message's header, which compression pointers count from. Returns
-    (position behind the name in the message, position behind the text), (-1, out_at) if it is broken:
-    cut off, a pointer that does not point backwards, a reserved label type, or over 255 octets.
-    """
-    behind = -1
-    first = out_at
-    floor = at
-    octets = 0
-    for _ in range(POINTERS_MAX + 128):
-        if at >= end:
-            return -1, first
-        length = u8(buf, at)
-        if length == 0:
-            if behind < 0:
-                behind = at + 1
-            return behind, out_at
-        if length >= 0xC0:
-            if at + 2 > end:
-                return -1, first
-            if behind < 0:
-                behind = at + 2
-            target = message + (u16(buf, at) & 0x3FFF)
-            if target >= floor:
-                return -1, first
-            floor = target
-            at = target
-            continue
-        if length > 63 or at + 1 + length > end:
-            return -1, first
-        octets += length + 1
-        if octets > 254:
-            return -1, first
-        if out_at > first and out_at < limit:
-            out[out_at] = 46
-            out_at += 1
-        at += 1
-        for i in range(at, at + length):
-            octet = u8(buf, i)
-            if octet <= 32 or octet >= 127:
-                after = put_escaped(out, out_at, limit, octet)
-                if after == out_at:
-                    # Full: nothing shorter may follow.
-                    limit = out_at
-                out_at = after
-                continue
-            if octet == 46 or octet == 92:
-                if out_at + 2 > limit:
-                    limit = out_at
-                    continue
-                out[out_at] = 92
-                out_at += 1
-            if 65 <= octet <= 90:
-                octet += 32
-            if out_at < limit:
-                out[out_at] = octet
-                out_at += 1
-        at += length
-    return -1, first
-
-
-@packet_kernel
-def skip_name(buf, end, at):
-    """Position behind the name at `at`, -1 if it is cut off."""
-    while at < end:
-        length = u8(buf, at)
-        if length == 0:
-            return at + 1
-        if length >= 0xC0:
-            return at + 2 if at + 2 <= end else -1
-        if length > 63:
-            return -1
-        at += 1 + length
-    return -1
-
-
-@packet_kernel
-def open_item(text, at):
-    """Leave room for an item's length."""
-    return at + 2
-
-
-@packet_kernel
-def close_item(text, at, behind):
-    """Write the length of the item that begins at `at`."""
-    text[at] = (behind - at - 2) >> 8
-    text[at + 1] = (behind - at - 2) & 255
-
-
-@packet_kernel
-def parse(buf, start, end, message, name, text, text_at):
-    """Read one message into `message`; the question's name into `name`, answers into `text` at `text_at`.
-
-    True if the header and, where there is one, the first question are sound; what stands behind a broken
-    record is left off. Appends at most `MESSAGE_TEXT` bytes to `text`.
-    """
-    if end - start < 12:
-        return False
-    flags = u16(buf, start + 2)
-    message.id = u16(buf, start)
+def read_header(buf, at, message):
+    """Take the 12 octets of a header into `message`, and empty the rest of it."""
+    flags = u16(buf, at + 2)
+    message.id = u16(buf, at)
     message.response = flags >> 15
     message.opcode = flags >> 11 & 15
     message.rcode = flags & 15
+    message.rd = flags >> 8 & 1
     message.ra = flags >> 7 & 1
-    message.questions = u16(buf, start + 4)
-    answers = u16(buf, start + 6)
-    others = u16(buf, start + 8) + u16(buf, start + 10)
+    message.questions = u16(buf, at + 4)
     message.qtype = 0
     message.name_len = 0
+    message.suffix = NONE
     message.ede = UNKNOWN
     message.min_ttl = UNKNOWN
     message.answers = 0
     message.addresses = 0
-    message.answers_at = text_at
-    message.addresses_at = text_at
-    message.behind = text_at
+    message.stop = NONE
+
+
+@packet_kernel
+def put_address(text, at, buf, data, length):
+    """Append an address (4 or 16 octets) as an item; returns the position after it."""
+    text[at] = 0
+    text[at + 1] = 16
+    for i in range(16):
+        text[at + 2 + i] = 0
+    if length == 4:
+        text[at + 12] = 255
+        text[at + 13] = 255
+    for i in range(length):
+        text[at + 18 - length + i] = buf[data + i]
+    return at + 18
+
+
+@packet_kernel
+def put_target(text, at, limit, buf, message, end, kind, data, stop):
+    """Append the name or service that a record says, as an item; returns the position after it, or `at`."""
+    inside = NONE
+    if kind in (CNAME, PTR, NS, DNAME):
+        inside = data
+    elif kind == MX and stop > data + 2:
+        inside = data + 2
+    elif kind == SRV and stop > data + 6:
+        inside = data + 6
+    behind = np.int64(NONE)
+    position = at
+    if inside != NONE:
+        behind, position = read_name(buf, message, end, inside, text, at + 2, limit)
+    elif kind in (HTTPS, SVCB):
+        room = min(limit, at + 2 + NAME_ROOM + PARAMETERS_ROOM)
+        position = put_service(text, at + 2, room, buf, message, end, data, stop)
+        behind = position if position > at + 2 else behind
+    if behind < 0:
+        return at
+    text[at] = (position - at - 2) >> 8
+    text[at + 1] = (position - at - 2) & 255
+    return position
+
+
+@packet_kernel
+def take_ttl(message, ttl):
+    """Count a TTL in; one with its highest bit set is 0 (RFC 2181, 8)."""
+    if ttl > 0x7FFFFFFF:
+        ttl = 0
+    if message.min_ttl == UNKNOWN or ttl < message.min_ttl:
+        message.min_ttl = ttl
+
+
+@packet_kernel
+def parse(buf, start, end, message, name, text, text_at):
+    """Read one message into `message`; the question's name into `name`, answers into `text`.
+
+    True if the header and, where there is one, the first question are sound; what stands behind a broken
+    record is left off, and `message.stop` is -1. Answers begin behind `text_at` and room for the name; name
+    and answers together take at most `NAME_ROOM + MESSAGE_TEXT` bytes.
+    """
+    if end - start < 12:
+        return False
+    read_header(buf, start, message)
+    answers = u16(buf, start + 6)
+    others = u16(buf, start + 8) + u16(buf, start + 10)
     at = start + 12
+    sound = True
     if message.questions > 0:
         behind, length = read_name(buf, start, end, at, name, 0, NAME_ROOM)
         if behind < 0 or behind + 4 > end:
@@ -170,61 +128,57 @@ def parse(buf, start, end, message, name, text, text_at):
         message.name_len = length
         message.qtype = u16(buf, behind)
         at = behind + 4
-        for _ in range(1, min(message.questions, 64)):
+        for _ in range(1, min(message.questions, QUESTIONS_MAX)):
             at = skip_name(buf, end, at)
             if at < 0 or at + 4 > end:
-                return True
+                sound = False
+                break
             at += 4
+    text_at += message.name_len
+    message.answers_at = text_at
+    message.addresses_at = text_at
+    message.behind = text_at
+    if not sound:
+        return True
     limit = text_at + MESSAGE_TEXT // 2
     position = text_at
     # Addresses go to the second half first, and are moved behind the names at the end.
     address_at = limit
     address_limit = text_at + MESSAGE_TEXT
-    for number in range(min(answers + others, RECORDS_MAX)):
+    records = min(answers + others, RECORDS_MAX)
+    for number in range(records):
         at = skip_name(buf, end, at)
         if at < 0 or at + 10 > end:
+            sound = False
             break
         kind = u16(buf, at)
         ttl = u32(buf, at + 4)
         length = u16(buf, at + 8)
         data = at + 10
         if data + length > end:
+            sound = False
             break
         if number < answers:
-            if message.min_ttl == UNKNOWN or ttl < message.min_ttl:
-                message.min_ttl = ttl
+            if message.opcode == UPDATE:
+                # Prerequisites (RFC 2136, 2.4), no answers.
+                at = data + length
+                continue
+            take_ttl(message, ttl)
             if (kind == A and length == 4) or (kind == AAAA and length == 16):
                 if address_at + 18 <= address_limit:
-                    text[address_at] = 0
-                    text[address_at + 1] = 16
-                    for i in range(16):
-                        text[address_at + 2 + i] = 0
-                    if kind == A:
-                        text[address_at + 12] = 255
-                        text[address_at + 13] = 255
-                    for i in range(length):
-                        text[address_at + 18 - length + i] = buf[data + i]
-                    address_at += 18
+                    address_at = put_address(text, address_at, buf, data, length)
                     message.addresses += 1
-            else:
-                inside = NONE
-                if kind in (CNAME, PTR, NS, DNAME):
-                    inside = data
-                elif kind == MX and length > 2:
-                    inside = data + 2
-                elif kind == SRV and length > 6:
-                    inside = data + 6
-                if inside != NONE and position + 2 + NAME_ROOM <= limit:
-                    item = position
-                    behind, stop = read_name(buf, start, end, inside, text, open_item(text, item), limit)
-                    if behind >= 0:
-                        close_item(text, item, stop)
-                        position = stop
-                        message.answers += 1
+            elif position + 2 + NAME_ROOM + PARAMETERS_ROOM <= limit:
+                after = put_target(text, position, limit, buf, start, end, kind, data, data + length)
+                if after > position:
+                    position = after
+                    message.answers += 1
         elif kind == OPT:
             message.rcode |= (ttl >> 24) << 4
             extended_error(buf, data, data + length, message)
         at = data + length
+    if sound and records == answers + others:
+        message.stop = at
     size = address_at - limit
     for i in range(size):
         text[position + i] = text[limit + i]
@@ -244,3 +198,185 @@ def extended_error(buf, at, end, message):
                 message.ede = u16(buf, at + 4)
             return
         at += 4 + length
+
+
+@unit_kernel
+def take_message(table, buf, start, end):
+    """Take one message whose transport and ends are set: a question waits, an answer makes a row.
+
+    DONE, or NOT if it is no DNS. Any opcode with a question section counts: notifies and updates ask about a
+    zone.
+    """
+    message = table.message[0]
+    if not parse(buf, start, end, message, table.name, table.text, table.meter[0].text_used):
+        return np.int64(NOT)
+    if message.questions > QUESTIONS_MAX:
+        return np.int64(NOT)
+    if message.response == 1:
+        take_answer(table)
+        return np.int64(DONE)
+    if message.questions > 0:
+        ask(table)
+    return np.int64(DONE if message.questions > 0 or message.opcode == 0 else NOT)
+
+
+@packet_kernel
+def set_datagram(table, buf, start, transport):
+    """Say who asks whom in the datagram at hand, by the header's QR bit."""
+    packet = table.packet[0]
+    message = table.message[0]
+    message.ts = packet.ts
+    message.vlan = packet.vlan
+    message.transport = transport
+    if u8(buf, start + 2) & 0x80:
+        message.client_hi = packet.target_hi
+        message.client_lo = packet.target_lo
+        message.client_port = packet.target_port
+        message.server_hi = packet.source_hi
+        message.server_lo = packet.source_lo
+    else:
+        message.client_hi = packet.source_hi
+        message.client_lo = packet.source_lo
+        message.client_port = packet.source_port
+        message.server_hi = packet.target_hi
+        message.server_lo = packet.target_lo
+
+
+@unit_kernel
+def read_dns_datagram(table, buf, start, end, i):
+    """Reader of a datagram on the port of DNS or LLMNR (RFC 4795), or of multicast DNS where it is none."""
+    if end - start < 12 or not has_dns_room(table):
+        return np.int64(NOT)
+    packet = table.packet[0]
+    source, target = packet.source_port, packet.target_port
+    transport, application = UDP_TRANSPORT, APP_DNS
+    if source != DNS_PORT and target != DNS_PORT and (source == LLMNR_PORT or target == LLMNR_PORT):
+        transport, application = LLMNR, APP_LLMNR
+    set_datagram(table, buf, start, transport)
+    if take_message(table, buf, start, end) == NOT:
+        return np.int64(NOT)
+    table.flows[i].application = application
+    return np.int64(DONE)
+
+
+#: Classes of an ordinary question: Internet, Chaos, Hesiod, any.
+CLASSES = (1, 3, 4, 255)
+
+
+@packet_kernel
+def looks_like_dns(buf, start, end):
+    """True if the header is that of an ordinary question or answer: one question, no reserved bit."""
+    if end - start < 17 or u16(buf, start + 4) != 1:
+        return False
+    flags = u16(buf, start + 2)
+    # Opcode 0 and the Z bit clear.
+    if flags & 0x7840 != 0:
+        return False
+    answers, authorities, additional = u16(buf, start + 6), u16(buf, start + 8), u16(buf, start + 10)
+    if flags & 0x8000 == 0:
+        # No answer, no authority, no code; AA and TC and RA are an answer's.
+        return answers == 0 and authorities == 0 and additional <= 2 and flags & 0x068F == 0
+    return flags & 15 <= 10 and 12 + 5 + 11 * (answers + authorities + additional) <= end - start
+
+
+@packet_kernel
+def is_whole_message(table, buf, start, end):
+    """True if the bytes are one ordinary message from the first to the last: DNS on whatever port."""
+    if not looks_like_dns(buf, start, end):
+        return False
+    message = table.message[0]
+    if not parse(buf, start, end, message, table.name, table.text, table.meter[0].text_used):
+        return False
+    if message.stop != end or message.name_len == 0 or message.qtype == 0:
+        return False
+    behind = skip_name(buf, end, start + 12)
+    return u16(buf, behind + 2) in CLASSES
+
+
+@unit_kernel
+def read_dns_elsewhere(table, buf, start, end, i):
+    """Reader of a datagram on another port: DNS if it is one whole ordinary message."""
+    if not has_dns_room(table) or not is_whole_message(table, buf, start, end):
+        return np.int64(NOT)
+    set_datagram(table, buf, start, UDP_TRANSPORT)
+    take_message(table, buf, start, end)
+    table.flows[i].application = APP_DNS
+    return np.int64(DONE)
+
+
+@packet_kernel
+def set_stream(table, i):
+    """Say who asks whom in a message of a stream: the flow's client, whichever side's bytes these are."""
+    flow = table.flows[i]
+    message = table.message[0]
+    message.ts = flow.last
+    message.vlan = flow.vlan
+    message.transport = TCP_TRANSPORT
+    message.client_hi = flow.client_hi
+    message.client_lo = flow.client_lo
+    message.client_port = flow.client_port
+    message.server_hi = flow.server_hi
+    message.server_lo = flow.server_lo
+
+
+@unit_kernel
+def read_dns_stream(table, buf, start, end, final, i):
+    """Reader of either direction of a TCP stream: DNS messages, each behind its length (RFC 1035, 4.2.2).
+
+    How far it came is kept in the flow, one place for questions and one for answers, so that each message
+    of a growing head is taken once.
+    """
+    flow = table.flows[i]
+    port = flow.server_port == DNS_PORT or flow.server_port == MDNS_PORT or flow.server_port == LLMNR_PORT
+    if end - start < 5:
+        # Some send the length on its own.
+        if end - start >= 2 and u16(buf, start) < 12:
+            return np.int64(NOT)
+        return np.int64(MORE if port and not final else NOT)
+    answers = u8(buf, start + 4) & 0x80 != 0
+    at = start + np.int64(flow.token_down if answers else flow.token_up)
+    if at == start and not port:
+        behind = start + 2 + u16(buf, start)
+        if end - start < 14 or not looks_like_dns(buf, start + 2, behind):
+            return np.int64(NOT)
+        if behind <= end and not is_whole_message(table, buf, start + 2, behind):
+            return np.int64(NOT)
+    if at == start and end - start >= 8 and u16(buf, start + 6) > QUESTIONS_MAX:
+        return np.int64(NOT)
+    for _ in range(PACKET_ROWS // 2):
+        if at + 2 > end or not has_dns_room(table):
+            break
+        behind = at + 2 + u16(buf, at)
+        if behind < at + 14:
+            return np.int64(DONE if at > start else NOT)
+        if behind > end:
+            if not final:
+                break
+            behind = end
+        set_stream(table, i)
+        if take_message(table, buf, at + 2, behind) == NOT:
+            return np.int64(DONE if at > start else NOT)
+        flow.application = APP_DNS
+        flow.watch = APP_DNS
+        at = behind
+        if answers:
+            flow.token_down = at - start
+        else:
+            flow.token_up = at - start
+    return np.int64(DONE if final else MORE)
+
+
+@unit_kernel
+def read_dns_segment(table, buf, start, end, i):
+    """Reader of a segment behind the head of a DNS stream: what begins with a whole ordinary message."""
+    at = start
+    for _ in range(PACKET_ROWS // 2):
+        if at + 14 > end or not has_dns_room(table):
+            break
+        behind = at + 2 + u16(buf, at)
+        if behind > end or not is_whole_message(table, buf, at + 2, behind):
+            break
+        set_stream(table, i)
+        take_message(table, buf, at + 2, behind)
+        at = behind
+    return np.int64(DONE if at > start else NOT)

@@ -38,7 +38,7 @@ def test_dns_over_tcp(split: int | None) -> None:
 @pytest.mark.parametrize(("port", "transport"), [(5_353, "mdns"), (5_355, "llmnr")])
 def test_multicast_dns_and_llmnr(port: int, transport: str) -> None:
     """Their questions have their own transport, their flows their own application."""
-    rows = rows_of([asked(dns(0, b"printer.local"), dport=port)])
+    rows = rows_of([asked(dns(0, b"printer.local", flags=0), dport=port)])
     assert (rows.dns[0]["transport"], rows.flow["application"]) == (transport, transport)
 
 

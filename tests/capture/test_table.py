@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from capture.questions import PACKET_ROWS
 from capture.table import ANSWERS, QUESTIONS, REMEMBERED_FRAMES, REMEMBERED_SIGHTINGS, Table, new_table
 from pipeline.settings import SensorSettings
 
@@ -22,7 +23,8 @@ def test_sizes(flows: int) -> None:
         20,
         20,
     )
-    assert len(table.flow_rows) == len(table.dns_rows) == len(table.sighting_rows) == 123
+    assert len(table.flow_rows) == len(table.sighting_rows) == 123
+    assert len(table.dns_rows) == 123 + PACKET_ROWS
 
 
 @pytest.mark.parametrize("size", [QUESTIONS, ANSWERS, REMEMBERED_FRAMES, REMEMBERED_SIGHTINGS])
