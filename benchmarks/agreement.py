@@ -29,6 +29,7 @@ APPLICATIONS = Path(__file__).with_name("ndpi_applications.toml")
 NO_CAPTURES = (".out",)
 
 FOUND, MISSED, LATER, WRONG, SECOND = "found", "missed", "later", "wrong", "second"
+UNKNOWN = "unknown"
 
 
 class Outcome(NamedTuple):
@@ -37,7 +38,7 @@ class Outcome(NamedTuple):
     kind: str
     verdict: str
     """`found`; `missed`; `later`: a flow's second name, a record has one; `wrong`: said by the sensor alone;
-    `second`: said by the sensor and another witness than the first."""
+    `second`: said by the sensor and another witness than the first; `unknown`: the witness can't read it."""
     what: str = ""
     frame: int = 0
 
@@ -177,7 +178,10 @@ def portless(flow: Flow) -> Ends:
 def compare_counts(path: str, sensed: Sensed, kept: Path, captures: Path) -> Iterator[Outcome]:
     """Frames, flows, packets and bytes, against tshark's."""
     counts = counted.count(counted.dissect(captures / "pcap" / path, kept / f"{path}.tsv.gz"))
-    if not counts.frames and not sensed.health["packets"]:
+    if not counts.frames:
+        # No frames, or a link layer that tshark does not know.
+        if sensed.health["packets"]:
+            yield Outcome("frames", UNKNOWN, f"{sensed.health['packets']} of {counts.frames}")
         return
     same = counts.frames == sensed.health["packets"]
     yield Outcome("frames", FOUND if same else MISSED, f"{sensed.health['packets']} of {counts.frames}")
@@ -246,7 +250,8 @@ def _compare_connections(about: Ends, theirs: list[dict[str, Any]], mine: list[F
     for row in theirs:
         state = row["conn_state"]
         verdict = FOUND if states[state] > 0 else MISSED
-        states[state] -= 1
+        # Another number of connections comes from other idle times: then each state has to occur.
+        states[state] -= len(theirs) == len(mine)
         yield Outcome("conn_state", verdict, f"{state}, not {said}, {row.get('history')} {where}")
     if not mine:
         return
@@ -426,6 +431,8 @@ class Report:
     """Captures that the sensor can't open, with its line."""
     without_counts: str = ""
     """Why nothing was counted by tshark; empty if it was."""
+    uncounted: list[str] = field(default_factory=list)
+    """Captures that tshark can't read."""
 
 
 def capture_paths(captures: Path, part: str = "") -> list[str]:
@@ -463,6 +470,8 @@ def run(captures: Path, kinds: tuple[str, ...] = (), part: str = "", kept: Path 
                 continue
             tally = report.tallies[outcome.kind]
             tally.counts[outcome.verdict] += 1
+            if outcome.verdict == UNKNOWN:
+                report.uncounted.append(path)
             if outcome.verdict in (MISSED, WRONG):
                 tally.differences.append(Difference(path, outcome, explanations.take(outcome.kind, path)))
     return report
@@ -477,6 +486,18 @@ def _is_expected(expected: Path, path: str) -> bool:
             witnesses.suricata(expected), witnesses.misc(expected),
         )
     )  # fmt: skip
+
+
+def explained(tally: Tally) -> str:
+    """The differences of one kind, a line each, those without a reason first."""
+    ordered = sorted(tally.differences, key=lambda difference: difference.why)
+    return "\n".join(_line(difference) for difference in ordered)
+
+
+def _line(difference: Difference) -> str:
+    path, outcome, why = difference
+    at = f" frame {outcome.frame}" if outcome.frame else ""
+    return f"{outcome.kind} {outcome.verdict} {path}{at}: {outcome.what}{f' ({why})' if why else ''}"
 
 
 def table(report: Report) -> list[str]:
@@ -518,6 +539,9 @@ def document(report: Report) -> str:
     if report.unreadable:
         lines += ["## Captures that could not be read", ""]
         lines += [f"- {line}" for line in report.unreadable] + [""]
+    if report.uncounted:
+        lines += ["tshark does not know the link layer of these, so nothing was counted: "]
+        lines += [", ".join(f"`{Path(path).name}`" for path in report.uncounted) + ".", ""]
     lines += ["## Differences and their reasons", ""]
     for kind, tally in report.tallies.items():
         if not tally.differences:
@@ -554,11 +578,11 @@ def main() -> None:
     for line in (report.without_counts, *report.unreadable):
         if line:
             print(line)
+    if report.uncounted:
+        print("not counted by tshark: " + ", ".join(report.uncounted))
     if options.misses:
-        for kind, tally in report.tallies.items():
-            for path, outcome, why in tally.differences:
-                at = f" frame {outcome.frame}" if outcome.frame else ""
-                print(f"{kind} {outcome.verdict} {path}{at}: {outcome.what}{f' ({why})' if why else ''}")
+        for tally in report.tallies.values():
+            print(explained(tally))
     if options.write:
         options.write.write_text(document(report), "utf-8")
 

@@ -13,13 +13,19 @@ from benchmarks.sensed import Ends, ends
 FIELDS = (
     "frame.number", "frame.len", "frame.cap_len", "frame.protocols", "ip.src", "ip.dst", "ip.len", "ip.proto",
     "ip.flags.mf", "ip.frag_offset", "ip.id", "ipv6.src", "ipv6.dst", "ipv6.plen", "ipv6.nxt",
-    "ipv6.fraghdr.more", "ipv6.fraghdr.offset", "tcp.srcport", "tcp.dstport", "tcp.len", "udp.srcport",
+    "ipv6.fraghdr.more", "ipv6.fraghdr.offset", "ipv6.fraghdr.ident", "ipv6.hopopts.nxt", "ipv6.dstopts.nxt",
+    "ipv6.routing.nxt", "ipv6.fraghdr.nxt", "tcp.srcport", "tcp.dstport", "tcp.len", "udp.srcport",
     "udp.dstport", "udp.length", "icmp.type", "icmp.code", "icmpv6.type", "icmpv6.code", "sctp.srcport",
-    "sctp.dstport", "_ws.malformed",
+    "sctp.dstport", "_ws.malformed", "tcp.flags", "tcp.analysis.retransmission",
+    "tcp.analysis.fast_retransmission", "tcp.analysis.spurious_retransmission", "tcp.analysis.out_of_order",
+    "tcp.analysis.keep_alive", "tcp.analysis.lost_segment", "tcp.analysis.ack_lost_segment",
+    "tcp.analysis.initial_rtt",
 )  # fmt: skip
 PORTED = {"tcp": 6, "udp": 17, "sctp": 132}
 #: Layers that quote the packet which caused them: what follows is no packet of its own.
 QUOTING = ("icmp", "icmpv6")
+#: Protocol numbers of IPv6 extension headers (IANA).
+EXTENSIONS = (0, 43, 44, 60, 135, 139, 140)
 #: Addresses, length and protocol of a packet.
 IPV4 = ("ip.src", "ip.dst", "ip.len", "ip.proto")
 IPV6 = ("ipv6.src", "ipv6.dst", "ipv6.plen", "ipv6.nxt")
@@ -76,13 +82,11 @@ def count(kept: Path) -> Counts:
     waiting: dict[tuple[str, ...], list[int]] = defaultdict(list)
     with gzip.open(kept, "rt", encoding="utf-8", errors="replace") as lines:
         for line in lines:
-            row = dict(
-                zip(
-                    FIELDS,
-                    (value.split("|") if value else [] for value in line.rstrip("\n").split("\t")),
-                    strict=False,
-                )
-            )
+            values = (value.split("|") if value else [] for value in line.rstrip("\n").split("\t"))
+            row = dict(zip(FIELDS, values, strict=False))
+            if len(row) < len(FIELDS):
+                # A line break inside of a text.
+                continue
             counts.frames += 1
             counts.malformed += bool(row.get("_ws.malformed"))
             _count_frame(row, counts, waiting)
@@ -123,7 +127,10 @@ def _count_frame(
         mark = row["ip.id"][at]
     else:
         octets, number = int(said) + 40, int(protocol)
-        partial, mark = bool(row["ipv6.fraghdr.offset"]), ""
+        partial, mark = bool(row["ipv6.fraghdr.offset"]), "".join(row["ipv6.fraghdr.ident"][-1:])
+        following = [row[f"ipv6.{name}.nxt"] for name in ("hopopts", "dstopts", "routing", "fraghdr")]
+        behind = [int(said) for values in following for said in values if int(said) not in EXTENSIONS]
+        number = behind[-1] if behind else number
     if transport in PORTED:
         number = PORTED[transport]
         sources, targets = row[f"{transport}.srcport"], row[f"{transport}.dstport"]

@@ -50,6 +50,9 @@ KERBEROS_PORT, SSDP_PORT = 88, 1900
 RADIUS_PORTS = (1812, 1813, 1645, 1646)
 APP_ICMP, APP_ICMP6, APP_DHCP, APP_DHCPV6 = (CODE[word] for word in ("icmp", "icmp6", "dhcp", "dhcpv6"))
 APP_SSDP, APP_RADIUS, APP_KERBEROS = (CODE[word] for word in ("ssdp", "radius", "kerberos"))
+APP_STUN = CODE["stun"]
+#: Packets of a flow that nobody knows, or that began with STUN, that are looked at; our defaults.
+STRANGE_PACKETS, CALL_PACKETS = 4, 40
 
 
 @unit_kernel
@@ -265,8 +268,12 @@ def take_datagram(table, buf, i):
         return np.int64(0)
     if low not in DNS_PORTS and read_dns_elsewhere(table, buf, start, end, i):
         return np.int64(0)
+    packets = flow.packets_up + flow.packets_down
+    known = identify_datagram(table, buf, start, end, i)
+    # A call begins with STUN; the DTLS that follows comes on the same ports (RFC 7983).
+    enough = CALL_PACKETS if flow.application == APP_STUN else STRANGE_PACKETS
     # On the ports of names, messages may follow whatever else came first.
-    many = flow.packets_up + flow.packets_down >= 4 and low not in DNS_PORTS and low not in NBNS_PORTS
-    if identify_datagram(table, buf, start, end, i) == DONE or many:
+    over = packets >= enough and low not in DNS_PORTS and low not in NBNS_PORTS
+    if over or (known == DONE and flow.application != APP_STUN):
         flow.done |= CLIENT_HEAD_DONE
     return np.int64(0)

@@ -21,7 +21,7 @@ from capture.protocols.tls_numbers import (
     SERVER_HELLO_DONE,
     TLS,
 )
-from capture.protocols.x509 import read_certificate
+from capture.protocols.x509 import read_certificate_message
 from pipeline.kernels import packet_kernel, unit_kernel
 from pipeline.records import HELLO_ALERT, HELLO_CERTIFICATE
 from pipeline.words import copy
@@ -143,15 +143,8 @@ def read_messages(table, buf, at, end, final, i):
                 return np.int64(DONE)
         elif kind == CERTIFICATE:
             flow.hello |= HELLO_CERTIFICATE
-            if end - inner < 6 and not final:
+            if read_certificate_message(table, buf, inner, behind, 1 if whole else final, i) == 0:
                 return np.int64(BEYOND + at)
-            if end - inner >= 6:
-                # The length of all, then that of the first, which is the server's own.
-                leaf = inner + 6
-                leaf_end = leaf + u24(buf, inner + 3)
-                if leaf_end > end and not final:
-                    return np.int64(BEYOND + at)
-                read_certificate(table, buf, leaf, min(leaf_end, behind), i)
             return np.int64(DONE)
         elif kind == SERVER_HELLO_DONE or kind > HANDSHAKE_LAST:
             return np.int64(DONE)

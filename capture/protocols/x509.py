@@ -6,7 +6,7 @@ Nothing is verified. What lies behind the bytes that are there is left out; a te
 import numpy as np
 
 from capture.flows import CERTIFICATE_AT, CERTIFICATE_MAX, ISSUER_AT
-from capture.octets import put_escaped, put_text, u8, u16, u32
+from capture.octets import put_escaped, put_text, u8, u16, u24, u32
 from pipeline.kernels import packet_kernel, unit_kernel
 
 # Tags (X.690, 8.1.2).
@@ -202,4 +202,20 @@ def read_certificate(table, buf, at, end, i):
     behind = put_string(slot, CERTIFICATE_AT, limit, buf, first, last, kind)
     lower(slot, CERTIFICATE_AT, behind)
     flow.certificate_len = behind - CERTIFICATE_AT
+    return np.int64(1)
+
+
+@unit_kernel
+def read_certificate_message(table, buf, at, end, final, i):
+    """Read the server's own certificate of a Certificate message's body (RFC 5246, 7.4.2); 0: not all there.
+
+    With `final` it is read as far as it is there.
+    """
+    # The length of all of them, then that of the first.
+    if end - at < 6:
+        return np.int64(final)
+    behind = at + 6 + u24(buf, at + 3)
+    if behind > end and not final:
+        return np.int64(0)
+    read_certificate(table, buf, at + 6, min(behind, end), i)
     return np.int64(1)

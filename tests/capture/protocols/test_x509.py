@@ -98,7 +98,7 @@ def test_not_beside_a_location() -> None:
     TABLE.flows[0].location_len = 0
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=150)
 @given(st.data())
 def test_any_bytes_are_read_within_bounds(data: st.DataObject) -> None:
     """Whatever lengths a certificate claims, nothing outside it is read and no text outgrows its place."""
