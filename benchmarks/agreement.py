@@ -62,6 +62,8 @@ KINDS = {
     "flows": ("tshark", "conversations"),
     "packets": ("tshark", "conversations with the same number of packets"),
     "bytes": ("tshark", "conversations with the same number of IP bytes"),
+    "retransmits": ("tshark", "TCP connections with the same number of segments sent again"),
+    "rtt": ("tshark", "TCP connections with the same round trip of the handshake"),
     "conn_state": ("Zeek", "connections with the same state"),
     "originator": ("Zeek", "connections with the same opener"),
     "zeek_packets": ("Zeek", "connections with the same packets and bytes each way"),
@@ -186,7 +188,10 @@ def compare_counts(path: str, sensed: Sensed, kept: Path, captures: Path) -> Ite
     same = counts.frames == sensed.health["packets"]
     yield Outcome("frames", FOUND if same else MISSED, f"{sensed.health['packets']} of {counts.frames}")
     mine: dict[Ends, list[int]] = defaultdict(lambda: [0, 0])
+    segments: dict[Ends, list[Flow]] = defaultdict(list)
     for flow in sensed.flows:
+        if flow.ends.protocol == counted.PORTED["tcp"]:
+            segments[flow.ends].append(flow)
         numbers = mine[portless(flow)]
         numbers[0] += flow.total("packets_up") + flow.total("packets_down")
         numbers[1] += flow.total("bytes_up") + flow.total("bytes_down")
@@ -200,6 +205,16 @@ def compare_counts(path: str, sensed: Sensed, kept: Path, captures: Path) -> Ite
             )
             same = octets == theirs.octets
             yield Outcome("bytes", FOUND if same else MISSED, f"{octets} of {theirs.octets} {_shown(about)}")
+        flows = segments.get(about, [])
+        if len(flows) == 1:
+            again = flows[0].total("retransmits_up") + flows[0].total("retransmits_down")
+            verdict = FOUND if again == theirs.retransmits else MISSED
+            yield Outcome("retransmits", verdict, f"{again} of {theirs.retransmits} {_shown(about)}")
+            if theirs.rtt_s and theirs.answered:
+                rtt = flows[0].last("rtt_us")
+                same = rtt is not None and abs(rtt - theirs.rtt_s * 1e6) <= 1
+                what = f"{rtt} of {theirs.rtt_s * 1e6:.0f} µs {_shown(about)}"
+                yield Outcome("rtt", FOUND if same else MISSED, what)
     for about in mine:
         if about not in counts.by_ends:
             yield Outcome("flows", WRONG, _shown(about))
@@ -355,7 +370,7 @@ COMPARISONS: dict[Callable[[str, Sensed, Path], Iterator[Outcome]], tuple[str, .
     compare_misc: ("ja4",),
     compare_suricata: ("suricata",),
 }
-COUNTS = ("frames", "flows", "packets", "bytes")
+COUNTS = ("frames", "flows", "packets", "bytes", "retransmits", "rtt")
 
 
 @dataclass

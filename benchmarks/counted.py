@@ -24,6 +24,10 @@ FIELDS = (
 PORTED = {"tcp": 6, "udp": 17, "sctp": 132}
 #: Layers that quote the packet which caused them: what follows is no packet of its own.
 QUOTING = ("icmp", "icmpv6")
+#: Both flags of TCP.
+SYN_ACK = 0x12
+#: Names of tshark's analysis for a segment that was sent before.
+SENT_AGAIN = ("retransmission", "fast_retransmission", "spurious_retransmission")
 #: Protocol numbers of IPv6 extension headers (IANA).
 EXTENSIONS = (0, 43, 44, 60, 135, 139, 140)
 #: Addresses, length and protocol of a packet.
@@ -45,6 +49,12 @@ class Conversation:
 
     packets: int = 0
     octets: int = 0
+    retransmits: int = 0
+    """TCP segments that tshark takes for sent again."""
+    rtt_s: float = 0.0
+    """Round trip of the handshake, SYN to ACK; 0 unknown."""
+    answered: bool = False
+    """A SYN-ACK was seen; tshark tells the round trip of a reset, too."""
 
 
 @dataclass
@@ -152,3 +162,7 @@ def _count_frame(
         conversation.octets += sum(fragments)
     conversation.packets += 1
     conversation.octets += octets
+    if transport == "tcp":
+        conversation.retransmits += any(row[f"tcp.analysis.{name}"] for name in SENT_AGAIN)
+        conversation.answered |= int("".join(row["tcp.flags"][-1:]) or "0", 16) & SYN_ACK == SYN_ACK
+        conversation.rtt_s = conversation.rtt_s or float("".join(row["tcp.analysis.initial_rtt"][:1]) or 0)

@@ -239,8 +239,8 @@ def note_opening(buf, packet, flow, up):
         if packet.tcp_flags & ACK == 0:
             if flow.syn_ts == NONE:
                 note_syn(buf, packet, flow)
-            if flow.base_down == NONE:
-                # The last one asked is the one that is answered.
+            if flow.done & ROUND_TRIP_DONE == 0:
+                # The last SYN is the one that the handshake went on from.
                 flow.syn_ts = packet.ts
         if flow.base_up == NONE:
             flow.base_up = behind

@@ -217,6 +217,11 @@ def test_a_syn_sent_again_is_the_same_connection() -> None:
     talk.step = 10_000
     talk.up(SYN, seq=1_000).down(SYN | ACK).up(ACK)
     assert rows_of(talk.packets).flow["rtt_us"] == 20_000
+    # The first answer was lost behind the mirror.
+    talk = Conversation(step=SECOND).up(SYN).down(SYN | ACK)
+    talk.step = 10_000
+    talk.up(SYN, seq=1_000).down(SYN | ACK, seq=9_000).up(ACK)
+    assert rows_of(talk.packets).flow["rtt_us"] == 20_000
 
 
 def test_an_end_without_a_beginning_is_told_apart() -> None:
