@@ -71,7 +71,7 @@ def test_a_whole_conversation_fills_every_field() -> None:
         "name_source": "sni",
         "alpn": "h2",
         "tls_version": "1.3",
-        "ja4": "",
+        "ja4": "t13d0203h2_c1929292aa6b_b9a491fefe05",
         "ech": "none",
         "http_method": "",
         "http_status": None,
