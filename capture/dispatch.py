@@ -45,7 +45,7 @@ from capture.protocols.dns import APP_DNS, read_dns_segment
 from capture.protocols.logins import watch_login
 from capture.protocols.mdns import HOSTS_MAX
 from capture.protocols.ndp import sight_ndp
-from capture.protocols.tls import ALERT_BYTES, note_alert
+from capture.protocols.tls import ALERT_BYTES, may_be_late, note_alert, read_late_hello
 from capture.questions import expire_questions, has_dns_room
 from capture.rows import has_flow_room, write_flow
 from capture.sightings import has_sighting_room
@@ -358,6 +358,8 @@ def take_packet(table, buf, packet, key):
                 take_segment(table, buf, 1 if up else 0, i)
             elif packet.payload_bytes == ALERT_BYTES and flow.hello != 0:
                 note_alert(table, buf, packet.payload, packet.end, i)
+            elif up and may_be_late(buf, packet, flow):
+                read_late_hello(table, buf, i)
             elif flow.watch == APP_DNS:
                 read_dns_segment(table, buf, packet.payload, packet.end, i)
             if flow.watch != 0:

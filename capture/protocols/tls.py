@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from capture.flows import CLIENT_HEAD_DONE, NONE, SERVER_HEAD_DONE, WRAPPED, release_head
 from capture.octets import u8, u16, u24
 from capture.protocols.hello import client_hello_body, server_hello_body
 from capture.protocols.outcomes import BEYOND, DONE, MORE, NOT
@@ -22,6 +23,7 @@ from capture.protocols.tls_numbers import (
     TLS,
 )
 from capture.protocols.x509 import read_certificate_message
+from capture.reassembly import add_run, take_head
 from pipeline.kernels import packet_kernel, unit_kernel
 from pipeline.records import HELLO_ALERT, HELLO_CERTIFICATE
 from pipeline.words import copy
@@ -33,6 +35,8 @@ CLIENT_HELLO_MIN = 38
 #: Longest hello that is believed; our default.
 MESSAGE_MAX = 1 << 17
 WARNING, FATAL = 1, 2
+#: Packets of a client among which a ClientHello is looked for behind its stream's head; our default.
+LATE_PACKETS = 16
 #: Highest alert that is assigned (IANA).
 ALERT_LAST = 121
 
@@ -110,6 +114,13 @@ def gather_handshake(buf, at, inner, end, out):
     return used
 
 
+@packet_kernel
+def claim(flow):
+    """Call the flow TLS, unless that came inside another protocol."""
+    if flow.done & WRAPPED == 0:
+        flow.application = TLS
+
+
 @unit_kernel
 def read_messages(table, buf, at, end, final, i):
     """Read the handshake messages in `buf[at:end]` that are of use (RFC 8446, 4; RFC 5246, 7.4).
@@ -130,7 +141,7 @@ def read_messages(table, buf, at, end, final, i):
                 return np.int64(BEYOND + at)
             if client_hello_body(table, buf, inner, behind, i, OVER_TCP) == 0:
                 return np.int64(NOT)
-            flow.application = TLS
+            claim(flow)
             return np.int64(DONE)
         if kind == SERVER_HELLO:
             if length > MESSAGE_MAX:
@@ -138,7 +149,7 @@ def read_messages(table, buf, at, end, final, i):
             if not whole and not final:
                 return np.int64(BEYOND + at)
             over = server_hello_body(table, buf, inner, behind, i)
-            flow.application = TLS
+            claim(flow)
             if over:
                 return np.int64(DONE)
         elif kind == CERTIFICATE:
@@ -169,7 +180,7 @@ def read_tls(table, buf, start, end, final, i):
     if not opens and not (buf[at] == ALERT and is_alert(buf, at, end)):
         if end - at < RECORD or not is_stream(buf, at, end):
             return np.int64(NOT)
-        flow.application = TLS
+        claim(flow)
         return np.int64(DONE)
     while end - at >= RECORD and is_record(buf, at, end):
         behind = at + RECORD + u16(buf, at + 3)
@@ -178,7 +189,7 @@ def read_tls(table, buf, start, end, final, i):
                 return np.int64(MORE)
             if not is_alert(buf, at, end):
                 return np.int64(DONE)
-            flow.application = TLS
+            claim(flow)
             flow.hello |= HELLO_ALERT
             if buf[at + RECORD] == FATAL:
                 return np.int64(DONE)
@@ -203,6 +214,58 @@ def read_tls(table, buf, start, end, final, i):
     if end - at >= RECORD or final:
         return np.int64(DONE)
     return np.int64(MORE)
+
+
+@packet_kernel
+def may_be_late(buf, packet, flow):
+    """True for a client's segment behind its head that could begin with the flow's first ClientHello."""
+    return (
+        flow.hello == 0
+        and flow.packets_up <= LATE_PACKETS
+        and packet.payload < packet.end
+        and buf[packet.payload] == HANDSHAKE
+    )
+
+
+@packet_kernel
+def is_client_hello(buf, at, end):
+    """True if the bytes begin with a ClientHello and all its lengths and versions fit."""
+    if end - at < RECORD + MESSAGE + 2 or not is_record(buf, at, end) or buf[at + RECORD] != CLIENT_HELLO:
+        return False
+    record, length = u16(buf, at + 3), u24(buf, at + RECORD + 1)
+    fits = length + MESSAGE == record or (length + MESSAGE > record and length <= MESSAGE_MAX)
+    return fits and length >= CLIENT_HELLO_MIN and buf[at + RECORD + MESSAGE] == 3
+
+
+@unit_kernel
+def read_late_hello(table, buf, i):
+    """Look for TLS that begins at a segment, after words of another protocol; 1 if it does.
+
+    Whatever asked for it: STARTTLS of a protocol that we don't read, or a preface of its own.
+    """
+    packet = table.packet[0]
+    flow = table.flows[i]
+    start, end = packet.payload, packet.end
+    if not is_client_hello(buf, start, end):
+        return np.int64(0)
+    application = flow.application
+    whole = end - start == packet.payload_bytes
+    outcome = read_tls(table, buf, start, end, 0 if whole else 1, i)
+    if outcome == NOT:
+        return np.int64(0)
+    if application != 0:
+        flow.done |= WRAPPED
+        flow.application = application
+    if outcome == MORE and take_head(table, i, 1, packet.ts, packet.seq):
+        head = table.heads[flow.head]
+        head.have = add_run(table.head_data[flow.head], table.runs[flow.head], head, 0, buf, start, end)
+        flow.done ^= CLIENT_HEAD_DONE
+    # The server's answer begins with the next byte that the client expects.
+    if flow.head_down != NONE:
+        release_head(table, flow, 0)
+    if take_head(table, i, 0, packet.ts, packet.ack):
+        flow.done = (flow.done | SERVER_HEAD_DONE) ^ SERVER_HEAD_DONE
+    return np.int64(1)
 
 
 @unit_kernel

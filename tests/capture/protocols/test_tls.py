@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from capture.flows import ALPN_MAX, JA4_MAX, NAME_MAX
 from capture.protocols.outcomes import DONE, MORE, NOT
-from capture.protocols.tls import read_tls
+from capture.protocols.tls import LATE_PACKETS, read_tls
 from tests.capture.packets import (
     ACK,
     PSH,
@@ -28,7 +28,7 @@ from tests.capture.packets import (
     small_sensor,
     tls_records,
 )
-
+from tests.capture.protocols.der import certificate, certificate_message, common
 
 TABLE = small_sensor().table
 
@@ -250,3 +250,196 @@ def test_more_is_asked_for_until_the_hello_is_whole(size: int) -> None:
     assert read_tls(table, buf, 0, len(hello), 0, 0) == DONE
     assert read_tls(table, buf, 0, len(hello) // 2, 1, 1) == DONE
     assert table.flows[:2].hello.tolist() == [1, 1]
+
+
+def answer_body(version: int = 0x0303, *extensions: bytes) -> bytes:
+    """A ServerHello as a handshake message."""
+    packed = b"".join(extensions)
+    body = version.to_bytes(2, "big") + bytes(32) + b"\0\xc0\x2f\0" + len(packed).to_bytes(2, "big") + packed
+    return b"\x02" + len(body).to_bytes(3, "big") + body
+
+
+#: A server's flight of TLS 1.2: hello, chain of two, key exchange, done.
+FLIGHT = (
+    answer_body()
+    + certificate_message(
+        certificate(common(b"www.example.org"), common(b"An Issuing CA")),
+        certificate(common(b"An Issuing CA"), common(b"A Root")),
+    )
+    + b"\x0c\0\1\0"
+    + bytes(256)
+    + b"\x0e\0\0\0"
+)
+TOLD = [11, "1.2", "www.example.org", "An Issuing CA", "tls"]
+
+
+def told(row: dict[str, Any]) -> list[Any]:
+    """What a row says of the server."""
+    return [row[n] for n in ("hello", "tls_version", "certificate", "issuer", "application")]
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(st.integers(1, 3_000), max_size=12),
+    st.randoms(use_true_random=False),
+    st.sampled_from([16_384, 700, 90, 5, 1]),
+)
+def test_certificates_in_any_order(places: list[int], chance: random.Random, size: int) -> None:
+    """A server's flight in records of any size and segments in any order gives the certificate's names."""
+    flight = tls_records(FLIGHT, size)
+    pieces = cut(flight, places)
+    chance.shuffle(pieces)
+    talk = Conversation(step=1_000).open().up(ACK | PSH, client_hello())
+    base = talk.down_next
+    for offset, piece in pieces:
+        talk.down(ACK | PSH, piece, seq=base + offset, keep=True)
+    assert told(rows_of(talk.packets).flow) == TOLD
+
+
+def test_a_flight_of_one_record_a_message() -> None:
+    """Each message in a record of its own, as OpenSSL sends them."""
+    at = len(answer_body())
+    flight = tls_records(FLIGHT[:at]) + tls_records(FLIGHT[at:])
+    row = rows_of(Conversation().open().up(ACK, client_hello()).down(ACK, flight).packets).flow
+    assert told(row) == TOLD
+
+
+@pytest.mark.parametrize("missing", [1, 600, 1_000])
+def test_a_flight_whose_end_never_comes(missing: int) -> None:
+    """The chain's end is not needed; a certificate of which enough is there is named when the flow ends."""
+    flight = tls_records(FLIGHT)[:-missing]
+    row = rows_of(Conversation().open().up(ACK, client_hello()).down(ACK, flight).packets).flow
+    assert told(row) == TOLD
+
+
+def test_the_version_asked_for_anew() -> None:
+    """A HelloRetryRequest is an answer, and settles the version."""
+    retry = tls_records(answer_body(0x0303, extension(43, b"\x03\x04"), extension(51, b"\0\x17")))
+    talk = Conversation().open().up(ACK, client_hello()).down(ACK, retry + b"\x14\x03\x03\0\1\1")
+    row = rows_of(talk.up(ACK, b"\x14\x03\x03\0\1\1" + client_hello(b"second.example")).packets).flow
+    assert (row["hello"], row["tls_version"], row["server_name"]) == (3, "1.3", "www.example.org")
+
+
+def test_a_resumed_session() -> None:
+    """A session that goes on without a certificate shows none."""
+    answer = tls_records(answer_body()) + b"\x14\x03\x03\0\1\1" + b"\x16\x03\x03\0\x28" + bytes(40)
+    row = rows_of(Conversation().open().up(ACK, client_hello()).down(ACK, answer).packets).flow
+    assert told(row) == [3, "1.2", "", "", "tls"]
+
+
+def test_a_warning_before_the_answer() -> None:
+    """A server that warns of the name it does not know, and answers all the same, has answered."""
+    answer = b"\x15\x03\x03\0\2\1\x70" + tls_records(FLIGHT)
+    row = rows_of(Conversation().open().up(ACK, client_hello()).down(ACK, answer).packets).flow
+    assert told(row) == [15, *TOLD[1:]]
+
+
+@pytest.mark.parametrize(("up", "alert", "bit"), [
+    (True, b"\x15\x03\x03\0\2\2\x30", 4),
+    (False, b"\x15\x03\x03\0\2\2\x28", 4),
+    (True, b"\x15\x03\x03\0\2\7\7", 0),
+    (True, b"\x17\x03\x03\0\2\2\x30", 0),
+])  # fmt: skip
+def test_an_alert_later_on(up: bool, alert: bytes, bit: int) -> None:
+    """Either side's alert in the clear is told, also behind hello and certificate."""
+    talk = Conversation().open().up(ACK, client_hello()).down(ACK, tls_records(FLIGHT))
+    talk = talk.up(ACK, alert) if up else talk.down(ACK, alert)
+    assert rows_of(talk.packets).flow["hello"] == 11 | bit
+
+
+def test_records_between_those_of_a_hello() -> None:
+    """An alert, and records without content, between the records of a hello don't hide it."""
+    whole = client_hello()
+    message = whole[5:]
+    empty = b"\x16\x03\x01\0\0"
+    for first, between in ((empty, b""), (b"", b"\x15\x03\x01\0\2\1\0"), (b"", empty)):
+        hello = first + tls_records(message[:2]) + between + tls_records(message[2:])
+        assert flow_of(hello)["server_name"] == "www.example.org"
+
+
+def test_a_hello_from_the_other_side() -> None:
+    """Whoever opened the connection: the ClientHello makes the name, the ServerHello the version."""
+    talk = Conversation().open().down(ACK, client_hello()).up(ACK, tls_records(FLIGHT))
+    row = rows_of(talk.packets).flow
+    assert [row["server_name"], *told(row)] == ["www.example.org", *TOLD]
+
+
+DATA = b"\x17\x03\x03\0\x40" + bytes(64)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        DATA,
+        DATA[:20],
+        DATA + b"\x15\x03\x03\0\x1a" + bytes(26),
+        b"\x14\x03\x01\0\1\1\x16\x03\x01\0\x28" + bytes(40),
+        b"\x16\x03\x03\0\x46\x10" + bytes(69),
+        b"\x17\x03\x03\x48\0" + bytes(900),
+        b"\x15\x03\x01\0\2\1\0",
+    ],
+)
+def test_from_the_middle(data: bytes) -> None:
+    """Records whose lengths and versions fit are TLS on any port, the hello unseen."""
+    for talk in (Conversation(dport=7_001).up(ACK, data), Conversation(dport=7_001).open().down(ACK, data)):
+        row = rows_of(talk.packets).flow
+        assert (row["application"], row["hello"] & 3) == ("tls", 0)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        DATA + b"HTTP/",
+        b"\x17\x03\x03\0\4" + bytes(4),
+        b"\x17\x03\x03\x48\1" + bytes(40),
+        b"\x17\x02\x03\0\x40" + bytes(64),
+        b"\x14\x03\x03\0\2\1\1",
+        b"\x15\x03\x01\0\2\3\0",
+        b"\x16\x03\x03\0\x08\x63" + bytes(7),
+    ],
+)
+def test_not_from_the_middle(data: bytes) -> None:
+    """Lengths, versions or contents that don't fit are something else."""
+    row = rows_of(Conversation(dport=7_001).open().up(ACK, data).packets).flow
+    assert (row["application"], row["hello"]) == ("", 0)
+
+
+@pytest.mark.parametrize("size", [60, 2_000])
+def test_a_hello_after_other_words(size: int) -> None:
+    """TLS that begins after words of another protocol is found, in one segment or more, and its answer."""
+    hello = tls_records(hello_message(server_name(b"late.example"), extension(21, bytes(600)), VERSIONS))
+    talk = (
+        Conversation(dport=7_001).open().down(ACK, b"say when").up(ACK, b"now, please").down(ACK, b"so be it")
+    )
+    for at in range(0, len(hello), size):
+        talk.up(ACK | PSH, hello[at : at + size])
+    row = rows_of(talk.down(ACK, tls_records(FLIGHT)).packets).flow
+    assert [row["server_name"], *told(row)] == ["late.example", *TOLD]
+
+
+def test_inside_another_protocol() -> None:
+    """A protocol that is known stays the application where it turns to TLS."""
+    talk = Conversation(dport=3_306).open().down(ACK, bytes(60)).up(ACK, b"\x20\0\0\1" + bytes(32))
+    row = rows_of(talk.up(ACK, client_hello()).down(ACK, tls_records(FLIGHT)).packets).flow
+    assert [row["server_name"], *told(row)] == ["www.example.org", *TOLD[:4], "mysql"]
+
+
+def test_a_hello_far_inside_is_left() -> None:
+    """Behind the first packets nothing is looked for."""
+    talk = Conversation(dport=7_001).open()
+    for _ in range(LATE_PACKETS):
+        talk.up(ACK, b"something else")
+    assert rows_of(talk.up(ACK, client_hello()).packets).flow["hello"] == 0
+
+
+@pytest.mark.uncompiled
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_any_answer_is_read_within_bounds(data: st.DataObject) -> None:
+    """Whatever lengths a server's flight claims, nothing outside it is read."""
+    flight = bytearray(tls_records(FLIGHT, data.draw(st.sampled_from([16_384, 90, 2]))))
+    for _ in range(data.draw(st.integers(0, 6))):
+        flight[data.draw(st.integers(0, 250))] = data.draw(st.integers(0, 255))
+    end = data.draw(st.integers(0, len(flight)))
+    buf = np.frombuffer(bytes(flight[:end]), np.uint8)
+    assert read_tls(TABLE, buf, 0, end, data.draw(st.integers(0, 1)), 0) in (NOT, DONE, MORE)
