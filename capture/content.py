@@ -22,7 +22,7 @@ from capture.protocols.dtls import read_dtls
 from capture.protocols.http import read_request, read_response
 from capture.protocols.http2 import read_http2
 from capture.protocols.identify import CODE, identify_client, identify_datagram, identify_server
-from capture.protocols.kerberos import sight_kerberos
+from capture.protocols.kerberos import read_kerberos, sight_kerberos
 from capture.protocols.mdns import read_mdns
 from capture.protocols.nbns import read_nbns
 from capture.protocols.outcomes import BEYOND, DONE, MORE, NOT
@@ -46,6 +46,8 @@ MDNS_PORT = 5353
 DNS_PORTS = (DNS_PORT, MDNS_PORT, 5355)
 NBNS_PORTS, DHCP_PORTS, DHCPV6_PORTS = (137, 138), (67, 68), (546, 547)
 KERBEROS_PORT, SSDP_PORT = 88, 1900
+#: First byte of an answer in the form of HTTP.
+ANSWER = 0x48
 #: Authentication and accounting, today's and the older ones (RFC 2865, 3; RFC 2866, 3).
 RADIUS_PORTS = (1812, 1813, 1645, 1646)
 APP_ICMP, APP_ICMP6, APP_DHCP, APP_DHCPV6 = (CODE[word] for word in ("icmp", "icmp6", "dhcp", "dhcpv6"))
@@ -95,6 +97,8 @@ def client_reader(table, buf, start, end, final, i):
     if outcome == NOT:
         outcome = read_dns_stream(table, buf, start, end, final, i)
     if outcome == NOT:
+        outcome = read_kerberos(table, buf, start, end, final, i)
+    if outcome == NOT:
         outcome = identify_client(table, buf, start, end, final, i)
     return outcome
 
@@ -111,6 +115,8 @@ def server_reader(table, buf, start, end, final, i):
         outcome = read_upgrade_answer(table, buf, start, end, final, i)
     if outcome == NOT:
         outcome = read_dns_stream(table, buf, start, end, final, i)
+    if outcome == NOT:
+        outcome = read_kerberos(table, buf, start, end, final, i)
     if outcome == NOT:
         outcome = identify_server(table, buf, start, end, final, i)
     return outcome
@@ -261,6 +267,9 @@ def take_datagram(table, buf, i):
         known = APP_RADIUS if sight_radius(table, buf, start, end) else 0
     elif low == KERBEROS_PORT:
         known = APP_KERBEROS if sight_kerberos(table, buf, start, end) else 0
+    if known == 0 and buf[start] == ANSWER and sight_ssdp(table, buf, start, end):
+        # Devices answer from ports of their own.
+        known = APP_SSDP
     if known != 0:
         flow.application = known
         return np.int64(0)
