@@ -26,6 +26,9 @@ FOLDERS = {
 }
 
 
+NO_MAC = "00:00:00:00:00:00"
+
+
 class Claim(NamedTuple):
     """One statement about a capture."""
 
@@ -57,7 +60,9 @@ def plain(name: str) -> str:
 
 
 def _octet_text(name: str) -> str:
-    return ESCAPED.sub(_octet, name.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
+    octets = ESCAPED.sub(_octet, name.encode("utf-8", "surrogateescape"))
+    # Programs differ in how many marks stand for a run of bytes that are no text.
+    return re.sub("\ufffd+", "\ufffd", octets.decode("utf-8", "replace"))
 
 
 def ssid_text(octets: bytes) -> str:
@@ -91,7 +96,8 @@ def innermost(row: dict[str, Any]) -> Ends | None:
 
 
 def _mac(text: str | None) -> str:
-    return (text or "").split("|")[0].lower()
+    """A MAC; of no bytes where the link layer has none."""
+    return (text or "").split("|")[0].lower() or NO_MAC
 
 
 def _tshark_claims(row: dict[str, Any]) -> Iterator[Claim]:
@@ -118,7 +124,8 @@ def _tshark_claims(row: dict[str, Any]) -> Iterator[Claim]:
     elif kind == "arp" and row["spa"] not in (None, "0.0.0.0"):
         yield Claim("arp", _mac(row["sha"]), row["spa"], frame)
     elif kind in ("lldp", "cdp"):
-        yield Claim(kind, _mac(row["eth_src"]), row["name"] or "", frame)
+        sender = _mac(row["eth_src"])
+        yield Claim(kind, _mac(row.get("chassis")) if sender == NO_MAC else sender, row["name"] or "", frame)
     elif kind == "ssdp":
         yield Claim("ssdp", row["src"][-1], "", frame)
     elif kind in ("beacon", "probe_resp"):
