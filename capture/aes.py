@@ -52,7 +52,7 @@ def cipher_tables() -> np.ndarray:
 def substitute(tables, word):
     """SubWord (FIPS 197, 5.2)."""
     return (
-        np.int64(tables[4, word >> 24]) << 24
+        np.int64(tables[4, word >> 24 & 255]) << 24
         | np.int64(tables[4, word >> 16 & 255]) << 16
         | np.int64(tables[4, word >> 8 & 255]) << 8
         | np.int64(tables[4, word & 255])
@@ -83,16 +83,16 @@ def encrypt(tables, keys, a, b, c, d, words):
     d ^= keys[3]
     for r in range(4, 40, 4):
         w = np.int64(
-            tables[0, a >> 24] ^ tables[1, b >> 16 & 255] ^ tables[2, c >> 8 & 255] ^ tables[3, d & 255]
+            tables[0, a >> 24 & 255] ^ tables[1, b >> 16 & 255] ^ tables[2, c >> 8 & 255] ^ tables[3, d & 255]
         )
         x = np.int64(
-            tables[0, b >> 24] ^ tables[1, c >> 16 & 255] ^ tables[2, d >> 8 & 255] ^ tables[3, a & 255]
+            tables[0, b >> 24 & 255] ^ tables[1, c >> 16 & 255] ^ tables[2, d >> 8 & 255] ^ tables[3, a & 255]
         )
         y = np.int64(
-            tables[0, c >> 24] ^ tables[1, d >> 16 & 255] ^ tables[2, a >> 8 & 255] ^ tables[3, b & 255]
+            tables[0, c >> 24 & 255] ^ tables[1, d >> 16 & 255] ^ tables[2, a >> 8 & 255] ^ tables[3, b & 255]
         )
         z = np.int64(
-            tables[0, d >> 24] ^ tables[1, a >> 16 & 255] ^ tables[2, b >> 8 & 255] ^ tables[3, c & 255]
+            tables[0, d >> 24 & 255] ^ tables[1, a >> 16 & 255] ^ tables[2, b >> 8 & 255] ^ tables[3, c & 255]
         )
         a = w ^ keys[r]
         b = x ^ keys[r + 1]
