@@ -37,7 +37,7 @@ NAME_FROM_QUIC = NAME_SOURCES.index("quic")
 
 #: First byte and version, two empty connection ids (RFC 8999, 5.1).
 LONG_HEADER, CID_MAX = 7, 20
-#: A client's first connection id for the server is at least this long (RFC 9000, 7.2).
+#: A client's first connection id for the server has at least this length (RFC 9000, 7.2), but after a Retry.
 FIRST_CID_MIN = 8
 #: Types of long header packets (RFC 9000, 17.2); v2 moved them by one (RFC 9369, 3.2).
 INITIAL, ZERO_RTT, HANDSHAKE, RETRY = range(4)
@@ -185,6 +185,7 @@ def read_packet(table, buf, at, end, i):
     if kind == RETRY:
         # Token and integrity tag fill the datagram. The client begins anew, with another connection id.
         return other if end - p >= TAG else np.int64(-1)
+    token = np.int64(0)
     if kind == INITIAL:
         token = varint(buf, p, end)
         if token < 0 or token > end - p:
@@ -203,7 +204,7 @@ def read_packet(table, buf, at, end, i):
             else np.int64(-1)
         )
     if kind == INITIAL and length <= PLAIN_BYTES - (p - at):
-        if not take_initial(table, buf, at, p, p + length, salt, i):
+        if not take_initial(table, buf, at, p, p + length, salt, token, i):
             return other
     elif is_forcing(version):
         return np.int64(-1)
@@ -287,7 +288,7 @@ def end_handshake(table, i, k):
 
 
 @packet_kernel
-def take_initial(table, buf, at, number_at, stop, salt, i):
+def take_initial(table, buf, at, number_at, stop, salt, token, i):
     """Decipher an Initial packet whose packet number stands at `number_at` and which ends at `stop`, read it.
 
     False if it can't be deciphered, when nothing of it was believed.
@@ -302,9 +303,10 @@ def take_initial(table, buf, at, number_at, stop, salt, i):
     version, cid_len = u32(buf, at + 1), u8(buf, at + 5)
     spare = len(table.handshakes) - 1
     k = find_handshake(table, flow)
+    fresh = k == NONE or table.handshakes[k].confirmed == 0
+    if fresh and cid_len < FIRST_CID_MIN and token == 0:
+        return False
     if k == NONE:
-        if cid_len < FIRST_CID_MIN:
-            return False
         k = take_handshake(table, flow, packet.ts)
         if k == NONE:
             # No room to wait: this packet has all of the hello, or there will be no name.
@@ -323,7 +325,7 @@ def take_initial(table, buf, at, number_at, stop, salt, i):
             return True
         if place.hello_done == 0 and version == place.version:
             cipher_at = open_side(table, buf, at, number_at, stop, k, CLIENT_SIDE)
-        if cipher_at < 0 and cid_len >= FIRST_CID_MIN and not (same_cid and version == place.version):
+        if cipher_at < 0 and not (same_cid and version == place.version):
             # After a Retry or a version negotiation the client begins anew (RFC 9000, 17.2.5.2 and 6.2).
             place.tries += 1
             cipher_at = rekey(table, buf, at, number_at, stop, salt, buf, at + 6, cid_len, CLIENT_SIDE, k)
@@ -355,8 +357,6 @@ def take_first(table, buf, at, number_at, stop, salt, i, k, from_up):
     place = table.handshakes[k]
     cid_len = u8(buf, at + 5)
     spare = len(table.handshakes) - 1
-    if cid_len < FIRST_CID_MIN:
-        return False
     cipher_at = rekey(table, buf, at, number_at, stop, salt, buf, at + 6, cid_len, CLIENT_SIDE, k)
     if cipher_at >= 0:
         place.confirmed = 1

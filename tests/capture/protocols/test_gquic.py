@@ -86,7 +86,7 @@ def test_other_version() -> None:
     assert (row["application"], row["server_name"]) == ("", "")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(st.binary(max_size=80), st.integers(0, 300), st.lists(st.tuples(st.integers(0), st.integers(0, 255))))
 def test_damage(tail: bytes, cut: int, changes: list[tuple[int, int]]) -> None:
     """Cut and changed packets are counted as they are, without an error."""
