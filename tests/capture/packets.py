@@ -13,6 +13,7 @@ from capture.frames import LINK_ETHERNET, NO_TAG, Frames
 from capture.sensor import Sensor
 from pipeline.records import json_rows
 from pipeline.settings import SensorSettings
+from tests.capture.der import alternative, certificate, certificate_message, common
 
 #: 2026-03-02 08:00 UTC, the start of a school day.
 T0 = 1_772_438_400_000_000
@@ -393,6 +394,41 @@ def address_record(address: str, ttl: int = 60, name: bytes = ASKED) -> bytes:
     return record(1 if len(packed) == 4 else 28, packed, ttl, name)
 
 
+def dtls_record(message: bytes, at: int, size: int, kind: int = 1) -> bytes:
+    """A DTLS record with one part of a handshake message's body (RFC 6347, 4.1, 4.2.2)."""
+    part = message[at : at + size]
+    head = bytes([kind]) + len(message).to_bytes(3, "big") + b"\0\0" + at.to_bytes(3, "big")
+    data = head + len(part).to_bytes(3, "big") + part
+    return b"\x16\xfe\xfd" + bytes(8) + len(data).to_bytes(2, "big") + data
+
+
+def every_kind_of_tls() -> list[bytes]:
+    """Frames of handshakes: certificate, alert, SSL 2.0, a hello after other words, DTLS in parts."""
+    names = alternative([b"a.example"])
+    chain = certificate_message(certificate(common(b"b.example"), common(b"An Issuer"), names, key_bytes=30))
+    flight = tls_records(server_hello(0x0303)[5:-7] + chain, 400)
+    hello = client_hello()
+    other = hello_message(server_name(b"c.example"), VERSIONS, version=0xFEFD)[4:]
+    other = other[:35] + b"\0" + other[35:]
+    down = {"source": SERVER, "target": CLIENT, "sport": 443, "dport": 40_000}
+    back = {"source": SERVER, "target": CLIENT, "sport": 55_555, "dport": 40_000}
+    return [
+        tcp(ACK, 9_001, 1_100, flight, **down),
+        tcp(ACK, 9_001, 1_100, flight[:300], **down),
+        tcp(ACK, 9_301, 1_100, flight[300:], **down),
+        tcp(ACK, 9_001, 1_100, b"\x15\x03\x03\0\2\2\x28", **down),
+        tcp(ACK, 1_001, 9_001, b"\x80\x2e\1\3\1\0\x15\0\0\0\x10" + bytes(37), dport=442),
+        tcp(ACK, 1_001, 9_001, b"other words", dport=7_001),
+        tcp(ACK, 1_012, 9_001, hello, dport=7_001),
+        udp(dtls_record(other, 0, 999), 40_000, 55_555),
+        udp(dtls_record(other, 50, 999), 40_000, 55_555),
+        udp(dtls_record(other, 0, 50), 40_000, 55_555),
+        udp(dtls_record(server_hello(0x0303)[9:-7], 0, 999, 2), **back),
+        udp(dtls_record(chain[4:], 0, 200, 11), **back),
+        udp(dtls_record(chain[4:], 200, 999, 11), **back),
+    ]
+
+
 def every_kind() -> list[bytes]:
     """One frame or more of each kind that a parser reads."""
     resolver = "10.0.0.53"
@@ -435,6 +471,7 @@ def every_kind() -> list[bytes]:
         ethernet(ipv4(bytes(64), 17, ident=9, flags=0x2000)),
         ethernet(ipv4(bytes(64), 17, ident=9, flags=8)),
         ethernet(ipv4(tcp(SYN, 1)[34:], 6), tags=[(0x88A8, 5), (0x8100, 6)]),
+        *every_kind_of_tls(),
     ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from capture.flows import CLIENT_HEAD_DONE, NONE
 from capture.protocols.dtls import PACKETS_MAX, read_dtls
 from capture.protocols.outcomes import DONE, NOT
+from tests.capture.der import certificate, certificate_message, common
 from tests.capture.packets import (
     CLIENT,
     SERVER,
@@ -26,7 +27,6 @@ from tests.capture.packets import (
     small_sensor,
     udp,
 )
-from tests.capture.protocols.der import certificate, certificate_message, common
 
 TABLE = small_sensor().table
 VERSIONS = extension(43, b"\x04\xfe\xfc\xfe\xfd")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from capture.protocols.outcomes import DONE, MORE, NOT
 from capture.protocols.sslv2 import read_ssl2
+from tests.capture.der import certificate, common
 from tests.capture.packets import ACK, PSH, Conversation, rows_of, small_sensor
-from tests.capture.protocols.der import certificate, common
 
 TABLE = small_sensor().table
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from capture.flows import ALPN_MAX, JA4_MAX, NAME_MAX
 from capture.protocols.outcomes import DONE, MORE, NOT
 from capture.protocols.tls import LATE_PACKETS, read_tls
+from tests.capture.der import certificate, certificate_message, common
 from tests.capture.packets import (
     ACK,
     PSH,
@@ -28,7 +29,6 @@ from tests.capture.packets import (
     small_sensor,
     tls_records,
 )
-from tests.capture.protocols.der import certificate, certificate_message, common
 
 TABLE = small_sensor().table
 

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from capture.flows import CERTIFICATE_AT, CERTIFICATE_MAX, ISSUER_AT, JA4_AT
 from capture.protocols.x509 import read_certificate
-from tests.capture.packets import small_sensor
-from tests.capture.protocols.der import (
+from tests.capture.der import (
     BMP,
     COMMON_NAME,
     ORGANIZATION,
@@ -21,6 +20,7 @@ from tests.capture.protocols.der import (
     common,
     name,
 )
+from tests.capture.packets import small_sensor
 
 pytestmark = pytest.mark.uncompiled
 
