@@ -275,14 +275,14 @@ def take_datagram(table, buf, i):
         return np.int64(0)
     if read_quic(table, buf, start, end, i) or read_dtls(table, buf, start, end, i):
         return np.int64(0)
-    if low not in DNS_PORTS and read_dns_elsewhere(table, buf, start, end, i):
+    named = low in DNS_PORTS or low in NBNS_PORTS
+    if not named and read_dns_elsewhere(table, buf, start, end, i):
         return np.int64(0)
     packets = flow.packets_up + flow.packets_down
     known = identify_datagram(table, buf, start, end, i)
     # A call begins with STUN; the DTLS that follows comes on the same ports (RFC 7983).
     enough = CALL_PACKETS if flow.application == APP_STUN else STRANGE_PACKETS
     # On the ports of names, messages may follow whatever else came first.
-    over = packets >= enough and low not in DNS_PORTS and low not in NBNS_PORTS
-    if over or (known == DONE and flow.application != APP_STUN):
+    if (packets >= enough and not named) or (known == DONE and flow.application != APP_STUN):
         flow.done |= CLIENT_HEAD_DONE
     return np.int64(0)

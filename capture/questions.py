@@ -46,6 +46,7 @@ MESSAGE = np.dtype(
         ("server_hi", "i8"),
         ("server_lo", "i8"),
         ("client_port", "i8"),
+        ("server_port", "i8"),
         ("vlan", "i8"),
         ("transport", "i8"),
         # what; set by the parser
@@ -83,7 +84,8 @@ PENDING = np.dtype(
         ("server_hi", "i8"),
         ("server_lo", "i8"),
         ("key", "i8"),
-        ("digest", "i8"),  # of the answer
+        ("digest", "i8"),  # of the first answer
+        ("other", "i8"),  # of the last that was not the same
         ("next", "i4"),
         ("previous", "i4"),
         ("state", "i4"),
@@ -111,7 +113,7 @@ def question_key(table, message, name):
         return mix_octets(h ^ message.qtype, name, 0, message.name_len)
     h = mix(mix(h ^ message.client_hi) ^ message.client_lo)
     if message.transport in (UDP_TRANSPORT, TCP_TRANSPORT):
-        h = mix(mix(h ^ message.server_hi) ^ message.server_lo)
+        h = mix(mix(h ^ message.server_hi ^ message.server_port) ^ message.server_lo)
     return mix(h ^ message.client_port << 16 ^ message.id)
 
 
@@ -388,12 +390,14 @@ def take_answer(table):
     if i != NONE and not is_late(table.questions[i], message.ts):
         question = table.questions[i]
         digest = answer_digest(message, table.text)
-        if question.state == ANSWERED and question.digest == digest:
+        if question.state == ANSWERED and digest in (question.digest, question.other):
             return
         asked = np.int64(question.ts)
         rtt = min(max(message.ts - asked, 0), RTT_MAX)
-        question.state = ANSWERED
-        question.digest = digest
+        question.other = digest
+        if question.state == WAITING:
+            question.state = ANSWERED
+            question.digest = digest
     write_answer(table, name, asked, rtt)
     if message.transport in (UDP_TRANSPORT, TCP_TRANSPORT) and message.qtype in (A, AAAA, ANY):
         remember_addresses(table, message, name)

@@ -147,16 +147,22 @@ RECORDS: dict[str, list[Field]] = {
     "dns": [
         Field("ts", TIME, "the question, or the answer where no question was seen"),
         Field("client", ADDRESS, "asker"),
-        Field("server", ADDRESS, "resolver"),
+        Field("server", ADDRESS, "resolver; mdns, llmnr, nbns: who answered, else whom it asked"),
         Field("vlan", pa.uint16(), "802.1Q VLAN id, 0 untagged"),
         Field("transport", KIND, "how it was asked", words=DNS_TRANSPORTS),
         Field("id", pa.uint16(), "message id (RFC 1035, 4.1.1)"),
-        Field("qname", TEXT, "name asked for"),
+        Field("qname", TEXT, "name asked for; nbns: without padding and last byte"),
         Field("qtype", pa.uint16(), "type asked for (IANA)"),
-        Field("rcode", pa.uint8(), "response code; null unanswered", True),
+        Field("rcode", pa.uint8(), "response code, 255 above that; null unanswered", True),
         Field("ra", pa.bool_(), "recursion available in the answer; null unanswered", True),
         Field("ede", pa.uint16(), "extended error code of the answer (RFC 8914)", True),
-        Field("answers", TEXTS, "names in the answer section: CNAME, PTR, NS, MX and SRV targets"),
+        Field(
+            "answers",
+            TEXTS,
+            "names in the answer section: CNAME, DNAME, PTR, NS, MX and SRV targets; HTTPS and SVCB: target,"
+            " then ` alpn=h2,h3`, ` port=8443`, ` ech` (RFC 9460); nbns: the last byte of the name asked for,"
+            " `<20>`, then a node's names, `name<00>`",
+        ),
         Field("addresses", ADDRESSES, "A and AAAA records of the answer section"),
         Field("min_ttl", pa.uint32(), "least TTL of the answer section, s", True),
         Field("rtt_us", pa.uint32(), "question to answer at the sensor, µs", True),

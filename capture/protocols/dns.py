@@ -232,12 +232,14 @@ def set_datagram(table, buf, start, transport):
         message.client_hi = packet.target_hi
         message.client_lo = packet.target_lo
         message.client_port = packet.target_port
+        message.server_port = packet.source_port
         message.server_hi = packet.source_hi
         message.server_lo = packet.source_lo
     else:
         message.client_hi = packet.source_hi
         message.client_lo = packet.source_lo
         message.client_port = packet.source_port
+        message.server_port = packet.target_port
         message.server_hi = packet.target_hi
         message.server_lo = packet.target_lo
 
@@ -315,6 +317,7 @@ def set_stream(table, i):
     message.client_hi = flow.client_hi
     message.client_lo = flow.client_lo
     message.client_port = flow.client_port
+    message.server_port = flow.server_port
     message.server_hi = flow.server_hi
     message.server_lo = flow.server_lo
 

@@ -71,8 +71,9 @@ def put_service(out, at, limit, buf, message, end, data, stop):
             break
         if key == ALPN:
             begun = put_octets(out, position, limit, ALPN_WORD)
-            if begun > position:
-                position = put_alpn(out, begun, limit, buf, start, behind)
+            after = put_alpn(out, begun, limit, buf, start, behind)
+            if begun > position and after > begun:
+                position = after
         elif key == PORT and behind - start == 2:
             begun = put_octets(out, position, limit, PORT_WORD)
             if begun > position:

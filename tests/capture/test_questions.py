@@ -6,22 +6,18 @@ from typing import Any
 import pytest
 
 from tests.capture.packets import (
-    ACK,
     ANSWER,
     CLIENT,
     SECOND,
     T0,
-    Conversation,
     Packet,
     Rows,
     address_record,
     answered,
     asked,
-    client_hello,
     dns,
     icmp,
     rows_of,
-    tcp,
     udp,
 )
 
@@ -61,64 +57,109 @@ def test_questions_are_told_apart() -> None:
     assert [row["answered"] for row in rows].count(True) == 1
 
 
-def visit(
-    client: str = CLIENT, server: str = "192.0.2.1", ts: int = T0 + SECOND, port: int = 4_443
-) -> Packet:
-    return Packet(ts, tcp(2, 1, source=client, target=server, dport=port))
+def test_late_by_the_packets_clock() -> None:
+    """An answer after more than 5 s answers nothing, though no sweep came between; at 5 s it does."""
+    late = rows_of([asked(dns(7)), answered(dns(7, flags=ANSWER), T0 + 5 * SECOND + 1)]).dns
+    assert sorted(row["answered"] for row in late) == [False, True]
+    assert one([asked(dns(7)), answered(dns(7, flags=ANSWER), T0 + 5 * SECOND)])["rtt_us"] == 5 * SECOND
 
 
-def named(packets: Sequence[Packet]) -> tuple[str, str]:
-    (row,) = [row for row in rows_of(packets).flows if row["protocol"] == 6]
-    return row["server_name"], row["name_source"]
+def test_the_question_asked_again_late() -> None:
+    """The same question more than 5 s later is another."""
+    rows = rows_of([asked(dns(7)), asked(dns(7), T0 + 5 * SECOND + 1)]).dns
+    assert [row["answered"] for row in rows] == [False, False]
 
 
-LEARNT = answered(dns(7, b"learnt.example", flags=ANSWER, records=[address_record("192.0.2.1", 60)]))
+def test_the_same_answer_twice() -> None:
+    """A resolver that repeats itself, with its addresses in another order and less time, adds no row."""
+    pair = [address_record("192.0.2.1", 60), address_record("192.0.2.2", 60)]
+    again = [address_record("192.0.2.2", 59), address_record("192.0.2.1", 59)]
+    packets = [
+        asked(dns(7)),
+        answered(dns(7, flags=ANSWER, records=pair)),
+        answered(dns(7, flags=ANSWER, records=again), T0 + SECOND),
+    ]
+    assert one(packets)["min_ttl"] == 60
 
 
-def test_an_answer_names_the_clients_flow() -> None:
-    """A flow to an address that this client was told has the name it asked for."""
-    assert named([LEARNT, visit()]) == ("learnt.example", "dns")
+def test_two_answers_to_one_question() -> None:
+    """A second answer that says something else, such as one forged on the way, is another row."""
+    packets = [asked(dns(7))]
+    for n, records in enumerate(([address_record("192.0.2.1")], [address_record("203.0.113.9")], [])):
+        packets.append(answered(dns(7, flags=ANSWER, records=records), T0 + 1_000 * (n + 1)))
+    rows = rows_of(packets).dns
+    assert {row["ts"] for row in rows} == {"2026-03-02T08:00:00.000000Z"}
+    told = [(row["addresses"], row["rtt_us"]) for row in rows]
+    assert told == [(["192.0.2.1"], 1_000), (["203.0.113.9"], 2_000), ([], 3_000)]
 
 
-@pytest.mark.parametrize(
-    "flow",
-    [visit(client="10.1.2.99"), visit(server="192.0.2.2"), visit(ts=T0 + 361 * SECOND), visit(ts=T0)],
-    ids=["other client", "other address", "after TTL and 300 s", "before the answer"],
-)
-def test_an_answer_names_no_other_flow(flow: Packet) -> None:
-    """Neither another client's, nor another address's, nor one outside TTL + 300 s."""
-    packets = sorted([LEARNT, flow])
-    assert named(packets) == ("", "none")
+def test_a_question_asked_again_after_its_answer() -> None:
+    """Port and id used again for the same question make another row, with its own answer."""
+    packets = [
+        asked(dns(7)),
+        answered(dns(7, flags=ANSWER)),
+        asked(dns(7), T0 + SECOND),
+        answered(dns(7, flags=ANSWER), T0 + SECOND + 500),
+    ]
+    assert [row["rtt_us"] for row in rows_of(packets).dns] == [15_000, 500]
 
 
-def test_an_answer_holds_for_its_ttl_and_300_s() -> None:
-    """At 359 s after an answer of 60 s the name is still there."""
-    assert named([LEARNT, visit(ts=T0 + 359 * SECOND)]) == ("learnt.example", "dns")
+@pytest.mark.parametrize(("port", "dport"), [(50_001, 53), (50_000, 54)])
+def test_answers_of_others(port: int, dport: int) -> None:
+    """An answer to another port, or from another, does not answer the question."""
+    rows = rows_of([asked(dns(7)), answered(dns(7, flags=ANSWER), port=port, dport=dport)]).dns
+    assert sorted((row["answered"], row["rtt_us"]) for row in rows) == [(False, None), (True, None)]
 
 
-def test_a_newer_answer_replaces_an_older_one() -> None:
-    """Two names for one address: the last told counts."""
-    newer = answered(
-        dns(8, b"newer.example", flags=ANSWER, records=[address_record("192.0.2.1")]), T0 + 20_000
-    )
-    assert named([LEARNT, newer, visit()]) == ("newer.example", "dns")
+def test_random_case() -> None:
+    """A question in random case (0x20) and an answer in another are one row."""
+    row = one([asked(dns(7, b"wWw.ExAmPlE.oRg")), answered(dns(7, b"WWW.example.ORG", flags=ANSWER))])
+    assert (row["qname"], row["rtt_us"]) == ("www.example.org", 15_000)
 
 
-def test_the_hellos_name_wins() -> None:
-    """What the client says itself stands above what it asked."""
-    talk = Conversation(server="192.0.2.1", ts=T0 + SECOND).open().up(ACK, client_hello(b"said.example"))
-    assert named([LEARNT, *talk.packets]) == ("said.example", "sni")
-    talk = Conversation(server="192.0.2.1", ts=T0 + SECOND).open().up(ACK, client_hello(None))
-    assert named([LEARNT, *talk.packets]) == ("learnt.example", "dns")
+@pytest.mark.parametrize("rcode", [1, 5])
+def test_an_error_without_the_question(rcode: int) -> None:
+    """A server that leaves the question out of its error answers the question of that id."""
+    row = one([asked(dns(7)), answered(dns(7, None, flags=0x8000 | rcode))])
+    assert (row["qname"], row["qtype"], row["rcode"], row["rtt_us"]) == ("www.example.org", 1, rcode, 15_000)
 
 
-def test_ipv6_answers_name_flows() -> None:
-    """AAAA answers over IPv6 name IPv6 flows."""
-    client, resolver, server = "2001:db8::10", "2001:db8::53", "2001:db8::80"
-    answer = dns(7, b"six.example", 28, flags=ANSWER, records=[address_record(server)])
-    told = udp(answer, 53, 50_000, source=resolver, target=client)
-    packets = [Packet(T0, told), Packet(T0 + SECOND, tcp(2, 1, source=client, target=server))]
-    assert named(packets) == ("six.example", "dns")
+def test_a_response_to_nothing() -> None:
+    """Without a question section and a question that waits, a response is no row."""
+    rows = rows_of([answered(dns(7, None, flags=ANSWER))])
+    assert (rows.dns, rows.flow["application"]) == ([], "dns")
+
+
+def test_link_local_answers() -> None:
+    """LLMNR is asked of a group and answered by a host: the row has the host; a second claim is a row."""
+    question = Packet(T0, udp(dns(9, b"Printer", flags=0), 50_000, 5_355, target="224.0.0.252"))
+    claims = [
+        Packet(
+            T0 + 700 + n,
+            udp(
+                dns(9, b"Printer", flags=0x8000, records=[address_record(ip)]),
+                5_355,
+                50_000,
+                source=ip,
+                target=CLIENT,
+            ),
+        )
+        for n, ip in enumerate(("10.1.2.60", "10.1.2.66"))
+    ]
+    rows = rows_of([question, *claims]).dns
+    assert [(row["transport"], row["server"], row["rtt_us"]) for row in rows] == [
+        ("llmnr", "10.1.2.60", 700),
+        ("llmnr", "10.1.2.66", 701),
+    ]
+
+
+@pytest.mark.compiled
+def test_one_id_for_everything() -> None:
+    """A client that asks a thousand names with one port and id has a row for each, without endless search."""
+    packets = [asked(dns(1, b"n%d.example" % n), T0 + n) for n in range(1_000)]
+    rows = rows_of([*packets, answered(dns(1, b"n999.example", flags=ANSWER))], batch_rows=10_000).dns
+    assert len({row["qname"] for row in rows}) == len(rows) == 1_000
+    assert [row["qname"] for row in rows if row["answered"]] == ["n999.example"]
 
 
 def flood(count: int, start: int = 0) -> Rows:

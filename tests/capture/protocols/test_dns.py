@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capture.protocols.dns import parse
-from capture.protocols.domain import read_name
 from capture.questions import MESSAGE, MESSAGE_TEXT, NAME_ROOM
 from tests.capture.packets import (
+    ACK,
     ASKED,
     CLIENT,
+    SECOND,
     T0,
+    Conversation,
     Packet,
     address_record,
     answered,
@@ -234,20 +236,6 @@ def test_fragments_of_a_message() -> None:
 
 
 @pytest.mark.uncompiled
-@settings(max_examples=500)
-@given(st.binary(max_size=80), st.integers(0, 90))
-def test_any_bytes_as_a_name(data: bytes, limit: int) -> None:
-    """No bytes make the reader leave the message, loop for ever or write beyond the limit."""
-    out = np.full(200, 7, np.uint8)
-    buf = np.frombuffer(bytes(12) + data, np.uint8)
-    behind, stop = read_name(buf, 0, len(buf), 12, out, 3, 3 + limit)
-    assert -1 <= behind <= len(buf)
-    assert 3 <= stop <= 3 + limit
-    assert (out[:3] == 7).all()
-    assert (out[3 + limit :] == 7).all()
-
-
-@pytest.mark.uncompiled
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_any_bytes_as_a_message(data: st.DataObject) -> None:
@@ -282,6 +270,137 @@ def test_messages_of_another_encoder(names: list[bytes]) -> None:
     ]
     row = one([answered(bytes(message))])
     assert (row["qname"], row["answers"]) == (names[0].decode(), [name.decode() for name in names])
+
+
+def framed(*messages: bytes) -> bytes:
+    return b"".join(len(message).to_bytes(2, "big") + message for message in messages)
+
+
+def told(packets: Sequence[Packet]) -> list[tuple[int, str, bool, list[str]]]:
+    """Id, name, whether it was answered, and addresses of every row, by id."""
+    rows = rows_of(packets).dns
+    assert {row["transport"] for row in rows} <= {"tcp"}
+    return sorted((row["id"], row["qname"], row["answered"], row["addresses"]) for row in rows)
+
+
+NAMES = [b"n%d.example" % n for n in range(4)]
+QUESTIONS = framed(*(dns(n, name) for n, name in enumerate(NAMES)))
+ANSWERS = framed(
+    *(
+        dns(n, NAMES[n], flags=ANSWER, records=[address_record(f"192.0.2.{n}")])
+        for n in (2, 0, 3, 1)  # in any order (RFC 7766, 7)
+    )
+)
+TOLD = [(n, name.decode(), True, [f"192.0.2.{n}"]) for n, name in enumerate(NAMES)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 40, 1_000])
+@pytest.mark.parametrize("port", [53, 8_530])
+def test_streams_of_messages(size: int, port: int) -> None:
+    """All messages of both directions are read, however they are cut, each once; on another port, whole ones."""
+    if port != 53 and size < 40:
+        size = len(QUESTIONS) // 2
+    talk = Conversation(server=RESOLVER, dport=port, step=100).open()
+    for at in range(0, len(QUESTIONS), size):
+        talk.up(ACK, QUESTIONS[at : at + size])
+    for at in range(0, len(ANSWERS), size):
+        talk.down(ACK, ANSWERS[at : at + size])
+    assert told(talk.packets) == TOLD
+    assert rows_of(talk.packets).flow["application"] == "dns"
+
+
+def test_segments_out_of_order_and_again() -> None:
+    """Segments that come late, twice or overlapping give each message once."""
+    talk = Conversation(server=RESOLVER, dport=53, step=100).open()
+    parts = [(at, QUESTIONS[at : at + 30]) for at in range(0, len(QUESTIONS), 20)]
+    first = talk.up_next
+    for at, part in [*parts[1:], *parts[::-1], *parts]:
+        talk.up(ACK, part, seq=first + at, keep=True)
+    talk.up_next = first + len(QUESTIONS)
+    talk.down(ACK, ANSWERS)
+    assert told(talk.packets) == TOLD
+
+
+def test_a_long_lived_stream() -> None:
+    """Questions minutes apart on one connection (RFC 7766, 6.2) are all told."""
+    talk = Conversation(server=RESOLVER, dport=53, step=100).open()
+    for n, name in enumerate(NAMES):
+        talk.up(ACK, framed(dns(n, name)))
+        talk.down(ACK, framed(dns(n, name, flags=ANSWER, records=[address_record(f"192.0.2.{n}")])))
+        talk.ts += 20 * SECOND
+    assert told(talk.packets) == TOLD
+
+
+def test_a_head_full_of_questions() -> None:
+    """Every question of the first 16 KiB, and of whole segments behind them, is a row."""
+    names = [b"n%d.example" % n for n in range(700)]
+    talk = Conversation(server=RESOLVER, dport=53, step=10).open()
+    for at in range(0, 700, 35):
+        talk.up(ACK, framed(*(dns(at + n, name) for n, name in enumerate(names[at : at + 35]))))
+    rows = told(talk.packets)
+    assert len(rows) >= 695
+    assert [row[0] for row in rows[:450]] == list(range(450))
+
+
+def test_a_message_longer_than_its_stream() -> None:
+    """Of a message that is cut off the question is told; of one that never got that far, nothing."""
+    whole = framed(dns(1, b"first.example"), dns(2, b"second.example"))
+    for size, count in ((len(whole) - 2, 1), (len(whole), 2), (20, 0)):
+        talk = Conversation(server=RESOLVER, dport=53, step=100).open().up(ACK, whole[:size])
+        assert len(told(talk.close().packets)) == count
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"\0\x05abcde",
+        bytes(40),
+        framed(bytes(12)) + b"x",
+        b"\0\x20" + b"\xff" * 32,
+    ],
+)
+def test_other_streams_on_its_port(data: bytes) -> None:
+    """What is no DNS makes no row, and is left to other readers."""
+    talk = Conversation(server=RESOLVER, dport=53, step=100).open().up(ACK, data)
+    rows = rows_of(talk.packets)
+    assert rows.dns == []
+    assert rows.flow["application"] == ("ssh" if data.startswith(b"SSH") else "dns")
+
+
+@pytest.mark.parametrize("port", [443, 5_353, 8_053, 53_053])
+def test_datagrams_on_other_ports(port: int) -> None:
+    """A whole ordinary question is DNS wherever it is sent, and so is its answer."""
+    reply = dns(7, flags=ANSWER, records=[address_record("192.0.2.1")], additional=[opt()])
+    row = one([asked(dns(7, additional=[opt()]), dport=port), answered(reply, dport=port)])
+    assert (row["transport"], row["qname"], row["rtt_us"]) == ("udp", "www.example.org", 15_000)
+    assert rows_of([asked(dns(7), dport=port)]).flow["application"] == "dns"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        dns(7)[:-1],
+        dns(7) + b"\0",
+        dns(7, b""),
+        dns(7, flags=0x2000),
+        dns(7, flags=0x0140),
+        dns(7, flags=0x0103),
+        dns(7, kind=0),
+        dns(7)[:-2] + b"\0\x09",
+        dns(7, flags=ANSWER, records=[address_record("192.0.2.1")])[:-1],
+        dns(7, None),
+    ],
+)
+def test_what_is_no_dns_elsewhere(data: bytes) -> None:
+    """On other ports a message must be whole and ordinary from the first byte to the last."""
+    assert rows_of([asked(data, dport=12_345)]).dns == []
+
+
+def test_junk_before_the_first_message() -> None:
+    """On its own port DNS is looked for in every datagram, whatever came before."""
+    junk = [asked(b"\x17" * 40, T0 + n) for n in range(20)]
+    assert one([*junk, asked(dns(7), T0 + 50)])["qname"] == "www.example.org"
 
 
 def test_what_is_no_dns_on_its_port() -> None:
