@@ -6,6 +6,7 @@ them as a batch; nothing is ever dropped for want of room.
 
 import numpy as np
 
+from capture.ahead import look_ahead
 from capture.announcements import UNKNOWN, UNSOUND, sight_link
 from capture.content import drop_old_heads, give_up_heads, open_flow, take_datagram, take_segment
 from capture.flows import (
@@ -27,6 +28,7 @@ from capture.flows import (
     is_over,
     longest_idle,
     new_flow,
+    next_due,
     unlink,
 )
 from capture.fragments import (
@@ -50,7 +52,7 @@ from capture.questions import expire_questions, has_dns_room
 from capture.rows import has_flow_room, write_flow
 from capture.sightings import has_sighting_room
 from capture.tcp import is_reused, update_tcp
-from capture.transport import ACK, ICMP6, RST, SYN, TCP, UDP, decode_transport, no_transport
+from capture.transport import ACK, FIN, ICMP6, RST, SYN, TCP, UDP, decode_transport, no_transport
 from pipeline.kernels import packet_kernel
 
 #: A clock that is this far behind for `STEP_FRAMES` frames in a row was wrong before; our default.
@@ -69,7 +71,10 @@ def run(table, frames, first):
     Less than `frames.count`: the rows are full; take them and call again.
     """
     meter = table.meter[0]
+    looked = first
     for number in range(first, frames.count):
+        if number == looked:
+            looked = look_ahead(table, frames, number)
         if not advance(table, frames.ts[number]) or not has_room(table):
             return number
         take_frame(
@@ -102,6 +107,9 @@ def advance(table, ts):
             meter.behind = 0
             meter.now = ts
             meter.next_sweep = ts
+            # What is due was said by the old clock.
+            for i in range(meter.flows_high):
+                table.due[i] = 0
     if meter.sweeping == 0 and meter.now >= meter.next_sweep:
         meter.sweeping = 1
         meter.sweep_at = 0
@@ -118,8 +126,8 @@ def sweep(table):
     meter = table.meter[0]
     now = meter.now
     while meter.sweep_at < meter.flows_high:
-        flow = table.flows[meter.sweep_at]
-        if flow.used == 1:
+        if table.due[meter.sweep_at] <= now and table.flows[meter.sweep_at].used == 1:
+            flow = table.flows[meter.sweep_at]
             silence = now - flow.last
             # A flow of the future: the clock was set back.
             if silence >= flow_timeout(table, flow) or silence < -STEP_US:
@@ -130,6 +138,7 @@ def sweep(table):
                 if not has_flow_room(table):
                     return False
                 write_flow(table, meter.sweep_at, ACTIVE)
+            table.due[meter.sweep_at] = next_due(table, flow)
         meter.sweep_at += 1
     while meter.flows_high > 0 and table.flows[meter.flows_high - 1].used == 0:
         meter.flows_high -= 1
@@ -350,9 +359,13 @@ def take_packet(table, buf, packet, key):
         i = new_flow(table, packet, key, up)
         open_flow(table, i)
     flow = table.flows[i]
+    if flow.row_start == NONE:
+        table.due[i] = 0
     count_packet(flow, packet, up)
     if packet.protocol == TCP:
         update_tcp(buf, packet, flow, up)
+        if packet.tcp_flags & (FIN | RST) and is_over(flow):
+            table.due[i] = 0
         if packet.payload_bytes > 0:
             if flow.done & (CLIENT_HEAD_DONE if up else SERVER_HEAD_DONE) == 0:
                 take_segment(table, buf, 1 if up else 0, i)

@@ -20,7 +20,8 @@ EVICT_REACH = 64
 LINGER_S = 5
 #: Seconds after which a living flow's row leaves (records.md).
 ROW_S = 60
-#: Seconds of packet time between sweeps, the delay that a row may have; each visits every flow. Our default.
+#: Seconds of packet time between sweeps, the delay that a row may have; each asks every flow's `due`. Our
+#: default.
 SWEEP_S = 4
 
 # Layout of a flow's text slot (one a record, touched only when there is text): name, ALPN, Location host or
@@ -153,11 +154,22 @@ def side_hash(seed, high, low, port):
 @packet_kernel
 def flow_hash(seed, packet):
     """The same for both directions of a flow."""
-    return mix(
-        side_hash(seed, packet.source_hi, packet.source_lo, packet.source_port)
-        + side_hash(seed, packet.target_hi, packet.target_lo, packet.target_port)
-        + packet.protocol
+    return ends_hash(
+        seed,
+        packet.source_hi,
+        packet.source_lo,
+        packet.source_port,
+        packet.target_hi,
+        packet.target_lo,
+        packet.target_port,
+        packet.protocol,
     )
+
+
+@packet_kernel
+def ends_hash(seed, a_hi, a_lo, a_port, b_hi, b_lo, b_port, protocol):
+    """The same whichever end is called a."""
+    return mix(side_hash(seed, a_hi, a_lo, a_port) + side_hash(seed, b_hi, b_lo, b_port) + protocol)
 
 
 @packet_kernel
@@ -352,6 +364,7 @@ def new_flow(table, packet, key, from_client):
     bucket = key & (len(table.buckets) - 1)
     flow.next = table.buckets[bucket]
     table.buckets[bucket] = i
+    table.due[i] = 0
     used = len(table.flows) - meter.flows_free
     if used > meter.flows_peak:
         meter.flows_peak = used
@@ -424,6 +437,15 @@ def flow_timeout(table, flow):
     ):
         return np.int64(LINGER_S * 1_000_000)
     return meter.idle_tcp
+
+
+@packet_kernel
+def next_due(table, flow):
+    """Packet time, µs, before which the flow neither ends by silence nor owes a row."""
+    due = flow.last + flow_timeout(table, flow)
+    if flow.row_start != NONE:
+        due = min(due, flow.row_start + ROW_S * 1_000_000)
+    return due
 
 
 @packet_kernel

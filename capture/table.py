@@ -3,6 +3,7 @@
 import numpy as np
 
 from capture.aes import ROUND_KEYS, WORDS, cipher_tables
+from capture.ahead import AHEAD
 from capture.answers import ANSWER
 from capture.arena import new_rows
 from capture.flows import FLOW, NONE, SLOT
@@ -65,6 +66,12 @@ class Table(Bundle):
     packet: np.recarray
     """The packet at hand, and a place to lay it aside."""
     flows: np.recarray
+    flow_words: np.ndarray
+    """int64 view of `flows`."""
+    due: np.ndarray
+    """int64[flows]: packet time before which the sweep need not look at a record."""
+    ahead: np.ndarray
+    """Buckets of the frames looked at ahead."""
     buckets: np.ndarray
     free: np.ndarray
     slots: np.ndarray
@@ -132,12 +139,16 @@ def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
     `seed` keys the hashes, `boot` the flow ids; both int64.
     """
     flows, heads = settings.flows, settings.heads
+    records = _cache_aligned(FLOW, flows)
     buckets = 1 << (flows - 1).bit_length()
     handshakes = -(-heads // WAYS) * WAYS + 1
     table = Table(
         meter=_records(METER, 1),
         packet=_records(PACKET, 2),
-        flows=_cache_aligned(FLOW, flows),
+        flows=records,
+        flow_words=records.view(np.int64).view(np.ndarray),
+        due=np.zeros(flows, np.int64),
+        ahead=np.zeros(AHEAD, np.int64),
         buckets=np.full(buckets, NONE, np.int32),
         free=np.arange(flows - 1, -1, -1, dtype=np.int32),
         slots=np.zeros((flows, SLOT), np.uint8),

@@ -242,7 +242,8 @@ def block(packets: Iterable[Packet], link: int = LINK_ETHERNET) -> Frames:
     start = np.zeros(len(packets), np.int64)
     start[1:] = np.cumsum(sizes)[:-1]
     return Frames(
-        np.frombuffer(b"".join(p.data for p in packets) or b"\0", np.uint8),
+        # Writable, as those of a source: another type would be compiled for itself.
+        np.frombuffer(bytearray(b"".join(p.data for p in packets) or b"\0"), np.uint8),
         start,
         sizes,
         np.array([p.wire or len(p.data) for p in packets], np.int64),
