@@ -386,4 +386,4 @@ def take_packet(table, buf, packet, key):
             if flow.done & CLIENT_HEAD_DONE == 0:
                 take_datagram(table, buf, i)
         elif packet.protocol == ICMP6:
-            sight_ndp(table, buf, packet)
+            sight_ndp(table, buf, packet.at, packet.end)
