@@ -93,7 +93,7 @@ FLOW = np.dtype(
         ("server_mac", "i8"),
         ("base_up", "i8"),  # first sequence number of the stream's bytes; -1 unknown
         ("base_down", "i8"),
-        ("syn_ts", "i8"),
+        ("mark_ts", "i8"),  # last SYN until the round trip is known, then when a hole last opened; -1 none
         ("rtt_us", "i8"),  # -1 unknown
         ("synack_ttl", "i2"),  # -1 unknown
         ("reset_ttl_delta", "i2"),
@@ -196,7 +196,7 @@ def conn_state(flow):
         return RSTRH if client_idle else RSTR
     if client == RESET:
         if server_idle:
-            return RSTOS0 if flow.syn_ts != NONE and flow.history & CLIENT_SPOKE == 0 else OTH
+            return RSTOS0 if flow.syn_version != 0 and flow.history & CLIENT_SPOKE == 0 else OTH
         return RSTO
     if client == CLOSED and server == CLOSED:
         return SF
@@ -349,7 +349,7 @@ def new_flow(table, packet, key, from_client):
     flow.base_down = NONE
     flow.hole_up = 0
     flow.hole_down = 0
-    flow.syn_ts = NONE
+    flow.mark_ts = NONE
     flow.rtt_us = NONE
     flow.synack_ttl = NONE
     flow.reset_known = 0

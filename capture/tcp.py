@@ -33,6 +33,8 @@ OPTION_END, OPTION_NOP, OPTION_MSS, OPTION_SCALE, OPTION_SACK_OK, OPTION_SACK, O
 OPTIONS_MAX = 15
 #: Most bytes that can be on their way: the largest window (RFC 7323, 2.3).
 WINDOW_MAX = 1 << 30
+#: µs within which an overtaken segment arrives, where no round trip is known (Wireshark's default).
+REORDER_US = 3_000
 #: Longest round trip that a record can say, µs.
 RTT_MAX = 0xFFFFFFFF
 
@@ -237,11 +239,11 @@ def note_opening(buf, packet, flow, up):
     behind = (packet.seq + 1) & 0xFFFFFFFF
     if up:
         if packet.tcp_flags & ACK == 0:
-            if flow.syn_ts == NONE:
+            if flow.syn_version == 0:
                 note_syn(buf, packet, flow)
             if flow.done & ROUND_TRIP_DONE == 0:
                 # The last SYN is the one that the handshake went on from.
-                flow.syn_ts = packet.ts
+                flow.mark_ts = packet.ts
         if flow.base_up == NONE:
             flow.base_up = behind
     elif flow.base_down == NONE:
@@ -281,10 +283,12 @@ def update_tcp(buf, packet, flow, up):
                     hole = ahead(seq, flow.seq_up)
                     if hole > 0:
                         flow.hole_up = min(flow.hole_up + hole, WINDOW_MAX)
+                        note_hole(packet, flow)
                     flow.seq_up = stop
                 elif step <= 0 and is_sent_again(flags, length, step):
                     if flow.hole_up >= length > 0:
                         flow.hole_up -= length
+                        flow.retransmits_up += is_late(packet, flow)
                     else:
                         flow.retransmits_up += 1
         elif flow.seq_down == NONE:
@@ -295,14 +299,35 @@ def update_tcp(buf, packet, flow, up):
                 hole = ahead(seq, flow.seq_down)
                 if hole > 0:
                     flow.hole_down = min(flow.hole_down + hole, WINDOW_MAX)
+                    note_hole(packet, flow)
                 flow.seq_down = stop
             elif step <= 0 and is_sent_again(flags, length, step):
                 if flow.hole_down >= length > 0:
                     flow.hole_down -= length
+                    flow.retransmits_down += is_late(packet, flow)
                 else:
                     flow.retransmits_down += 1
         if flags & ACK:
             take_ack(packet, flow, up)
+
+
+@packet_kernel
+def note_hole(packet, flow):
+    """Remember when a stream went on behind bytes that were not seen."""
+    if flow.done & ROUND_TRIP_DONE:
+        flow.mark_ts = packet.ts
+
+
+@packet_kernel
+def is_late(packet, flow):
+    """1 if a segment that fills a hole was sent again, 0 if it was overtaken.
+
+    To be sent again takes a round trip at least; where that is not known, 3 ms (Wireshark's default).
+    """
+    if flow.mark_ts == NONE:
+        return 0
+    threshold = flow.rtt_us if flow.rtt_us > 0 else REORDER_US
+    return 1 if packet.ts - flow.mark_ts > threshold else 0
 
 
 @packet_kernel
@@ -323,8 +348,11 @@ def take_ack(packet, flow, up):
     if up:
         if flow.done & ROUND_TRIP_DONE == 0 and packet.tcp_flags & SYN == 0:
             flow.done |= ROUND_TRIP_DONE
-            if flow.syn_ts != NONE and flow.base_down != NONE:
-                flow.rtt_us = min(max(packet.ts - flow.syn_ts, 0), RTT_MAX)
+            if flow.mark_ts != NONE and flow.base_down != NONE:
+                # Of what the server sent so far, and nothing else.
+                if ahead(packet.ack, flow.base_down) >= 0 and ahead(packet.ack, flow.seq_down) <= 0:
+                    flow.rtt_us = min(max(packet.ts - flow.mark_ts, 0), RTT_MAX)
+            flow.mark_ts = NONE
         if flow.ack_up == NONE:
             flow.ack_up = flow.base_down if flow.base_down != NONE else ack
         step = ahead(ack, flow.ack_up)

@@ -311,6 +311,23 @@ def test_segments_out_of_order_are_neither_lost_nor_sent_again() -> None:
     assert (row["lost"], row["retransmits_down"], row["acked_down"]) == (0, 0, 200)
 
 
+def test_a_hole_that_fills_after_a_round_trip_was_sent_again() -> None:
+    """What comes a round trip later than what stood behind it was lost before the mirror, and sent again."""
+    talk = Conversation().open().down(ACK, b"2" * 100, seq=9_101, keep=True)
+    talk.ts += 20_000
+    talk.down(ACK, b"1" * 100, seq=9_001, keep=True)
+    talk.down_next = 9_201
+    row = rows_of(talk.up(ACK).packets).flow
+    assert (row["lost"], row["retransmits_down"], row["acked_down"]) == (0, 1, 200)
+
+
+@pytest.mark.parametrize(("ack", "rtt"), [(9_001, 20_000), (9_000, None), (9_002, None), (999_999, None)])
+def test_a_handshake_ends_with_an_answer_to_the_server(ack: int, rtt: int | None) -> None:
+    """An acknowledgement of what the server never sent tells no round trip."""
+    talk = Conversation().up(SYN).down(SYN | ACK).up(ACK, ack=ack)
+    assert rows_of(talk.packets).flow["rtt_us"] == rtt
+
+
 @pytest.mark.parametrize("gap", [1, 1_460, 100_000])
 def test_bytes_acknowledged_but_not_seen_are_the_mirrors_loss(gap: int) -> None:
     """A hole that is acknowledged, and an end that is acknowledged, were lost on the way to the sensor."""
