@@ -4,6 +4,7 @@ from capture.link import ETHERTYPE_LLC
 from capture.octets import u16, u24
 from capture.protocols.cdp import sight_cdp
 from capture.protocols.lldp import sight_lldp
+from capture.protocols.outcomes import READ, UNKNOWN, UNSOUND
 from capture.protocols.stp import sight_stp
 from pipeline.kernels import packet_kernel
 
@@ -14,9 +15,6 @@ ETHERTYPE_CDP = 0x2000
 LLC_STP, LLC_SNAP = 0x424203, 0xAAAA03
 CISCO = 0x00000C
 SNAP_CDP, SNAP_PVST = 0x2000, 0x010B
-
-#: Outcomes of `sight_link`.
-UNKNOWN, READ, UNSOUND = 0, 1, 2
 
 
 @packet_kernel

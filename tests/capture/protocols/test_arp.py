@@ -3,6 +3,8 @@
 import struct
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.capture.packets import SECOND, T0, Packet, ethernet, mac, rows_of
 
@@ -42,22 +44,77 @@ def test_arp_is_counted_and_no_flow() -> None:
     assert (rows.total("packets"), rows.flows, rows.total("malformed")) == (1, [], 0)
 
 
+def test_probes_and_announcements() -> None:
+    """A device that checks an address has none yet; one that tells its own to everyone is told apart."""
+    probe, announcement, gratuitous = rows_of(
+        [
+            Packet(T0, arp(1, sender=bytes(4))),
+            Packet(T0 + 1, arp(1, target=b"\x0a\1\2\3")),
+            Packet(T0 + 2, arp(2, target=b"\x0a\1\2\3")),
+        ]
+    ).sightings
+    assert (probe["ip"], probe["value"]) == ("::", "10.1.0.1")
+    assert probe["attributes"] == {"op": "request", "type": "probe"}
+    assert announcement["attributes"] == {"op": "request", "type": "announcement"}
+    assert (gratuitous["ip"], gratuitous["attributes"]) == (
+        "10.1.2.3",
+        {"op": "reply", "type": "announcement"},
+    )
+
+
+def test_who_speaks_for_another() -> None:
+    """Where the frame's sender is not the one that ARP names, both are told."""
+    made = arp(2).replace(mac(A), mac(B), 1)
+    made = made[:6] + mac(0x0200000000CC) + made[12:]
+    (row,) = rows_of([Packet(T0, made)]).sightings
+    assert (row["mac"], row["attributes"]["sent_by"]) == ("02:00:00:00:00:aa", "02:00:00:00:00:cc")
+
+
+def test_a_sender_without_a_mac() -> None:
+    """Where ARP names no MAC, the frame's counts."""
+    made = bytearray(arp(1))
+    made[22:28] = bytes(6)
+    (row,) = rows_of([Packet(T0, bytes(made))]).sightings
+    assert (row["mac"], row["attributes"]) == ("02:00:00:00:00:aa", {"op": "request"})
+
+
 @pytest.mark.parametrize(
     "frame",
     [
         arp(1)[:41],
-        arp(3),
+        arp(1)[:20],
         arp(0),
-        arp(1, head=(6, 0x0800, 6, 4)),
-        arp(1, head=(1, 0x86DD, 6, 4)),
         arp(1, head=(1, 0x0800, 8, 4)),
+        arp(1, head=(1, 0x0800, 5, 4)),
         arp(1, head=(1, 0x0800, 6, 16)),
     ],
 )
 def test_unsound_arp_is_malformed(frame: bytes) -> None:
-    """Other hardware, other protocols and cut packets are counted, not sighted."""
+    """Lengths that contradict themselves, and packets cut off, are counted as malformed."""
     rows = rows_of([Packet(T0, frame)])
-    assert (rows.sightings, rows.total("malformed")) == ([], 1)
+    assert (rows.sightings, rows.total("malformed"), rows.total("unknown_link")) == ([], 1, 0)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        arp(3),
+        arp(8),
+        arp(42),
+        arp(1, head=(1, 0x0804, 6, 4)),
+        arp(1, head=(7, 0x0800, 1, 4)),
+        arp(1, head=(24, 0x0800, 6, 4)),
+    ],
+)
+def test_other_arp_is_unknown(frame: bytes) -> None:
+    """Other hardware, other protocols and reverse ARP are no error, and not decoded."""
+    rows = rows_of([Packet(T0, frame)])
+    assert (rows.sightings, rows.total("malformed"), rows.total("unknown_link")) == ([], 0, 1)
+
+
+def test_ieee_802_is_ethernet() -> None:
+    """Some systems write hardware type 6 for Ethernet (RFC 1042)."""
+    assert len(rows_of([Packet(T0, arp(1, head=(6, 0x0800, 6, 4)))]).sightings) == 1
 
 
 @pytest.mark.compiled
@@ -71,6 +128,15 @@ def test_repetition_and_change() -> None:
         ("10.1.2.3", "10:00"),
         ("10.1.2.4", "10:50"),
     ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=40), st.booleans())
+def test_any_bytes(data: bytes, whole: bool) -> None:
+    """No bytes make more than one sighting or are read beyond their end, and every frame is counted once."""
+    made = ethernet(b"\0\1\x08\0\6\4" + data if whole else data, 0x0806, A, B)
+    rows = rows_of([Packet(T0, made)])
+    assert len(rows.sightings) + rows.total("malformed") + rows.total("unknown_link") == 1
 
 
 def test_vlans_are_told_apart() -> None:
