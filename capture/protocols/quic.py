@@ -54,6 +54,8 @@ LETTERS_Q04 = 0x513034
 PLAIN_BYTES = HEAD_BYTES
 #: Failed attempts and changes of keys after which a flow is left alone; our default.
 TRIES = 8
+#: Deciphered packets after which it is, too: four times what a hello of 16 KiB takes. Our default.
+OPENED = 64
 #: Runs of CRYPTO bytes kept apart while holes are open: browsers shuffle small frames. Our default.
 CRYPTO_RUNS = 64
 #: Places of the pool that one flow may take.
@@ -69,6 +71,7 @@ HANDSHAKES = np.dtype(
         ("cid_len", "u1"),
         ("keyed", "u1"),  # bit set: keys of that side are there
         ("tries", "u1"),
+        ("opened", "u1"),
         ("confirmed", "u1"),  # 1: a packet of the client was deciphered
         ("client_up", "u1"),  # 1: it came from the flow's client
         ("hello_done", "u1"),
@@ -272,6 +275,7 @@ def begin_handshake(place, serial, now):
     place.runs = 0
     place.keyed = 0
     place.tries = 0
+    place.opened = 0
     place.confirmed = 0
     place.hello_done = 0
     place.heard = 0
@@ -316,6 +320,9 @@ def take_initial(table, buf, at, number_at, stop, salt, token, i):
     place = table.handshakes[k]
     if place.confirmed == 0:
         return take_first(table, buf, at, number_at, stop, salt, i, k, from_up)
+    if place.tries >= TRIES or place.opened >= OPENED:
+        end_handshake(table, i, k)
+        return False
     from_client = from_up == (place.client_up == 1)
     cids = table.handshake_cids
     same_cid = cid_len == place.cid_len and same(cids[k], 0, buf, at + 6, cid_len)
@@ -341,9 +348,8 @@ def take_initial(table, buf, at, number_at, stop, salt, token, i):
         )
     if cipher_at < 0:
         place.tries += 1
-        if place.tries >= TRIES:
-            end_handshake(table, i, k)
         return False
+    place.opened += 1
     place.touched = packet.ts
     if not from_client:
         place.heard = 1
@@ -360,6 +366,7 @@ def take_first(table, buf, at, number_at, stop, salt, i, k, from_up):
     cipher_at = rekey(table, buf, at, number_at, stop, salt, buf, at + 6, cid_len, CLIENT_SIDE, k)
     if cipher_at >= 0:
         place.confirmed = 1
+        place.opened = 1
         place.client_up = 1 if from_up else 0
         read_frames(table, buf, at, cipher_at, stop - TAG, i, k, True)
     else:

@@ -430,6 +430,18 @@ def every_kind_of_tls() -> list[bytes]:
     ]
 
 
+#: A QUIC Initial packet with a ClientHello for a.example; how it is made is in quic_packets.py.
+QUIC_INITIAL = bytes.fromhex(
+    "c800000001088394c8f03e515708000040683c46b4518a9b7ca36bc0a54f94c48b73c6241718f7a15b1b16bf79af7f88"
+    "3514a11a62fc775e106b44620827fb17ecfe66e8c247d631e3a776a4ddde8b3d69143acb7e3e80986efed10b41a67cdd"
+    "3ab44bafb031ed9dfc88cb06b791db6e2604f78e4a1b75802e2d"
+)
+#: The same of Google's QUIC (Q039), in the clear.
+GOOGLE_INITIAL = (
+    b"\x09" + bytes(8) + b"Q039\x01" + bytes(12) + b"\xa0\x01\x19\0CHLO\1\0\0\0SNI\0\x09\0\0\0a.example"
+)
+
+
 def every_kind() -> list[bytes]:
     """One frame or more of each kind that a parser reads."""
     resolver = "10.0.0.53"
@@ -463,6 +475,8 @@ def every_kind() -> list[bytes]:
         udp(dhcp, 68, 67, source="0.0.0.0", target="255.255.255.255"),
         udp(b"\x02" + dhcp[1:], 67, 68, source="10.1.0.1", target=CLIENT),
         udp(b"\xc3\0\0\0\x01\x08" + bytes(100), 50_000, 443),
+        udp(QUIC_INITIAL, 50_001, 443),
+        udp(GOOGLE_INITIAL, 50_002, 443),
         icmp(8, 0),
         ethernet(b"\0\1\x08\0\6\4\0\1" + mac(CLIENT_MAC) + b"\x0a\1\2\3" + bytes(6) + b"\x0a\1\0\1", 0x0806),
         ethernet(ipv6(advertisement, 58, "fe80::1", "ff02::1", ttl=255), 0x86DD),

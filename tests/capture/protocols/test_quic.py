@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capture.protocols.quic import TRIES, WAYS, varint, varint_bytes
-from tests.capture import quic_packets
+from capture.protocols.quic import OPENED, TRIES, WAYS, varint, varint_bytes
+from tests.capture import packets, quic_packets
 from tests.capture.packets import (
+    GOOGLE_INITIAL,
+    QUIC_INITIAL,
     T0,
     Packet,
     Rows,
@@ -106,6 +108,17 @@ def test_vectors(version: int, begin: str, end: str, server: str) -> None:
     assert (client[:48].hex(), client[-16:].hex(), len(client)) == (begin, end, 1_200)
     row = rows(Exchange().up(client).down(bytes.fromhex(server))).flow
     assert named(row) == ("quic", "example.com", "quic", "alpn", "1.3", 3)
+
+
+def test_packets_that_others_damage() -> None:
+    """The packets that the room's other tests cut and change are read where they are whole."""
+    assert (
+        initial(crypto(0, hello_message(server_name(b"a.example"), packets.VERSIONS)), number_bytes=1)
+        == QUIC_INITIAL
+    )
+    for packet in (QUIC_INITIAL, GOOGLE_INITIAL):
+        row = rows(Exchange().up(packet)).flow
+        assert (row["server_name"], row["name_source"], row["hello"]) == ("a.example", "quic", 1)
 
 
 @pytest.mark.parametrize("version", SALTS)
@@ -342,6 +355,21 @@ def test_tries_are_bounded() -> None:
         talk = Exchange()
         for _ in range(before):
             talk.up(bytes(bad))
+        assert rows(talk.up(whole())).flow["server_name"] == name
+
+
+@pytest.mark.compiled
+def test_packets_are_bounded() -> None:
+    """A flow that goes on with packets that say nothing, or with new keys, is left alone after some."""
+    for before, name in ((OPENED - 1, "www.example.org"), (OPENED, "")):
+        talk = Exchange()
+        for number in range(before):
+            talk.up(initial(b"\x01", number=number & 255))
+        assert rows(talk.up(whole())).flow["server_name"] == name
+    for before, name in ((TRIES, "www.example.org"), (2 * TRIES, "")):
+        talk = Exchange()
+        for number in range(before):
+            talk.up(initial(b"\x01", dcid=bytes([number] * 8)))
         assert rows(talk.up(whole())).flow["server_name"] == name
 
 
