@@ -21,7 +21,7 @@ from capture.protocols.dns import read_dns_datagram, read_dns_elsewhere, read_dn
 from capture.protocols.dtls import read_dtls
 from capture.protocols.http import read_request, read_response
 from capture.protocols.http2 import read_http2
-from capture.protocols.identify import CODE, identify_client, identify_datagram, identify_server
+from capture.protocols.identify import CODE, IP_ROW, identify_client, identify_datagram, identify_server
 from capture.protocols.kerberos import read_kerberos, sight_kerberos
 from capture.protocols.mdns import read_mdns
 from capture.protocols.nbns import read_nbns
@@ -34,7 +34,7 @@ from capture.protocols.starttls import read_upgrade, read_upgrade_answer
 from capture.protocols.tls import read_tls
 from capture.reassembly import HEAD_BYTES, HEAD_US, add_run, take_head
 from capture.tcp import ahead
-from capture.transport import ICMP, ICMP6, SYN, TCP, UDP
+from capture.transport import SYN, TCP, UDP
 from pipeline.kernels import packet_kernel, unit_kernel
 
 #: Wrappers (CONNECT, SOCKS, STARTTLS, …) followed one inside the other; our default.
@@ -50,7 +50,7 @@ KERBEROS_PORT, SSDP_PORT = 88, 1900
 ANSWER = 0x48
 #: Authentication and accounting, today's and the older ones (RFC 2865, 3; RFC 2866, 3).
 RADIUS_PORTS = (1812, 1813, 1645, 1646)
-APP_ICMP, APP_ICMP6, APP_DHCP, APP_DHCPV6 = (CODE[word] for word in ("icmp", "icmp6", "dhcp", "dhcpv6"))
+APP_DHCP, APP_DHCPV6 = CODE["dhcp"], CODE["dhcpv6"]
 APP_SSDP, APP_RADIUS, APP_KERBEROS = (CODE[word] for word in ("ssdp", "radius", "kerberos"))
 APP_STUN = CODE["stun"]
 #: Packets of a flow that nobody knows, or that began with STUN, that are looked at; our defaults.
@@ -66,10 +66,8 @@ def open_flow(table, i):
         flow.application = table.ports[row, flow.server_port]
         if flow.application == 0:
             flow.application = table.ports[row, flow.client_port] if flow.client_port < 1024 else 0
-    elif flow.protocol == ICMP6:
-        flow.application = APP_ICMP6
-    elif flow.protocol == ICMP:
-        flow.application = APP_ICMP
+    else:
+        flow.application = table.ports[IP_ROW, flow.protocol]
     if flow.server_port == DNS_PORT:
         # The resolver itself; asking for it would cost as much as all the rest of a question.
         return np.int64(0)

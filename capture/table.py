@@ -9,10 +9,11 @@ from capture.arena import new_rows
 from capture.flows import FLOW, NONE, SLOT
 from capture.fragments import DATAGRAM, DATAGRAM_BYTES, DATAGRAMS, FRAGMENT_RUNS
 from capture.network import PACKET
-from capture.protocols.identify import port_table
+from capture.protocols.identify import CHECKS, port_table
 from capture.protocols.ja4 import REMEMBERED, TEXT_ROOM, VALUES_MAX
 from capture.protocols.quic import CID_MAX, CRYPTO_RUNS, HANDSHAKES, PLAIN_BYTES, WAYS
 from capture.protocols.quic_keys import HMAC_STATES, IV_BYTES, KEYS_BYTES, SECRET_BYTES
+from capture.protocols.signatures import signature_tables
 from capture.questions import MESSAGE, NAME_ROOM, PACKET_ROWS, PENDING
 from capture.reassembly import HEAD, HEAD_BYTES, RUNS
 from capture.sha256 import WORK
@@ -116,6 +117,9 @@ class Table(Bundle):
     said: np.recarray
     copies: np.ndarray
     ports: np.ndarray
+    signatures: np.recarray
+    signature_order: np.ndarray
+    signature_starts: np.ndarray
     flow_rows: np.recarray
     dns_rows: np.recarray
     sighting_rows: np.recarray
@@ -142,6 +146,7 @@ def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
     records = _cache_aligned(FLOW, flows)
     buckets = 1 << (flows - 1).bit_length()
     handshakes = -(-heads // WAYS) * WAYS + 1
+    signatures, signature_order, signature_starts = signature_tables(CHECKS)
     table = Table(
         meter=_records(METER, 1),
         packet=_records(PACKET, 2),
@@ -186,6 +191,9 @@ def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
         said=_records(SAID, REMEMBERED_SIGHTINGS),
         copies=np.zeros(REMEMBERED_FRAMES, np.int64),
         ports=port_table(),
+        signatures=signatures,
+        signature_order=signature_order,
+        signature_starts=signature_starts,
         flow_rows=new_rows("flows", settings.batch_rows),
         dns_rows=new_rows("dns", settings.batch_rows + PACKET_ROWS),
         sighting_rows=new_rows("sightings", settings.batch_rows),

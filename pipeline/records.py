@@ -47,8 +47,8 @@ APPLICATIONS = (
     "rtsp", "rtmp", "xmpp", "irc", "nntp", "mgcp", "skinny", "iax", "mumble", "discord", "zoom", "whatsapp",
     "telegram", "spotify",
     # remote control, files, databases
-    "vnc", "x11", "teamviewer", "radmin", "dcerpc", "nfs", "afp", "rsync", "git", "dropbox", "mssql", "oracle",
-    "mongodb", "redis", "memcached", "amqp",
+    "vnc", "x11", "teamviewer", "radmin", "dcerpc", "nfs", "afp", "rsync", "git", "dropbox", "mssql",
+    "oracle", "mongodb", "redis", "memcached", "amqp",
     # games, file sharing, mining
     "steam", "minecraft", "raknet", "gnutella", "edonkey", "bitcoin", "ethereum", "stratum",
     # ways around a filter

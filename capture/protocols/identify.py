@@ -1,168 +1,361 @@
-"""Which application a flow carries: by its first bytes, by port only where they say nothing."""
+"""Which application a flow carries: by its first bytes, by port only where they say nothing.
+
+One pass over the lines of `signatures.txt` that allow the first byte; what a line's bytes alone cannot tell
+is decided by a check in a file of its own. A port's word stays while nothing contradicts it: it goes where
+the payload of a flow, seen from its beginning, is of another form than a protocol that is always known here.
+"""
 
 import tomllib
 from pathlib import Path
 
 import numpy as np
 
-from capture.flows import CLIENT_HEAD_DONE
-from capture.octets import u8, u16, u32
-from capture.protocols.outcomes import DONE, NOT
+from capture.flows import CLIENT_HEAD_DONE, NONE, SERVER_HEAD_DONE
+from capture.octets import u8, u16
+from capture.protocols.ber import is_directory_or_management, is_kerberos
+from capture.protocols.bittorrent import is_dht, is_utp
+from capture.protocols.framed import (
+    WAIT,
+    is_coap,
+    is_dcerpc,
+    is_dnp3,
+    is_minecraft,
+    is_mqtt,
+    is_mumble,
+    is_rtmp,
+    is_socks_answer,
+)
+from capture.protocols.greetings import (
+    is_greeting,
+    is_imap,
+    is_irc,
+    is_ok,
+    is_stratum,
+    is_syslog,
+    is_telnet,
+    is_tinc,
+    is_user,
+    is_xmpp,
+)
+from capture.protocols.ipsec import is_esp, is_ike, is_marked_ike
+from capture.protocols.mysql import is_mysql_answer, is_mysql_greeting
+from capture.protocols.netflow import is_netflow
+from capture.protocols.ntp import is_ntp
+from capture.protocols.openvpn import is_openvpn, is_openvpn_stream
+from capture.protocols.outcomes import DONE, MORE, NOT
+from capture.protocols.peers import is_ethereum, is_gnutella
+from capture.protocols.rdp import is_connection, is_udp_opening
+from capture.protocols.request_line import is_request_line
+from capture.protocols.rtp import is_rtcp, is_rtp, is_zoom
+from capture.protocols.signatures import (
+    CODE,
+    ENOUGH,
+    MESSAGE_MAX,
+    TCP_CLIENT,
+    TCP_SERVER,
+    UDP_EITHER,
+    eight,
+    fits,
+    stated_length,
+)
+from capture.protocols.stun import is_stun
+from capture.protocols.tftp import is_tftp, is_tftp_request
+from capture.protocols.wireguard import is_wireguard
 from pipeline.kernels import packet_kernel, unit_kernel
-from pipeline.records import APPLICATIONS
 
-CODE = {word: code for code, word in enumerate(APPLICATIONS)}
-(SSH, SMTP, IMAP, POP3, FTP, SMB, RDP, POSTGRESQL, NTP, SIP, STUN) = (
-    CODE[word]
-    for word in ("ssh", "smtp", "imap", "pop3", "ftp", "smb", "rdp", "postgresql", "ntp", "sip", "stun")
-)
-(BITTORRENT, WIREGUARD, OPENVPN, QUIC, SOCKS, RTP, MQTT) = (
-    CODE[word] for word in ("bittorrent", "wireguard", "openvpn", "quic", "socks", "rtp", "mqtt")
-)
+#: Names that `check=` may have in `signatures.txt`; `check` below calls their functions.
+CHECKS = (
+    "", "ber", "coap", "cotp", "dcerpc", "dht", "dnp3", "esp", "ethereum", "gnutella", "greeting",
+    "ike", "ike_marked", "imap", "irc", "kerberos", "minecraft", "mqtt", "mumble", "mysql", "mysql_login",
+    "netflow", "ntp", "ok", "openvpn", "openvpn_tcp", "rdp_udp", "request_line", "rtcp", "rtmp",
+    "rtp", "socks_answer", "stratum", "stun", "syslog", "telnet", "tftp", "tftp_request", "tinc",
+    "user", "utp", "wireguard", "xmpp", "zoom",
+)  # fmt: skip
+(
+    _, BER, COAP, COTP, DCERPC, DHT, DNP3, ESP, ETHEREUM, GNUTELLA, GREETING, IKE, IKE_MARKED, IMAP,
+    IRC, KERBEROS, MINECRAFT, MQTT, MUMBLE, MYSQL, MYSQL_LOGIN, NETFLOW, NTP, OK, OPENVPN, OPENVPN_TCP,
+    RDP_UDP, REQUEST_LINE, RTCP, RTMP, RTP, SOCKS_ANSWER, STRATUM, STUN, SYSLOG, TELNET, TFTP,
+    TFTP_REQUEST, TINC, USER, UTP, WIREGUARD, XMPP, ZOOM,
+) = range(len(CHECKS))  # fmt: skip
+
+#: Bits of `evidence`: payload of the client, of the server, or of the first datagram that no protocol knows.
+CLIENT_UNKNOWN, SERVER_UNKNOWN, FIRST_UNKNOWN = 1, 2, 4
+#: Fewer bytes of a stream than this may be the beginning of anything; our default.
+LITTLE = 8
+#: Longest datagram that only keeps an address translator's mapping alive; our default.
+KEEP_ALIVE_MAX = 4
+
+#: What is always known by its content when it is seen from the beginning; others keep their port's word.
+_ALWAYS_TCP = (
+    "tls", "http", "dns", "ssh", "smtp", "imap", "pop3", "ftp", "smb", "rdp", "ldap", "mysql", "postgresql",
+    "mqtt", "socks", "kerberos", "pptp", "sip", "openvpn", "tor", "bittorrent", "vnc", "xmpp", "irc", "rtsp",
+    "mssql", "mongodb", "redis", "amqp", "rsync", "git", "bgp", "modbus", "dcerpc",
+)  # fmt: skip
+_ALWAYS_UDP = (
+    "dns", "ntp", "snmp", "dhcp", "dhcpv6", "mdns", "llmnr", "nbns", "ssdp", "kerberos", "ldap", "tftp",
+    "radius", "stun", "wireguard", "openvpn", "quic", "ipsec", "l2tp", "coap", "bacnet", "syslog",
+    "natpmp", "wsd", "netflow", "ipmi",
+)  # fmt: skip
+ALWAYS = np.zeros((2, 256), np.uint8)
+ALWAYS[0, [CODE[word] for word in _ALWAYS_TCP]] = 1
+ALWAYS[1, [CODE[word] for word in _ALWAYS_UDP]] = 1
+
+APP_QUIC, APP_L2TP, APP_STUN = CODE["quic"], CODE["l2tp"], CODE["stun"]
+APP_NAMES = tuple(CODE[word] for word in ("dns", "mdns", "llmnr", "nbns"))
+#: Header of their messages; the last opcode in use (IANA; NBNS up to 9); questions, our default.
+NAMES_HEADER, OPCODE_LAST, QUESTIONS_MAX = 12, 9, 16
+#: Bit that a QUIC packet has set (RFC 9000, 17.2 and 17.3).
+QUIC_FIXED = 0x40
+
+PORT_ROWS = ("tcp", "udp", "ip")
+IP_ROW = PORT_ROWS.index("ip")
 
 
 def port_table() -> np.ndarray:
-    """uint8[2, 65536]: application code by (TCP 0 or UDP 1, port), from `ports.toml`."""
-    table = np.zeros((2, 65_536), np.uint8)
+    """uint8[3, 65536]: application code by (TCP 0 or UDP 1, port) or (2, IP protocol), from `ports.toml`."""
+    table = np.zeros((len(PORT_ROWS), 65_536), np.uint8)
     text = Path(__file__).with_name("ports.toml").read_text("utf-8")
-    for row, ports in enumerate(tomllib.loads(text)[side] for side in ("tcp", "udp")):
+    for row, ports in enumerate(tomllib.loads(text)[side] for side in PORT_ROWS):
         for port, word in ports.items():
             table[row, int(port)] = CODE[word]
     return table
 
 
+@unit_kernel
+def check(table, buf, start, end, size, up, i, number):
+    """What the check of this number says: an application's code, 0, or `WAIT` for more bytes of a stream."""
+    if number == BER:
+        return is_directory_or_management(table, buf, start, end, size, up, i)
+    if number == COAP:
+        return is_coap(table, buf, start, end, size, up, i)
+    if number == COTP:
+        return is_connection(table, buf, start, end, size, up, i)
+    if number == DCERPC:
+        return is_dcerpc(table, buf, start, end, size, up, i)
+    if number == DHT:
+        return is_dht(table, buf, start, end, size, up, i)
+    if number == DNP3:
+        return is_dnp3(table, buf, start, end, size, up, i)
+    if number == ESP:
+        return is_esp(table, buf, start, end, size, up, i)
+    if number == ETHEREUM:
+        return is_ethereum(table, buf, start, end, size, up, i)
+    if number == GNUTELLA:
+        return is_gnutella(table, buf, start, end, size, up, i)
+    if number == GREETING:
+        return is_greeting(table, buf, start, end, size, up, i)
+    if number == IKE:
+        return is_ike(table, buf, start, end, size, up, i)
+    if number == IKE_MARKED:
+        return is_marked_ike(table, buf, start, end, size, up, i)
+    if number == IMAP:
+        return is_imap(table, buf, start, end, size, up, i)
+    if number == IRC:
+        return is_irc(table, buf, start, end, size, up, i)
+    if number == KERBEROS:
+        return is_kerberos(table, buf, start, end, size, up, i)
+    if number == MINECRAFT:
+        return is_minecraft(table, buf, start, end, size, up, i)
+    if number == MQTT:
+        return is_mqtt(table, buf, start, end, size, up, i)
+    if number == MUMBLE:
+        return is_mumble(table, buf, start, end, size, up, i)
+    if number == MYSQL:
+        return is_mysql_greeting(table, buf, start, end, size, up, i)
+    if number == MYSQL_LOGIN:
+        return is_mysql_answer(table, buf, start, end, size, up, i)
+    if number == NETFLOW:
+        return is_netflow(table, buf, start, end, size, up, i)
+    if number == NTP:
+        return is_ntp(table, buf, start, end, size, up, i)
+    if number == OK:
+        return is_ok(table, buf, start, end, size, up, i)
+    if number == OPENVPN:
+        return is_openvpn(table, buf, start, end, size, up, i)
+    if number == OPENVPN_TCP:
+        return is_openvpn_stream(table, buf, start, end, size, up, i)
+    if number == RDP_UDP:
+        return is_udp_opening(table, buf, start, end, size, up, i)
+    if number == REQUEST_LINE:
+        return is_request_line(table, buf, start, end, size, up, i)
+    if number == RTCP:
+        return is_rtcp(table, buf, start, end, size, up, i)
+    if number == RTMP:
+        return is_rtmp(table, buf, start, end, size, up, i)
+    if number == RTP:
+        return is_rtp(table, buf, start, end, size, up, i)
+    if number == SOCKS_ANSWER:
+        return is_socks_answer(table, buf, start, end, size, up, i)
+    if number == STRATUM:
+        return is_stratum(table, buf, start, end, size, up, i)
+    if number == STUN:
+        return is_stun(table, buf, start, end, size, up, i)
+    if number == SYSLOG:
+        return is_syslog(table, buf, start, end, size, up, i)
+    if number == TELNET:
+        return is_telnet(table, buf, start, end, size, up, i)
+    if number == TFTP:
+        return is_tftp(table, buf, start, end, size, up, i)
+    if number == TFTP_REQUEST:
+        return is_tftp_request(table, buf, start, end, size, up, i)
+    if number == TINC:
+        return is_tinc(table, buf, start, end, size, up, i)
+    if number == USER:
+        return is_user(table, buf, start, end, size, up, i)
+    if number == UTP:
+        return is_utp(table, buf, start, end, size, up, i)
+    if number == WIREGUARD:
+        return is_wireguard(table, buf, start, end, size, up, i)
+    if number == XMPP:
+        return is_xmpp(table, buf, start, end, size, up, i)
+    if number == ZOOM:
+        return is_zoom(table, buf, start, end, size, up, i)
+    return np.int64(0)
+
+
+@unit_kernel
+def judge(table, buf, start, end, size, group, up, i):
+    """Application code by the first bytes, 0 unknown, or `WAIT` where more bytes of the stream could tell.
+
+    `size` is the length on the wire of a datagram, or what there is of a stream; `group` of signatures.py.
+    """
+    flow = table.flows[i]
+    word_1, word_2 = eight(buf, start, end), eight(buf, start + 8, end)
+    first = u8(buf, start)
+    wait = np.int64(0)
+    for place in range(table.signature_starts[group, first], table.signature_starts[group, first + 1]):
+        line = table.signatures[table.signature_order[place]]
+        if not fits(line, buf, start, end, word_1, word_2) or size > line.longest:
+            continue
+        if line.port != 0 and flow.server_port != line.port and flow.client_port != line.port:
+            continue
+        if line.length_size != 0:
+            total = stated_length(line, buf, start)
+            if group == UDP_EITHER:
+                if total != size:
+                    continue
+            elif total < line.shortest or total > MESSAGE_MAX:
+                continue
+            elif total > size and size < ENOUGH:
+                wait = np.int64(WAIT)
+                continue
+        code = np.int64(line.application)
+        if line.check != 0:
+            code = check(table, buf, start, end, size, up, i, np.int64(line.check))
+        elif line.twice == 1 and flow.candidate != code:
+            flow.candidate = code
+            code = np.int64(0)
+        if code > 0:
+            return code
+        if code == WAIT:
+            wait = code
+    return wait
+
+
 @packet_kernel
-def word(buf, at, end, text):
-    """True if the bytes at `at` are the text."""
-    if end - at < len(text):
-        return False
-    for i in range(len(text)):
-        if buf[at + i] != text[i]:
-            return False
-    return True
-
-
-def _octets(text: bytes) -> np.ndarray:
-    return np.frombuffer(text, np.uint8)
-
-
-SSH_BANNER = _octets(b"SSH-")
-BITTORRENT_BANNER = _octets(b"\x13BitTorrent protocol")
-EHLO, HELO = _octets(b"EHLO "), _octets(b"HELO ")
-OK_BANNER, STAR_OK, READY = _octets(b"+OK"), _octets(b"* OK"), _octets(b"220")
-REGISTER, INVITE, OPTIONS_SIP = _octets(b"REGISTER sip"), _octets(b"INVITE sip"), _octets(b"OPTIONS sip")
-SIP_2 = _octets(b"SIP/2.0 ")
-MQTT_NAME = _octets(b"MQTT")
-DHT = _octets(b"d1:")
+def opened_in_sight(flow):
+    """True if the connection's own first segment was seen, so that a stream's head is its head."""
+    return flow.base_up != NONE or flow.base_down != NONE
 
 
 @packet_kernel
-def tcp_client(buf, at, end):
-    """Application code by the first bytes of a TCP client, 0 unknown. TLS, HTTP and DNS are judged before."""
-    n = end - at
-    if n < 3:
-        return 0
-    if word(buf, at, end, SSH_BANNER):
-        return SSH
-    if word(buf, at, end, BITTORRENT_BANNER):
-        return BITTORRENT
-    if word(buf, at, end, EHLO) or word(buf, at, end, HELO):
-        return SMTP
-    if n >= 8 and u8(buf, at) == 0 and (u32(buf, at + 4) == 0xFF534D42 or u32(buf, at + 4) == 0xFE534D42):
-        # NetBIOS session header, then SMB 1 or 2 (MS-SMB2, 2.1).
-        return SMB
-    if (
-        n >= 11
-        and u16(buf, at) == 0x0300
-        and u16(buf, at + 2) == u8(buf, at + 4) + 5
-        and u8(buf, at + 5) == 0xE0
-    ):
-        # TPKT with an X.224 connection request (MS-RDPBCGR, 2.2.1.1).
-        return RDP
-    if n >= 8 and (u32(buf, at + 4) == 0x00030000 or u32(buf, at + 4) == 0x04D2162F) and u32(buf, at) >= 8:
-        # Start-up or SSL request (PostgreSQL, protocol message formats).
-        return POSTGRESQL
-    if word(buf, at, end, REGISTER) or word(buf, at, end, INVITE) or word(buf, at, end, OPTIONS_SIP):
-        return SIP
-    if n >= 8 and buf[at] == 0x10 and word(buf, at + 4, end, MQTT_NAME):
-        return MQTT
-    if n >= 3 and n == 2 + u8(buf, at + 1) and buf[at] == 5 and 1 <= buf[at + 1] <= 5:
-        # SOCKS 5 greeting (RFC 1928, 3).
-        return SOCKS
-    if n >= 16 and u16(buf, at) == n - 2 and u8(buf, at + 2) in (0x38, 0x50):
-        # Length, then a hard reset of the client (OpenVPN protocol, P_CONTROL_HARD_RESET_CLIENT_V2, V3).
-        return OPENVPN
-    return 0
+def judge_stream(table, buf, start, end, final, up, i):
+    """Application code of one direction's head, 0 unknown, `WAIT` for more.
+
+    In a connection picked up in the middle, who is the server is a guess: the other side's lines count, too.
+    """
+    flow = table.flows[i]
+    if end <= start:
+        return np.int64(WAIT)
+    code = judge(table, buf, start, end, end - start, TCP_CLIENT if up else TCP_SERVER, up, i)
+    if code == 0 and not opened_in_sight(flow):
+        code = judge(table, buf, start, end, end - start, TCP_SERVER if up else TCP_CLIENT, up, i)
+    if code == 0 and end - start < LITTLE:
+        code = np.int64(WAIT)
+    return np.int64(0) if code == WAIT and final else code
 
 
 @packet_kernel
-def tcp_server(buf, at, end):
-    """Application code by the first bytes of a TCP server that speaks first, 0 unknown."""
-    if word(buf, at, end, SSH_BANNER):
-        return SSH
-    if word(buf, at, end, STAR_OK):
-        return IMAP
-    if word(buf, at, end, OK_BANNER):
-        return POP3
-    if word(buf, at, end, SIP_2):
-        return SIP
-    return 0
-
-
-@packet_kernel
-def udp_payload(buf, at, end):
-    """Application code by one UDP payload, 0 unknown. DNS and DHCP are judged before."""
-    n = end - at
-    if n >= 20 and u32(buf, at + 4) == 0x2112A442 and buf[at] < 0x40 and u16(buf, at + 2) + 20 <= n:
-        # Magic cookie (RFC 8489, 5).
-        return STUN
-    if n >= 7 and buf[at] & 0xC0 == 0xC0:
-        version = u32(buf, at + 1)
-        # Long header of version 1, 2, a draft, or version negotiation (RFC 9000, 17.2; RFC 9369).
-        known = version in (0, 1, 0x6B3343CF) or version >> 8 == 0xFF0000
-        if known and u8(buf, at + 5) <= 20:
-            return QUIC
-    if (n == 148 and u32(buf, at) == 0x01000000) or (n == 92 and u32(buf, at) == 0x02000000):
-        # Handshake initiation and response (WireGuard, 5.4).
-        return WIREGUARD
-    if n >= 14 and buf[at] in (0x38, 0x50) and n < 200 and u8(buf, at + 9) == 0 and u32(buf, at + 10) == 0:
-        return OPENVPN
-    if word(buf, at, end, DHT) and n >= 12:
-        return BITTORRENT
-    if word(buf, at, end, REGISTER) or word(buf, at, end, INVITE) or word(buf, at, end, OPTIONS_SIP):
-        return SIP
-    if word(buf, at, end, SIP_2):
-        return SIP
-    return 0
+def take_unknown(flow, mine, theirs, their_head_done):
+    """Payload of one direction is unknown: drop a port's word that it contradicts."""
+    flow.evidence |= mine
+    known_by_other = flow.done & their_head_done and flow.evidence & theirs == 0
+    if not known_by_other and opened_in_sight(flow) and ALWAYS[0, flow.application]:
+        flow.application = 0
 
 
 @unit_kernel
 def identify_client(table, buf, start, end, final, i):
     """Reader of a client's stream: which application by its first bytes."""
-    code = tcp_client(buf, start, end)
+    flow = table.flows[i]
+    code = judge_stream(table, buf, start, end, final, 1, i)
+    if code == WAIT:
+        return np.int64(MORE)
     if code == 0:
+        take_unknown(flow, CLIENT_UNKNOWN, SERVER_UNKNOWN, SERVER_HEAD_DONE)
         return np.int64(NOT)
-    table.flows[i].application = code
+    flow.application = code
     return np.int64(DONE)
 
 
 @unit_kernel
 def identify_server(table, buf, start, end, final, i):
     """Reader of a server's stream: which application, where the client's bytes did not say."""
-    code = tcp_server(buf, start, end)
-    if code == 0:
-        return np.int64(NOT)
     flow = table.flows[i]
-    if flow.done & CLIENT_HEAD_DONE == 0 or flow.application == 0:
+    code = judge_stream(table, buf, start, end, final, 0, i)
+    if code == WAIT:
+        return np.int64(MORE)
+    if code == 0:
+        take_unknown(flow, SERVER_UNKNOWN, CLIENT_UNKNOWN, CLIENT_HEAD_DONE)
+        return np.int64(NOT)
+    if flow.done & CLIENT_HEAD_DONE == 0 or flow.evidence & CLIENT_UNKNOWN or flow.application == 0:
         flow.application = code
     return np.int64(DONE)
 
 
+@packet_kernel
+def is_from_client(flow, packet):
+    """1 if the packet's source is the flow's client."""
+    same = packet.source_port == flow.client_port and packet.source_lo == flow.client_lo
+    return 1 if same and packet.source_hi == flow.client_hi else 0
+
+
+@packet_kernel
+def contradicts(flow, buf, start, end):
+    """True if an unknown datagram cannot be what the flow's port says."""
+    if not ALWAYS[1, flow.application] or end - start <= KEEP_ALIVE_MAX:
+        return False
+    if flow.application in APP_NAMES:
+        # A header of DNS with broken names behind it is an attempt at DNS: opcode and questions in bounds.
+        questions = u16(buf, start + 4) if end - start >= NAMES_HEADER else 0
+        return questions == 0 or questions > QUESTIONS_MAX or u8(buf, start + 2) >> 3 & 15 > OPCODE_LAST
+    if flow.application == APP_QUIC:
+        # In the middle of a connection, little else can be said of a packet.
+        return buf[start] & QUIC_FIXED == 0
+    if flow.application == APP_L2TP:
+        # Data messages: version 2, with none of the reserved bits (RFC 2661, 3.1).
+        return buf[start] & 0x34 != 0 or buf[start + 1] != 2
+    return True
+
+
 @unit_kernel
 def identify_datagram(table, buf, start, end, i):
-    """Reader of a datagram: which application by one UDP payload."""
-    code = udp_payload(buf, start, end)
-    if code == 0:
+    """Reader of a datagram: which application by one UDP payload.
+
+    STUN opens a path for something else (RFC 7983): it is noted, and the next datagrams are asked.
+    """
+    packet = table.packet[0]
+    flow = table.flows[i]
+    if end <= start:
         return np.int64(NOT)
-    table.flows[i].application = code
-    return np.int64(DONE)
+    up = is_from_client(flow, packet)
+    code = judge(table, buf, start, end, packet.payload_bytes, UDP_EITHER, up, i)
+    if code > 0:
+        flow.application = code
+        flow.evidence &= 0xFF - FIRST_UNKNOWN
+        return np.int64(NOT if code == APP_STUN else DONE)
+    if flow.packets_up + flow.packets_down == 1:
+        flow.evidence |= FIRST_UNKNOWN
+    if flow.evidence & FIRST_UNKNOWN and contradicts(flow, buf, start, end):
+        flow.application = 0
+    return np.int64(NOT)

@@ -83,8 +83,8 @@ def test_a_split_head(places: list[int]) -> None:
 @pytest.mark.parametrize(
     ("text", "application"),
     [
-        (b"GET out of here\r\n", "http"),  # by the port alone
-        (b"PUT x\r\n\r\n", "http"),
+        (b"GET out of here\r\n", ""),
+        (b"PUT x\r\n\r\n", ""),
         (b"OPTIONS sip:a@b SIP/2.0\r\n\r\n", "sip"),
         (b"GETTING / HTTP/1.1\r\n\r\n", "http"),
     ],

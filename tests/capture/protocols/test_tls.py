@@ -419,7 +419,8 @@ def test_a_hello_after_other_words(size: int) -> None:
 
 def test_inside_another_protocol() -> None:
     """A protocol that is known stays the application where it turns to TLS."""
-    talk = Conversation(dport=3_306).open().down(ACK, bytes(60)).up(ACK, b"\x20\0\0\1" + bytes(32))
+    greeting = b"\x1b\0\0\0\x0a8.0.36\0" + bytes(4) + b"saltsalt" + bytes(7)
+    talk = Conversation(dport=3_306).open().down(ACK, greeting).up(ACK, b"\x20\0\0\1" + bytes(32))
     row = rows_of(talk.up(ACK, client_hello()).down(ACK, tls_records(FLIGHT)).packets).flow
     assert [row["server_name"], *told(row)] == ["www.example.org", *TOLD[:4], "mysql"]
 

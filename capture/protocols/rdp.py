@@ -1,0 +1,55 @@
+"""Remote desktops (MS-RDPBCGR, 2.2.1.1; MS-RDPEUDP, 2.2), and others that connect through X.224 (RFC 905).
+
+Siemens S7 begins with the same connection request; its parameters name a slot of a rack.
+"""
+
+import numpy as np
+
+from capture.octets import u8, u16, u32
+from capture.protocols.signatures import CODE
+from pipeline.kernels import unit_kernel
+
+RDP, S7COMM = CODE["rdp"], CODE["s7comm"]
+PORT, ISO_PORT = 3389, 102
+#: Length of the fixed part behind its own length byte, and the header around.
+FIXED, HEADER = 6, 11
+CALLED = 0xC2
+#: Negotiation: request, answer, refusal, each of 8 bytes, least byte first (2.2.1.1.1, 2.2.1.2.1, 2.2.1.2.2).
+NEGOTIATION = (1, 2, 3)
+COOKIE = 0x436F6F6B
+MTU_MIN, MTU_MAX = 1132, 1232
+SYN = 1
+
+
+@unit_kernel
+def is_connection(table, buf, start, end, size, up, i):
+    """Check of a stream that begins with a connection request or confirm: `RDP`, `S7COMM`, or 0."""
+    flow = table.flows[i]
+    total, fixed = u16(buf, start + 2), u8(buf, start + 4)
+    if total != fixed + 5 or fixed < FIXED or total > size or start + total > end:
+        return np.int64(0)
+    at, stop = start + HEADER, start + total
+    if at == stop:
+        return np.int64(RDP if flow.server_port == PORT else 0)
+    if at + 4 <= stop and u32(buf, at) == COOKIE:
+        return np.int64(RDP)
+    if stop - at == 8 and u8(buf, at) in NEGOTIATION and u16(buf, at + 2) == 0x0800:
+        return np.int64(RDP)
+    if flow.server_port == PORT:
+        return np.int64(RDP)
+    while at + 4 <= stop:
+        if buf[at] == CALLED and buf[at + 1] == 2:
+            # Kind of connection (programming, operating, other), then rack and slot.
+            return np.int64(S7COMM if 1 <= u8(buf, at + 2) <= 3 and flow.server_port == ISO_PORT else 0)
+        at += 2 + u8(buf, at + 1)
+    return np.int64(0)
+
+
+@unit_kernel
+def is_udp_opening(table, buf, start, end, size, up, i):
+    """Check of a datagram: `RDP` for a SYN, or its answer, with two packet sizes in bounds; or 0."""
+    if end - start < 16 or u16(buf, start + 6) & SYN == 0:
+        return np.int64(0)
+    first, second = u16(buf, start + 12), u16(buf, start + 14)
+    fits = MTU_MIN <= first <= MTU_MAX and MTU_MIN <= second <= MTU_MAX
+    return np.int64(RDP if fits else 0)
