@@ -28,6 +28,7 @@ from capture.protocols.nbns import read_nbns
 from capture.protocols.outcomes import BEYOND, DONE, MORE, NOT
 from capture.protocols.quic import read_quic
 from capture.protocols.radius import sight_radius
+from capture.protocols.rdpudp import read_rdpudp
 from capture.protocols.socks import read_socks
 from capture.protocols.ssdp import sight_ssdp
 from capture.protocols.starttls import read_upgrade, read_upgrade_answer
@@ -45,7 +46,7 @@ MDNS_PORT = 5353
 #: DNS, its multicast form (RFC 6762) and LLMNR (RFC 4795).
 DNS_PORTS = (DNS_PORT, MDNS_PORT, 5355)
 NBNS_PORTS, DHCP_PORTS, DHCPV6_PORTS = (137, 138), (67, 68), (546, 547)
-KERBEROS_PORT, SSDP_PORT = 88, 1900
+KERBEROS_PORT, SSDP_PORT, RDP_PORT = 88, 1900, 3389
 #: First byte of an answer in the form of HTTP.
 ANSWER = 0x48
 #: Authentication and accounting, today's and the older ones (RFC 2865, 3; RFC 2866, 3).
@@ -263,6 +264,9 @@ def take_datagram(table, buf, i):
         known = APP_SSDP if sight_ssdp(table, buf, start, end) else 0
     elif low in RADIUS_PORTS or high in RADIUS_PORTS:
         known = APP_RADIUS if sight_radius(table, buf, start, end) else 0
+    elif low == RDP_PORT or high == RDP_PORT:
+        if read_rdpudp(table, buf, start, end, i):
+            return np.int64(0)
     elif low == KERBEROS_PORT:
         known = APP_KERBEROS if sight_kerberos(table, buf, start, end) else 0
     if known == 0 and buf[start] == ANSWER and sight_ssdp(table, buf, start, end):

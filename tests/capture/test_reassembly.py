@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capture.reassembly import HEAD, RUNS, add_run
+from capture.reassembly import HEAD, RUNS, add_run, take_head
+from tests.capture.packets import T0, small_sensor
 
 pytestmark = pytest.mark.uncompiled
 
@@ -97,3 +98,12 @@ def test_a_run_too_many_is_dropped_and_may_come_again() -> None:
     assert place.add(50, b"c" * 5) == 35
     assert place.add(35, b"d" * 15) == 55
     assert bytes(place.data[:55]) == b"z" * 10 + b"a" * 5 + b"z" * 15 + b"b" * 5 + b"d" * 15 + b"c" * 5
+
+
+def test_the_last_heads_are_the_clients() -> None:
+    """Servers' streams that wait never take the places which hellos need."""
+    table = small_sensor(heads=16).table
+    taken = [take_head(table, i, 0, T0, 0) for i in range(20)]
+    assert taken == [True] * 12 + [False] * 8
+    assert [take_head(table, i, 1, T0, 0) for i in range(6)] == [True] * 4 + [False] * 2
+    assert table.meter[0].heads_refused == 10
