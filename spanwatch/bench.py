@@ -1,8 +1,8 @@
 """`spanwatch bench`: how fast this machine takes a capture, whole sensor path, start-up excluded.
 
 Each run is a process of its own, so that its memory is its own: open the file, decode every frame, all
-protocols on, build the Arrow batches. Kernels are compiled before. Figures are CPU seconds of that one
-thread; a second run on a busy machine differs, so quote the median and compare within one call.
+protocols on, write the records as Arrow files. Kernels are compiled before. Figures are CPU seconds of that
+one thread; a second run on a busy machine differs, so quote the median and compare within one call.
 """
 
 import multiprocessing
@@ -10,14 +10,17 @@ import resource
 import statistics
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.settings import SensorSettings
 from spanwatch.mix import write_mix
+from spanwatch.peers import run_comparison
 from spanwatch.progress import waiting_for
 from spanwatch.warm import run_warm
 
@@ -40,30 +43,55 @@ def _peak_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1_024
 
 
-def measure(path: str, settings: SensorSettings) -> Measured:
-    """Take one capture in this process."""
+class _Files:
+    """One Arrow IPC stream for each kind of record in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writers: dict[str, pa.RecordBatchStreamWriter] = {}
+        self.rows = 0
+
+    def write(self, batches: Iterable[tuple[str, pa.RecordBatch]]) -> None:
+        for kind, batch in batches:
+            if kind not in self._writers:
+                self._writers[kind] = pa.ipc.new_stream(str(self._folder / f"{kind}.arrows"), batch.schema)
+            self._writers[kind].write_batch(batch)
+            self.rows += batch.num_rows
+
+    def close(self) -> None:
+        for writer in self._writers.values():
+            writer.close()
+
+
+def measure(path: str, settings: SensorSettings, folder: Path) -> Measured:
+    """Take one capture in this process, its records written to files in `folder`."""
     from capture.sensor import Sensor, warm_kernels
     from capture.sources.pcap import open_capture
 
     warm_kernels()
     sensor = Sensor(settings, "bench")
-    rows = half = 0
+    half = 0
+    files = _Files(folder)
     cpu, wall = time.process_time(), time.perf_counter()
     with open_capture(path) as capture:
         for frames in capture:
-            for _, batch in sensor.feed(frames):
-                rows += batch.num_rows
+            files.write(sensor.feed(frames))
             if not half and capture.bytes_total and capture.bytes_read * 2 >= capture.bytes_total:
                 half = _peak_mb()
-    for _, batch in sensor.finish():
-        rows += batch.num_rows
+    files.write(sensor.finish())
+    files.close()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     totals = sensor.totals
-    return Measured(totals["packets"], totals["bytes"], rows, cpu, wall, half or _peak_mb(), _peak_mb())
+    return Measured(totals["packets"], totals["bytes"], files.rows, cpu, wall, half or _peak_mb(), _peak_mb())
 
 
-def run_bench(settings: SensorSettings, file: str | None, packets: int, runs: int) -> None:
-    """Measure `file`, or a made capture of about `packets` frames, `runs` times; print the figures."""
+def run_bench(
+    settings: SensorSettings, file: str | None, packets: int, runs: int, *, compare: bool = False
+) -> None:
+    """Measure `file`, or a made capture of about `packets` frames, `runs` times; print the figures.
+
+    With `compare`, measure the other programs that are installed, too (`spanwatch.peers`).
+    """
     console = Console()
     run_warm()
     with tempfile.TemporaryDirectory(prefix="spanwatch-bench-") as folder:
@@ -81,8 +109,10 @@ def run_bench(settings: SensorSettings, file: str | None, packets: int, runs: in
                 waiting_for(f"run {number + 1} of {runs}"),
                 multiprocessing.get_context("spawn").Pool(1) as pool,
             ):
-                figures.append(pool.apply(measure, (file, settings)))
-    console.print(_table(figures))
+                figures.append(pool.apply(measure, (file, settings, Path(folder))))
+        console.print(_table(figures))
+        if compare:
+            run_comparison(file, figures[0].packets, runs)
 
 
 def _table(figures: list[Measured]) -> Table:

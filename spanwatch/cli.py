@@ -191,14 +191,21 @@ def bench(
     file: Annotated[str | None, typer.Argument(help="a capture; without one, one is made")] = None,
     packets: Annotated[int, typer.Option(min=1_000, help="frames of the made capture")] = 540_000,
     runs: Annotated[int, typer.Option(min=1, help="processes to measure")] = 5,
+    compare: Annotated[bool, typer.Option(help="measure other installed programs, too")] = False,
+    once: Annotated[Path | None, typer.Option(help="one run in this process, records to this folder")] = None,
 ) -> None:
     """How fast this machine takes a capture: packets/s, Gbit/s, CPU, memory."""
     settings = context.obj.settings()
     if file is not None:
         capture_files([file])
-    from spanwatch.bench import run_bench
+    from spanwatch.bench import measure, run_bench
 
-    run_bench(settings.sensor, file, packets, runs)
+    if once is not None:
+        if file is None:
+            raise typer.BadParameter("--once needs a capture; give one")
+        print(measure(file, settings.sensor, once))
+        return
+    run_bench(settings.sensor, file, packets, runs, compare=compare)
 
 
 @app.command()

@@ -1,0 +1,56 @@
+"""The comparison with other programs: what runs, what is left out, and what it is charged."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from spanwatch import peers
+from spanwatch.peers import Peer, cpu_seconds, installed_peers, run_comparison
+
+CORE = max(os.sched_getaffinity(0))
+BUSY = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass\n"
+
+
+def test_cpu_is_that_of_the_process_and_its_children(tmp_path: Path) -> None:
+    """A program that computes for 0.3 s itself and in a child is charged 0.6 s and little more."""
+    program = f"import subprocess, sys\n{BUSY}subprocess.run([sys.executable, '-c', '''{BUSY}'''])\n"
+    spent = cpu_seconds(Peer("busy", "", (sys.executable, "-c", program), ""), str(tmp_path), CORE)
+    assert spent >= 0.6
+
+
+def test_a_program_that_fails_is_named(tmp_path: Path) -> None:
+    """Its name, exit code and last words are in the error."""
+    peer = Peer("broken", "", (sys.executable, "-c", "import sys; sys.exit('no {file}')"), "")
+    with pytest.raises(RuntimeError, match=r"broken ended with 1: no .*test_a_program"):
+        cpu_seconds(peer, str(tmp_path), CORE)
+
+
+def test_only_installed_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Programs are looked for on the path; those that are not there are left out."""
+    program = tmp_path / "softflowd"
+    program.write_text("#!/bin/sh\necho softflowd 9.9\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (found,) = [peer for peer in installed_peers() if peer.name != "nfstream"]
+    assert (found.name, found.version, found.command[0]) == ("softflowd", "softflowd 9.9", "softflowd")
+
+
+def test_the_table(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line a program with CPU seconds, rate and ratio; one that fails is left out by name."""
+    ours = Peer("spanwatch", "ours", (sys.executable, "-c", ""), "")
+    others = [
+        Peer("slow", "theirs", (sys.executable, "-c", BUSY), "slow 1.0"),
+        Peer("broken", "", (sys.executable, "-c", "1 / 0"), "x"),
+    ]
+    monkeypatch.setattr(peers, "ourselves", lambda: ours)
+    monkeypatch.setattr(peers, "installed_peers", lambda: others)
+    run_comparison(str(tmp_path), 1_000, 1)
+    said = capsys.readouterr().out
+    assert "left out: broken ended with 1: ZeroDivisionError: division by zero" in said
+    assert "slow 1.0" in said
+    (line,) = [line for line in said.splitlines() if "theirs" in line]
+    assert float(line.split()[-4]) > 1.0
