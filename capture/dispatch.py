@@ -7,7 +7,6 @@ them as a batch; nothing is ever dropped for want of room.
 import numpy as np
 
 from capture.ahead import look_ahead
-from capture.announcements import UNKNOWN, UNSOUND, sight_link
 from capture.content import drop_old_heads, give_up_heads, open_flow, take_datagram, take_segment
 from capture.flows import (
     ACTIVE,
@@ -39,10 +38,22 @@ from capture.fragments import (
     open_datagram,
     take_datagram_out,
 )
-from capture.link import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, decode_link
-from capture.network import MALFORMED, MAPPED_HI, OK, TRUNCATED, decode_ipv4, decode_ipv6
-from capture.octets import mix
-from capture.protocols.arp import sight_arp
+from capture.frames import LINK_ETHERNET
+from capture.link import ETHERTYPE_IPV4, ETHERTYPE_IPV6, begin_link, decode_ethernet
+from capture.network import (
+    BROKEN,
+    CUT,
+    HEADERS_BETWEEN,
+    MALFORMED,
+    MAPPED_HI,
+    OK,
+    TRUNCATED,
+    decode_ipv4,
+    decode_ipv6,
+    walk_extensions,
+)
+from capture.octets import mix, mix_octets
+from capture.other_links import decode_other
 from capture.protocols.dns import APP_DNS, read_dns_segment
 from capture.protocols.logins import watch_login
 from capture.protocols.mdns import HOSTS_MAX
@@ -50,10 +61,12 @@ from capture.protocols.ndp import sight_ndp
 from capture.protocols.tls import ALERT_BYTES, may_be_late, note_alert, read_late_hello
 from capture.questions import expire_questions, has_dns_room
 from capture.rows import has_flow_room, write_flow
+from capture.shims import UNKNOWN
 from capture.sightings import has_sighting_room
 from capture.tcp import is_reused, update_tcp
 from capture.transport import ACK, FIN, ICMP6, RST, SYN, TCP, UDP, decode_transport, no_transport
-from pipeline.kernels import packet_kernel
+from capture.tunnels.peel import FRAGMENT, FROM_LINK, LEVELS, may_carry, peel, read_transport
+from pipeline.kernels import packet_kernel, unit_kernel
 
 #: A clock that is this far behind for `STEP_FRAMES` frames in a row was wrong before; our default.
 STEP_US = 60_000_000
@@ -62,6 +75,10 @@ STEP_FRAMES = 64
 #: A remembered frame: 40 bits of its hash, and its µs modulo 2**24, together in eight bytes.
 COPY_TIME = (1 << 24) - 1
 COPY_KEY = ~COPY_TIME
+#: Bytes of content that tell a packet without an IP id from the next: least, and most hashed; our defaults.
+CONTENT_LEAST, CONTENT_MOST = 16, 64
+#: µs after a certain copy in which doubtful ones are copies too; our default.
+COPIES_US = 1_000_000
 
 
 @packet_kernel
@@ -201,74 +218,123 @@ def finish(table):
 
 
 @packet_kernel
-def is_copy(table, packet, key):
+def is_copy(table, buf, packet, key):
     """True if the same packet passed within the duplicate time: the mirror's second copy.
 
-    Same addresses, ports, IP id, sequence and acknowledgement number, length and checksum. Packets that carry
-    nothing which tells one from the next (no IP id and no sequence number) are never taken for copies.
+    Same addresses, ports, IP id, sequence and acknowledgement number, fragment, length and checksum; TTL,
+    MACs, tags and tunnels may differ, as on the two sides of a router. Without an IP id the first bytes of
+    the content stand in for it. Some packets may be sent twice in all honesty, acknowledgements and short
+    datagrams without an id: they are copies only while the mirror makes others.
     """
     meter = table.meter[0]
-    if (
-        meter.duplicate_us == 0
-        or (packet.ip_id == 0 and packet.protocol != TCP)
-        or packet.fragment_offset >= 0
-    ):
+    if meter.duplicate_us == 0:
         return False
     h = mix(key ^ packet.seq << 32 ^ packet.ack ^ packet.source_port << 16 ^ packet.source_lo << 8)
     lengths = packet.ip_bytes << 16 ^ packet.tcp_flags << 8 ^ packet.protocol
     h = mix(h ^ packet.ip_id << 48 ^ packet.checksum << 32 ^ lengths)
+    sure = True
+    if packet.fragment_offset >= 0:
+        h = mix(h ^ packet.ip_id << 16 ^ packet.fragment_offset)
+    elif packet.ip_id == 0:
+        if packet.protocol == TCP:
+            sure = packet.payload_bytes > 0 or packet.tcp_flags & (SYN | FIN) != 0
+        else:
+            sure = packet.end - packet.payload >= CONTENT_LEAST
+            h = mix_octets(h, buf, packet.at, min(packet.end, packet.at + CONTENT_MOST))
     place = h & (len(table.copies) - 1)
     seen = table.copies[place]
     table.copies[place] = (h & COPY_KEY) | (packet.ts & COPY_TIME)
-    return (seen ^ h) & COPY_KEY == 0 and (packet.ts - seen) & COPY_TIME <= meter.duplicate_us
+    if (seen ^ h) & COPY_KEY != 0 or (packet.ts - seen) & COPY_TIME > meter.duplicate_us:
+        return False
+    if sure:
+        meter.copied = packet.ts
+    return sure or abs(packet.ts - meter.copied) <= COPIES_US
 
 
 @packet_kernel
 def take_frame(table, buf, start, end, wire, ts, link, tag):
     """Decode one frame and count it in its flow."""
-    meter = table.meter[0]
     packet = table.packet[0]
     packet.ts = ts
     packet.tunnel = 0
     packet.packets = 1
-    ethertype, at = decode_link(buf, start, end, link, tag, packet)
-    if at < 0:
-        meter.truncated += 1
-        return
-    if ethertype == ETHERTYPE_IPV4:
-        status = decode_ipv4(buf, at, end, start + wire - at, packet)
-    elif ethertype == ETHERTYPE_IPV6:
-        status = decode_ipv6(buf, at, end, start + wire - at, packet)
-    elif ethertype == ETHERTYPE_ARP:
-        if not sight_arp(table, buf, at, end, packet):
-            meter.malformed += 1
-        return
+    begin_link(tag, packet)
+    if link == LINK_ETHERNET:
+        ethertype, at = decode_ethernet(buf, start, end, packet)
     else:
-        outcome = sight_link(table, buf, at, end, ethertype)
-        if outcome == UNKNOWN:
-            meter.unknown_link += 1
-        elif outcome == UNSOUND:
-            meter.malformed += 1
-        return
-    if status == OK and packet.fragment_offset >= 0 and packet.end - packet.at == packet.transport_bytes:
-        status = take_fragment(table, buf, packet)
-    elif status == OK:
-        status = decode_transport(buf, packet) if packet.fragment_offset <= 0 else no_transport(packet)
-        key = flow_hash(meter.seed, packet)
-        if is_copy(table, packet, key):
-            meter.duplicates += 1
-            return
-        take_packet(table, buf, packet, key)
-    if status == TRUNCATED:
-        meter.truncated += 1
-    elif status == MALFORMED:
-        meter.malformed += 1
+        at = decode_other(table, buf, start, end, link)
+        ethertype = packet.next_type
+    stop = start + wire
+    if at < 0:
+        status = TRUNCATED
+    elif ethertype in (ETHERTYPE_IPV4, ETHERTYPE_IPV6):
+        if ethertype == ETHERTYPE_IPV4:
+            status = decode_ipv4(buf, at, end, stop - at, packet)
+        else:
+            status = decode_ipv6(buf, at, end, stop - at, packet)
+        if status in (OK, CUT, BROKEN):
+            status = read_transport(buf, packet, status)
+            if packet.protocol != TCP and status != FRAGMENT and may_carry(table, packet):
+                status = peel(table, buf, status)
+    else:
+        packet.next_type = ethertype
+        packet.next_at = at
+        packet.end = end
+        packet.stop = stop
+        status = peel(table, buf, FROM_LINK)
+    take_status(table, buf, status)
 
 
 @packet_kernel
-def take_fragment(table, buf, packet):
-    """Add one fragment to its datagram; a whole one is taken as a packet."""
-    place = find_datagram(table, packet)
+def take_status(table, buf, status):
+    """Count the packet at hand in its flow, if one stands, and what is wrong with the frame."""
+    meter = table.meter[0]
+    packet = table.packet[0]
+    if status == FRAGMENT:
+        take_fragment(table, buf)
+        return
+    if status in (OK, CUT, BROKEN):
+        key = flow_hash(meter.seed, packet)
+        if is_copy(table, buf, packet, key):
+            meter.duplicates += 1
+            return
+        take_packet(table, buf, packet, key)
+    if status in (TRUNCATED, CUT):
+        meter.truncated += 1
+    elif status in (MALFORMED, BROKEN):
+        meter.malformed += 1
+    elif status == UNKNOWN:
+        meter.unknown_link += 1
+
+
+@unit_kernel
+def give_up_datagram(table, place):
+    """Take the unfinished datagram at `place` as a packet, by its ports if they came, and free its place."""
+    packet = table.packet[0]
+    data = table.datagram_data[place]
+    if table.datagrams[place].packets == 0:
+        # All that came was malformed, and counted so.
+        table.datagrams[place].used = 0
+        return np.int64(0)
+    if take_datagram_out(table, place, packet):
+        # Its lengths can't be right yet.
+        decode_transport(data, packet)
+    else:
+        no_transport(packet)
+    if table.datagrams[place].spoiled == 1:
+        packet.payload = packet.end
+    take_packet(table, data, packet, flow_hash(table.meter[0].seed, packet))
+    return np.int64(0)
+
+
+@packet_kernel
+def put_fragment(table, buf, busy):
+    """Add the fragment at hand to its datagram: its place if that is whole now, else `NONE`.
+
+    An older datagram may have to go for it; that at place `busy` may not.
+    """
+    packet = table.packet[0]
+    place = find_datagram(table, packet, busy)
     if not is_same(table.datagrams[place], packet):
         if table.datagrams[place].used == 1:
             table.packet[1] = table.packet[0]
@@ -276,30 +342,66 @@ def take_fragment(table, buf, packet):
             table.packet[0] = table.packet[1]
         open_datagram(table.datagrams[place], packet)
     datagram = table.datagrams[place]
-    status = add_fragment(table, place, buf, packet)
+    if add_fragment(table, place, buf, packet) == MALFORMED:
+        table.meter[0].malformed += 1
     if datagram.whole != NONE and datagram.have >= datagram.whole:
-        give_up_datagram(table, place)
-    return status
+        return place
+    return np.int64(NONE)
+
+
+@unit_kernel
+def take_fragment(table, buf):
+    """Put the fragment at hand to the others; a whole datagram, or what it carries, is taken as a packet."""
+    meter = table.meter[0]
+    packet = table.packet[0]
+    no_transport(packet)
+    if is_copy(table, buf, packet, flow_hash(meter.seed, packet)):
+        meter.duplicates += 1
+        return np.int64(0)
+    place = put_fragment(table, buf, NONE)
+    for _ in range(LEVELS):
+        if place == NONE:
+            return np.int64(0)
+        data = table.datagram_data[place]
+        status = open_whole(table, place)
+        if status == OK and packet.protocol != TCP and may_carry(table, packet):
+            status = peel(table, data, status)
+        if status != FRAGMENT:
+            take_packet(table, data, packet, flow_hash(meter.seed, packet))
+            if status == CUT:
+                meter.truncated += 1
+            elif status == BROKEN:
+                meter.malformed += 1
+            return np.int64(0)
+        place = put_fragment(table, data, place)
+    return np.int64(0)
 
 
 @packet_kernel
-def give_up_datagram(table, place):
-    """Take the datagram at `place` as a packet, whole or not, and free its place."""
+def open_whole(table, place):
+    """Make the packet at hand of the whole datagram at `place`: OK, CUT or BROKEN."""
     packet = table.packet[0]
+    datagram = table.datagrams[place]
+    take_datagram_out(table, place, packet)
     data = table.datagram_data[place]
-    if table.datagrams[place].packets == 0:
-        # All that came was malformed, and counted so.
-        table.datagrams[place].used = 0
-        return
-    if take_datagram_out(table, place, packet):
-        status = decode_transport(data, packet)
-        if status == TRUNCATED:
-            table.meter[0].truncated += 1
-        elif status == MALFORMED:
-            table.meter[0].malformed += 1
-    else:
-        no_transport(packet)
-    take_packet(table, data, packet, flow_hash(table.meter[0].seed, packet))
+    status = OK
+    if packet.version == 6 and packet.protocol in HEADERS_BETWEEN:
+        # Extension headers may stand behind the fragment header, another fragment header may not.
+        packet.fragment_offset = NONE
+        status = walk_extensions(data, 0, packet.end, packet.protocol, packet)
+        if packet.fragment_offset != NONE:
+            no_transport(packet)
+            return BROKEN
+        packet.fragment_offset = 0
+    outcome = decode_transport(data, packet)
+    if outcome == MALFORMED and datagram.spoiled == 0:
+        status = BROKEN
+    elif outcome == TRUNCATED:
+        status = CUT
+    if datagram.spoiled == 1:
+        # RFC 5722, 4: no host takes it, so no content is read.
+        packet.payload = packet.end
+    return status
 
 
 @packet_kernel

@@ -1,14 +1,17 @@
 """IP fragments put together (RFC 791, 3.2; RFC 8200, 4.5) in a bounded table.
 
-Where fragments overlap, the bytes that came first stay. A datagram that is not whole after 30 s, or whose
-place another one needs, still counts in its flow: by its ports if its first fragment came, else without.
+Policy, in the words of Suricata and Snort: "first". Where IPv4 fragments overlap, the bytes that came first
+stay (the mirror cannot know which system will put them together). IPv6 fragments must not overlap: such a
+datagram is counted and its content is not read (RFC 5722, 4). A fragment that comes again counts as a packet;
+within the duplicate time it is the mirror's copy. A datagram that is not whole after 30 s, or whose place
+another one needs, still counts in its flow: by its ports if its first fragment came, else without.
 """
 
 import numpy as np
 
 from capture.flows import NONE
 from capture.network import MALFORMED, OK
-from capture.octets import mix
+from capture.octets import mix, same
 from capture.reassembly import add_run
 from pipeline.kernels import packet_kernel
 
@@ -37,6 +40,7 @@ DATAGRAM = np.dtype(
         ("whole", "i4"),  # bytes of the datagram, -1 until the last fragment came
         ("have", "i4"),  # contiguous bytes from the start
         ("packets", "i4"),
+        ("spoiled", "i4"),  # 1: IPv6 fragments overlap
         ("ip_bytes", "i8"),
         ("version", "i8"),
         ("vlan", "i8"),
@@ -51,16 +55,21 @@ DATAGRAM = np.dtype(
 
 
 @packet_kernel
-def find_datagram(table, packet):
-    """Place of the fragment's datagram: its own, a free one, or the oldest of its ways (then in use)."""
+def find_datagram(table, packet, busy):
+    """Place of the fragment's datagram: its own, a free one, or the oldest of its ways (then in use).
+
+    Place `busy` is left alone: the fragment itself stands there.
+    """
     h = mix(table.meter[0].seed ^ packet.source_lo ^ packet.source_hi << 1)
     h = mix(h ^ packet.target_lo ^ packet.target_hi << 1 ^ packet.ip_id << 16 ^ packet.protocol)
     base = h & (len(table.datagrams) - 1)
     free = np.int64(NONE)
-    oldest = base
+    oldest = (base + 1) & (len(table.datagrams) - 1) if base == busy else base
     for way in range(WAYS):
         place = (base + way) & (len(table.datagrams) - 1)
         datagram = table.datagrams[place]
+        if place == busy:
+            continue
         if datagram.used == 0:
             if free == NONE:
                 free = place
@@ -100,6 +109,7 @@ def open_datagram(datagram, packet):
     datagram.whole = NONE
     datagram.have = 0
     datagram.packets = 0
+    datagram.spoiled = 0
     datagram.ip_bytes = 0
     datagram.started = packet.ts
     datagram.source_hi = packet.source_hi
@@ -118,29 +128,43 @@ def open_datagram(datagram, packet):
 
 
 @packet_kernel
+def overlaps(data, runs, datagram, offset, buf, start, end):
+    """True if bytes have come for some of the fragment's places, unless the same ones for all of them."""
+    stop = offset + end - start
+    for k in range(datagram.runs):
+        low, high = np.int64(runs[k, 0]), np.int64(runs[k, 1])
+        if low < stop and offset < high:
+            return low > offset or high < stop or not same(data, offset, buf, start, end - start)
+    return False
+
+
+@packet_kernel
 def add_fragment(table, place, buf, packet):
-    """Put one fragment into its datagram: MALFORMED where it reaches beyond the longest datagram, else OK."""
+    """Put one fragment into its datagram, which counts it in any case but one.
+
+    MALFORMED where it reaches beyond the longest datagram, which is the case, or is the first to overlap
+    where none may.
+    """
     datagram = table.datagrams[place]
     length = packet.end - packet.at
     stop = packet.fragment_offset + packet.transport_bytes
     if stop > DATAGRAM_BYTES - 1:
         return MALFORMED
+    status = OK
     datagram.packets += 1
     datagram.ip_bytes += packet.ip_bytes
     datagram.last = packet.ts
     if packet.fragment_more == 0 and datagram.whole == NONE:
         datagram.whole = stop
     if length > 0:
-        datagram.have = add_run(
-            table.datagram_data[place],
-            table.datagram_runs[place],
-            datagram,
-            packet.fragment_offset,
-            buf,
-            packet.at,
-            packet.end,
-        )
-    return OK
+        data, runs = table.datagram_data[place], table.datagram_runs[place]
+        if datagram.version == 6 and overlaps(
+            data, runs, datagram, packet.fragment_offset, buf, packet.at, packet.end
+        ):
+            status = OK if datagram.spoiled else MALFORMED
+            datagram.spoiled = 1
+        datagram.have = add_run(data, runs, datagram, packet.fragment_offset, buf, packet.at, packet.end)
+    return status
 
 
 @packet_kernel

@@ -1,12 +1,15 @@
-"""Link layers: from the frame's first byte to the network layer.
+"""Ethernet: from the frame's first byte to the first type that is no tag.
 
-Ethernet II and 802.3 with LLC/SNAP (IEEE 802.3), 802.1Q/802.1ad tags, Linux cooked, BSD null/loop, raw IP.
+Ethernet II and 802.3 (IEEE 802.3, 3.2.6), 802.1Q and 802.1ad tags. The other link layers are in
+`capture.other_links`; what may lie between the link and IP beside tags is in `capture.shims`.
 """
 
-from capture.frames import LINK_ETHERNET, LINK_NULL, LINK_RAW, NO_TAG
-from capture.octets import u16, u24, u48
+from capture.frames import NO_TAG
+from capture.octets import u16, u48
 from pipeline.kernels import packet_kernel
 
+# Types of what comes next. Those of Ethernet (IEEE 802 numbers at IANA) serve for every layer, with Linux'
+# number for 802.2 (linux/if_ether.h) and our own for what has none.
 ETHERTYPE_IPV4 = 0x0800
 ETHERTYPE_ARP = 0x0806
 ETHERTYPE_IPV6 = 0x86DD
@@ -14,18 +17,18 @@ ETHERTYPE_IPV6 = 0x86DD
 ETHERTYPE_VLAN = 0x8100
 ETHERTYPE_QINQ = 0x88A8
 ETHERTYPE_OLD_TAGS = (0x9100, 0x9200, 0x9300)
-#: An LLC header: the type field was a length (Linux' number for 802.2, linux/if_ether.h).
+#: An LLC header: the type field was a length.
 ETHERTYPE_LLC = 0x0004
-#: Our own for "nothing we decode".
+#: A whole Ethernet frame, "transparent Ethernet bridging".
+ETHERTYPE_ETHERNET = 0x6558
+ETHERTYPE_PPP = 0x880B
+ETHERTYPE_PPPOE = 0x8864
+ETHERTYPE_MPLS, ETHERTYPE_MPLS_UPSTREAM = 0x8847, 0x8848
+#: Our own: an 802.11 frame, one with its frame control swapped, and "nothing we decode".
+ETHERTYPE_WLAN, ETHERTYPE_WLAN_SWAPPED = 0x1_0001, 0x1_0003
 ETHERTYPE_NONE = -1
-
-LINK_LOOP = 108
-LINK_COOKED, LINK_COOKED_2 = 113, 276
-LINK_IPV4 = 228
-LINK_IPV6 = 229
-#: Alternative numbers of raw IP in files of OpenBSD and of BSD/OS.
-LINK_RAW_BSD = 12
-LINK_RAW_OPENBSD = 14
+#: Smaller values are lengths of an 802.3 frame.
+ETHERTYPE_LEAST = 0x0600
 
 
 @packet_kernel
@@ -46,17 +49,11 @@ def ip_version(buf, at):
 
 
 @packet_kernel
-def decode_cooked(buf, start, end, kind_at, address_at, at, packet):
-    """Linux cooked capture, version 1 or 2 (tcpdump.org/linktypes): (ethertype, network header)."""
-    if end < at:
-        return ETHERTYPE_NONE, -1
-    packet.source_mac = u48(buf, address_at)
-    return walk_tags(buf, at, end, u16(buf, kind_at), packet)
-
-
-@packet_kernel
 def walk_tags(buf, at, end, ethertype, packet):
-    """Behind the VLAN tags that begin at `at`: (ethertype, network header), as `decode_link`."""
+    """Behind the VLAN tags that begin at `at`: (ethertype, its header), as `decode_ethernet`.
+
+    The innermost tag with an identifier gives the VLAN; priority tags (id 0) don't.
+    """
     while is_tag(ethertype):
         if end - at < 4:
             return ETHERTYPE_NONE, -1
@@ -65,47 +62,30 @@ def walk_tags(buf, at, end, ethertype, packet):
             packet.vlan = identifier
         ethertype = u16(buf, at + 2)
         at += 4
+    if ethertype < ETHERTYPE_LEAST:
+        ethertype = ETHERTYPE_LLC
     return ethertype, at
 
 
 @packet_kernel
-def decode_link(buf, start, end, link, stripped_tag, packet):
-    """Walk the link headers of `buf[start:end]`.
-
-    Fills `packet.source_mac`, `packet.target_mac`, `packet.vlan` and returns (ethertype, offset of
-    the network header). `ETHERTYPE_NONE` with offset -1: cut off; with offset ≥ 0: not decoded.
-    The innermost tag gives the VLAN; priority tags (id 0) don't.
-    """
+def begin_link(stripped_tag, packet):
+    """Nothing is known of the link layer yet but the tag that the capturing kernel stripped."""
     packet.source_mac = 0
     packet.target_mac = 0
     packet.vlan = 0
     if stripped_tag != NO_TAG:
         packet.vlan = stripped_tag & 0xFFF
-    if link == LINK_ETHERNET:
-        if end - start < 14:
-            return ETHERTYPE_NONE, -1
-        packet.target_mac = u48(buf, start)
-        packet.source_mac = u48(buf, start + 6)
-        ethertype, at = walk_tags(buf, start + 14, end, u16(buf, start + 12), packet)
-        if at < 0:
-            return ETHERTYPE_NONE, -1
-        if ethertype < 0x0600:
-            # 802.3 length, then LLC; SNAP with OUI 0 carries an Ethertype (RFC 1042).
-            if end - at >= 8 and u24(buf, at) == 0xAAAA03 and u24(buf, at + 3) == 0:
-                return u16(buf, at + 6), at + 8
-            return ETHERTYPE_LLC, at
-        return ethertype, at
-    if link in (LINK_RAW, LINK_IPV4, LINK_IPV6, LINK_RAW_BSD, LINK_RAW_OPENBSD):
-        if end <= start:
-            return ETHERTYPE_NONE, -1
-        return ip_version(buf, start), start
-    if link == LINK_COOKED:
-        return decode_cooked(buf, start, end, start + 14, start + 6, start + 16, packet)
-    if link == LINK_COOKED_2:
-        return decode_cooked(buf, start, end, start, start + 12, start + 20, packet)
-    if link in (LINK_NULL, LINK_LOOP):
-        # The family's number differs between systems; the version nibble does not.
-        if end - start < 5:
-            return ETHERTYPE_NONE, -1
-        return ip_version(buf, start + 4), start + 4
-    return ETHERTYPE_NONE, start
+
+
+@packet_kernel
+def decode_ethernet(buf, start, end, packet):
+    """Read the Ethernet header of `buf[start:end]` and its tags.
+
+    Fills `packet.source_mac`, `packet.target_mac`, `packet.vlan` and returns (ethertype, offset of the
+    header it announces), `ETHERTYPE_NONE` and -1 where the frame is cut off before.
+    """
+    if end - start < 14:
+        return ETHERTYPE_NONE, -1
+    packet.target_mac = u48(buf, start)
+    packet.source_mac = u48(buf, start + 6)
+    return walk_tags(buf, start + 14, end, u16(buf, start + 12), packet)

@@ -8,15 +8,17 @@ from pipeline.kernels import packet_kernel
 #: Greater than every TTL: no packet seen yet.
 UNKNOWN_TTL = 256
 
-#: Outcomes of decoding.
-OK, TRUNCATED, MALFORMED = 0, 1, 2
+#: Outcomes of decoding. `CUT` and `BROKEN`: counted as truncated or malformed, but the packet stands.
+OK, TRUNCATED, MALFORMED, CUT, BROKEN = 0, 1, 2, 3, 4
 
 #: Upper half of an IPv4-mapped address as int64, and the `ffff` of its lower half.
 MAPPED_HI = 0
 MAPPED_LO = 0xFFFF << 32
 
 HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION = 0, 43, 44, 51
-DESTINATION, MOBILITY, HIP, SHIM6 = 60, 135, 139, 140
+DESTINATION, MOBILITY, HIP, SHIM6, NO_NEXT = 60, 135, 139, 140, 59
+#: Extension headers (RFC 8200, 4; RFC 6275, 7401, 5533).
+HEADERS_BETWEEN = (HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION, MOBILITY, HIP, SHIM6, AUTHENTICATION)
 #: Extension headers followed before the packet counts as malformed; our default.
 EXTENSIONS_MAX = 12
 
@@ -54,6 +56,10 @@ PACKET = np.dtype(
         ("payload_bytes", "i8"),  # transport payload on the wire
         ("checksum", "i8"),
         ("packets", "i8"),  # IP packets this one stands for (fragments put together)
+        # where the walk through the layers stands (capture.shims, capture.tunnels)
+        ("next_type", "i8"),  # what comes next, as in capture.link
+        ("next_at", "i8"),  # where, in the buffer
+        ("stop", "i8"),  # where the layer around it ends on the wire; `end`: in the buffer
     ],
     align=True,
 )
@@ -66,7 +72,8 @@ QUIRK_DF, QUIRK_ID_PLUS, QUIRK_ID_MINUS, QUIRK_ECN, QUIRK_ZERO, QUIRK_FLOW = 1, 
 def decode_ipv4(buf, at, end, wire_bytes, packet):
     """Read the IPv4 header at `at`; `wire_bytes` is what the wire carried from there.
 
-    Fills `packet` up to `fragment_more`; returns OK, TRUNCATED or MALFORMED.
+    Fills `packet` up to `fragment_more`; returns OK, TRUNCATED, MALFORMED, or CUT where the wire carried
+    less than the header says. The header's length counts: mostly the capture was shortened afterwards.
     """
     if end - at < 20:
         return TRUNCATED
@@ -79,10 +86,6 @@ def decode_ipv4(buf, at, end, wire_bytes, packet):
         total = wire_bytes
     if total < header:
         return MALFORMED
-    if end - at < header:
-        return TRUNCATED
-    if total > wire_bytes:
-        return TRUNCATED
     packet.version = 4
     packet.ip_bytes = total
     packet.ip_id = u16(buf, at + 4)
@@ -105,15 +108,15 @@ def decode_ipv4(buf, at, end, wire_bytes, packet):
     if word & 0x8000:
         quirks |= QUIRK_ZERO
     packet.ip_flags = quirks
-    packet.at = at + header
     packet.end = min(end, at + total)
+    packet.at = min(at + header, packet.end)
     packet.transport_bytes = total - header
     packet.fragment_offset = -1
     packet.fragment_more = 0
     if word & 0x3FFF:
         packet.fragment_offset = (word & 0x1FFF) * 8
         packet.fragment_more = word >> 13 & 1
-    return OK
+    return OK if total <= wire_bytes else CUT
 
 
 @packet_kernel
@@ -124,11 +127,9 @@ def decode_ipv6(buf, at, end, wire_bytes, packet):
     if u8(buf, at) >> 4 != 6:
         return MALFORMED
     payload = u16(buf, at + 4)
-    if payload == 0:
+    if payload == 0 and buf[at + 6] != NO_NEXT:
         # A jumbogram (RFC 2675) or segmentation offload.
         payload = wire_bytes - 40
-    if payload + 40 > wire_bytes:
-        return TRUNCATED
     packet.version = 6
     packet.ip_bytes = payload + 40
     packet.ip_id = 0
@@ -147,12 +148,23 @@ def decode_ipv6(buf, at, end, wire_bytes, packet):
     packet.fragment_more = 0
     stop = at + 40 + payload
     packet.end = min(end, stop)
-    following = u8(buf, at + 6)
-    position = at + 40
+    status = walk_extensions(buf, at + 40, stop, u8(buf, at + 6), packet)
+    return CUT if status == OK and payload + 40 > wire_bytes else status
+
+
+@packet_kernel
+def walk_extensions(buf, position, stop, following, packet):
+    """Behind the extension headers from `position` on (RFC 8200, 4): the transport header, a fragment's data.
+
+    Fills the rest of `packet`; OK, or CUT or BROKEN where a header is not all there or contradicts itself:
+    the packet then is one of that header's number.
+    """
+    status = OK
     for _ in range(EXTENSIONS_MAX):
         if following == FRAGMENT:
             if packet.end - position < 8:
-                return TRUNCATED
+                status = CUT
+                break
             word = u16(buf, position + 2)
             packet.ip_id = u32(buf, position + 4)
             following = u8(buf, position)
@@ -162,29 +174,28 @@ def decode_ipv6(buf, at, end, wire_bytes, packet):
                 packet.fragment_offset = word & 0xFFF8
                 packet.fragment_more = word & 1
                 break
-        elif following in (HOP_BY_HOP, ROUTING, DESTINATION, MOBILITY, HIP, SHIM6):
+        elif following in (HOP_BY_HOP, ROUTING, DESTINATION, MOBILITY, HIP, SHIM6, AUTHENTICATION):
             if packet.end - position < 2:
-                return TRUNCATED
+                status = CUT
+                break
             length = (u8(buf, position + 1) + 1) * 8
+            if following == AUTHENTICATION:
+                length = (u8(buf, position + 1) + 2) * 4
             if position + length > stop:
-                return MALFORMED
-            following = u8(buf, position)
-            position += length
-        elif following == AUTHENTICATION:
-            if packet.end - position < 2:
-                return TRUNCATED
-            length = (u8(buf, position + 1) + 2) * 4
-            if position + length > stop:
-                return MALFORMED
+                status = BROKEN
+                break
+            if following in (MOBILITY, HIP, SHIM6) and buf[position] == NO_NEXT:
+                # Not on the way to anything: the protocol itself.
+                break
             following = u8(buf, position)
             position += length
         else:
             break
     else:
-        return MALFORMED
+        status = BROKEN
     if position > packet.end:
-        return TRUNCATED
+        status = CUT
     packet.protocol = following
-    packet.at = position
+    packet.at = min(position, packet.end)
     packet.transport_bytes = stop - position
-    return OK
+    return status

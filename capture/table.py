@@ -18,6 +18,7 @@ from capture.questions import MESSAGE, NAME_ROOM, PACKET_ROWS, PENDING
 from capture.reassembly import HEAD, HEAD_BYTES, RUNS
 from capture.sha256 import WORK
 from capture.sightings import SAID
+from capture.tunnels.peel import tunnel_port_bits
 from pipeline.bundle import Bundle
 from pipeline.kernels import bind_units
 from pipeline.settings import SensorSettings
@@ -41,7 +42,7 @@ METER = np.dtype(
             # settings and seeds
             "seed", "boot", "idle_tcp", "idle_udp", "duplicate_us",
             # packet time
-            "now", "next_sweep", "sweep_at", "sweeping", "behind",
+            "now", "next_sweep", "sweep_at", "sweeping", "behind", "copied",
             # counters since the last health row
             "packets", "bytes", "truncated", "malformed", "unknown_link", "duplicates", "evicted",
             "heads_refused",
@@ -65,7 +66,7 @@ class Table(Bundle):
 
     meter: np.recarray
     packet: np.recarray
-    """The packet at hand, and a place to lay it aside."""
+    """The packet at hand, a place to lay it aside, and the packet around it while a tunnel is entered."""
     flows: np.recarray
     flow_words: np.ndarray
     """int64 view of `flows`."""
@@ -120,6 +121,7 @@ class Table(Bundle):
     signatures: np.recarray
     signature_order: np.ndarray
     signature_starts: np.ndarray
+    tunnel_ports: np.ndarray
     flow_rows: np.recarray
     dns_rows: np.recarray
     sighting_rows: np.recarray
@@ -149,7 +151,7 @@ def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
     signatures, signature_order, signature_starts = signature_tables(CHECKS)
     table = Table(
         meter=_records(METER, 1),
-        packet=_records(PACKET, 2),
+        packet=_records(PACKET, 3),
         flows=records,
         flow_words=records.view(np.int64).view(np.ndarray),
         due=np.zeros(flows, np.int64),
@@ -194,6 +196,7 @@ def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
         signatures=signatures,
         signature_order=signature_order,
         signature_starts=signature_starts,
+        tunnel_ports=tunnel_port_bits(),
         flow_rows=new_rows("flows", settings.batch_rows),
         dns_rows=new_rows("dns", settings.batch_rows + PACKET_ROWS),
         sighting_rows=new_rows("sightings", settings.batch_rows),

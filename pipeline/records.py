@@ -30,6 +30,7 @@ ATTRIBUTES = pa.map_(pa.string(), pa.string())
 # Closed sets of words. A kernel writes the index, the batch carries the word.
 TUNNELS = (
     "", "gre", "nvgre", "erspan", "vxlan", "geneve", "mpls", "pppoe", "ipip", "6in4", "teredo", "gtp",
+    "pptp", "l2tp", "etherip", "eoip", "ayiya", "capwap", "lisp", "tzsp", "pbb", "trill", "macsec",
 )  # fmt: skip
 #: Zeek's `conn_state` (docs.zeek.org, base/protocols/conn).
 STATES = (

@@ -16,7 +16,7 @@ from capture.sightings import (
     open_sighting,
     word_table,
 )
-from pipeline.kernels import packet_kernel, unit_kernel
+from pipeline.kernels import unit_kernel
 
 ARP = SOURCE["arp"]
 
@@ -68,12 +68,3 @@ def read_arp(table, buf, start, end):
         add_mac(table, row, A_SENT_BY, packet.source_mac)
     close_sighting(table, row)
     return np.int64(READ)
-
-
-@packet_kernel
-def sight_arp(table, buf, at, end, packet):
-    """`read_arp`, counting what is unknown; False if it is unsound."""
-    outcome = read_arp(table, buf, at, end)
-    if outcome == UNKNOWN:
-        table.meter[0].unknown_link += 1
-    return outcome != UNSOUND

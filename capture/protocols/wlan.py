@@ -27,6 +27,8 @@ BEACON_SOURCE, PROBE_SOURCE = SOURCE["beacon"], SOURCE["probe"]
 
 #: Our own Ethertype: the frame was read, and carries no network layer.
 ETHERTYPE_READ = 0x1_0002
+#: Link types: without a card's header, and our own for swapped control fields (Cisco's CAPWAP).
+LINK_BARE, LINK_SWAPPED = 105, 0x1_0069
 #: How `read_wlan` packs an Ethertype and an offset from the frame's start into one number.
 OFFSET_BITS = 20
 
@@ -264,9 +266,8 @@ def sight_station(table, buf, at, end, kind, body, channel, signal):
 
 
 @packet_kernel
-def decode_data(buf, at, end, flags, packet):
+def decode_data(buf, at, end, flags, kind, control, part, packet):
     """(Ethertype, offset) of what an open data frame carries; fills the packet's MACs (9.3.2.1)."""
-    control, kind = u8(buf, at + 1), u8(buf, at) >> 4
     both = control & (TO_DS | FROM_DS) == TO_DS | FROM_DS
     body = at + HEADER + (FOURTH_ADDRESS if both else 0)
     aggregate, mesh = False, False
@@ -282,8 +283,8 @@ def decode_data(buf, at, end, flags, packet):
         return ETHERTYPE_NONE, -1
     packet.target_mac = u48(buf, at + (16 if control & TO_DS else 4))
     packet.source_mac = u48(buf, at + (HEADER if both else 16 if control & FROM_DS else 10))
-    # Of a fragmented frame the first part alone has a network header.
-    if kind & NO_DATA or control & PROTECTED or u8(buf, at + 22) & 15 != 0:
+    # Of a fragmented frame part 0 alone has a network header.
+    if kind & NO_DATA or control & PROTECTED or part != 0:
         return ETHERTYPE_READ, body
     if flags & PADDED:
         body += (at - body) % 4
@@ -304,7 +305,8 @@ def decode_data(buf, at, end, flags, packet):
 @packet_kernel
 def read_frame(table, buf, start, end, link):
     """As `decode_wlan`."""
-    at, flags, channel, signal = card_header(buf, start, end, link)
+    swapped = link == LINK_SWAPPED
+    at, flags, channel, signal = card_header(buf, start, end, LINK_BARE if swapped else link)
     if at < 0:
         return ETHERTYPE_NONE, -1 if at == CUT_OFF else start
     if flags & CHECKED:
@@ -312,17 +314,21 @@ def read_frame(table, buf, start, end, link):
     if end - at < 10:
         return ETHERTYPE_NONE, -1
     meter = table.meter[0]
-    if flags & WRONG or buf[at] & 3 != 0:
+    first, control = u8(buf, at), u8(buf, at + 1)
+    if swapped:
+        first, control = control, first
+    if flags & WRONG or first & 3 != 0:
         # Damaged on the air, or of a version that there isn't: nothing in it can be trusted.
         meter.malformed += 1
         return ETHERTYPE_READ, at
-    frame, kind, control = u8(buf, at) >> 2 & 3, u8(buf, at) >> 4, u8(buf, at + 1)
+    frame, kind = first >> 2 & 3, first >> 4
     if frame != MANAGEMENT and frame != DATA:
         return ETHERTYPE_READ, at
     if end - at < HEADER:
         return ETHERTYPE_NONE, -1
     if frame == DATA:
-        return decode_data(buf, at, end, flags, table.packet[0])
+        part = u8(buf, at + (23 if swapped else 22)) & 15
+        return decode_data(buf, at, end, flags, kind, control, part, table.packet[0])
     body = at + HEADER + (4 if control & HT_CONTROL else 0)
     told = kind in (BEACON, PROBE_REQUEST, PROBE_RESPONSE, ASSOCIATION, REASSOCIATION)
     if not told or control & PROTECTED:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.capture.packets import CLIENT, SECOND, SERVER, T0, Packet, ethernet, icmp, ipv4, ipv6, rows_of
+from tests.capture.packets import CLIENT, SECOND, SERVER, T0, Packet, dns, ethernet, icmp, ipv4, ipv6, rows_of
 
 A, B = "2001:db8::1", "2001:db8::2"
 
@@ -73,8 +73,63 @@ def test_overlapping_fragments_are_bounded() -> None:
         ethernet(ipv4(DATAGRAM[at : at + size], 17, ident=5, flags=at // 8 | (0x2000 if more else 0)))
         for at, size, more in pieces
     ]
-    rows = rows_of([Packet(T0 + n, frame) for n, frame in enumerate(frames)])
+    rows = rows_of([Packet(T0 + n, frame) for n, frame in enumerate(frames)], duplicate_us=0)
     assert sum(row["packets_up"] + row["packets_down"] for row in rows.flows) == 6
+
+
+def six(at: int, data: bytes, more: int, following: int = 17) -> bytes:
+    """One IPv6 fragment."""
+    head = struct.pack("!BBHI", following, 0, at | more, 77)
+    return ethernet(ipv6(head + data, 44, A, B), 0x86DD)
+
+
+def test_the_first_bytes_stay() -> None:
+    """Of IPv4 fragments that say different things about the same place, the first one's bytes count."""
+    question = dns(7, b"first.example.org")
+    other = dns(7, b"other.example.org")
+    data, later = (struct.pack("!HHHH", 50_000, 53, 8 + len(m), 0) + m for m in (question, other))
+    pieces = [(0, data[:32], 1), (16, later[16:40], 1), (32, data[32:], 0)]
+    frames = [
+        ethernet(ipv4(piece, 17, ident=7, flags=at // 8 | (0x2000 if more else 0)))
+        for at, piece, more in pieces
+    ]
+    rows = rows_of([Packet(T0 + n, frame) for n, frame in enumerate(frames)])
+    assert [row["qname"] for row in rows.dns] == ["first.example.org"]
+    assert rows.flow["packets_up"] == 3
+
+
+def test_ipv6_fragments_that_overlap_are_not_read() -> None:
+    """RFC 5722: such a datagram is none; its packets count by their ports, and it is malformed once."""
+    question = dns(7, b"first.example.org")
+    data = struct.pack("!HHHH", 50_000, 53, 8 + len(question), 0) + question
+    frames = [six(0, data[:32], 1), six(24, bytes(16), 1), six(32, data[32:], 0)]
+    rows = rows_of([Packet(T0 + n, frame) for n, frame in enumerate(frames)])
+    assert (rows.flow["server_port"], rows.flow["packets_up"], rows.dns) == (53, 3, [])
+    assert rows.total("malformed") == 1
+    same = [six(0, data[:32], 1), six(0, data[:32], 1), six(32, data[32:], 0)]
+    rows = rows_of([Packet(T0 + n * 10_000, frame) for n, frame in enumerate(same)])
+    assert (rows.flow["packets_up"], [row["qname"] for row in rows.dns]) == (3, ["first.example.org"])
+    assert rows.total("malformed") == 0
+
+
+def test_headers_behind_the_fragment_header() -> None:
+    """IPv6 extension headers in the part that is cut up are stepped over once it is whole."""
+    data = bytes([17, 0]) + bytes(6) + struct.pack("!HHHH", 50_000, 9_999, 72, 0) + bytes(64)
+    frames = [six(0, data[:40], 1, 60), six(40, data[40:], 0, 60)]
+    row = rows_of([Packet(T0 + n, frame) for n, frame in enumerate(frames)]).flow
+    assert (row["protocol"], row["server_port"], row["payload_up"]) == (17, 9_999, 64)
+    again = bytes([17, 0, 0, 9]) + bytes(4)
+    rows = rows_of([Packet(T0, six(0, again, 1, 44)), Packet(T0 + 1, six(8, bytes(8), 0, 44))])
+    assert (rows.flow["client_port"], rows.total("malformed")) == (0, 1)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_the_mirrors_second_copies(version: int) -> None:
+    """Copies of fragments are dropped and counted like those of packets."""
+    frames = fragments(DATAGRAM, 1_000, version)
+    packets = [Packet(T0 + n * 10 + copy, frame) for n, frame in enumerate(frames) for copy in (0, 5)]
+    rows = rows_of(packets)
+    assert (rows.flow["packets_up"], rows.flow["payload_up"], rows.total("duplicates")) == (4, 3_000, 4)
 
 
 def test_a_cut_fragment_counts() -> None:

@@ -99,7 +99,6 @@ def test_link_layers_of_ipv6(link: int, frame: bytes) -> None:
         (1, ethernet(b"\0" * 46, 0x9000)),
         (1, MACS + b"\0\x26\xe0\xe0\x03" + bytes(35)),
         (101, b"\x20" + bytes(30)),
-        (105, INNER),
         (9_999, INNER),
     ],
 )

@@ -58,16 +58,23 @@ def test_a_length_left_to_the_card() -> None:
         (0x55, None, "malformed"),  # version 5
         (0x4F, None, "malformed"),  # header of 60 bytes in a packet of 40
         (0x45, 19, "malformed"),
-        (0x45, 41, "truncated"),  # longer than the frame
-        (0x45, 65_535, "truncated"),
     ],
 )
 def test_contradictions(first: int, total: int | None, kind: str) -> None:
-    """Headers that contradict themselves or the frame are counted and make no flow."""
+    """Headers that contradict themselves are counted and make no flow."""
     packet = bytearray(ipv4(SEGMENT, 6, total=total))
     packet[0] = first
     rows = rows_of([Packet(T0, ethernet(bytes(packet)))])
     assert (rows.flows, rows.total(kind)) == ([], 1)
+
+
+@pytest.mark.parametrize("total", [41, 65_535])
+def test_a_packet_longer_than_its_frame(total: int) -> None:
+    """A packet that says it is longer than the frame was on the wire is counted as it says, and as truncated."""
+    rows = four(total=total)
+    assert (rows.flow["bytes_up"], rows.flow["client_port"], rows.total("truncated")) == (total, 40_000, 1)
+    rows = six(SEGMENT, 6, length=total)
+    assert (rows.flow["bytes_up"], rows.flow["client_port"], rows.total("truncated")) == (total + 40, 40_000, 1)
 
 
 @pytest.mark.parametrize(
@@ -125,9 +132,9 @@ def test_extension_headers(headers: bytes, first: int) -> None:
     ],
 )
 def test_unsound_extension_headers(payload: bytes, first: int, kind: str) -> None:
-    """Chains that do not end or go beyond the packet are counted."""
+    """Chains that do not end or go beyond the packet are counted; the packet is one of its addresses."""
     rows = six(payload, first)
-    assert (rows.flows, rows.total(kind)) == ([], 1)
+    assert (rows.flow["packets_up"], rows.flow["client_port"], rows.total(kind)) == (1, 0, 1)
 
 
 def test_no_next_header() -> None:
