@@ -40,8 +40,8 @@ _VERSIONS = {
     0x54303530: "T050",
     0x54303531: "T051",
 }
-#: The IETF's drafts since the header has today's form.
-_VERSIONS |= {0xFF000000 | draft: "draft-22" for draft in (21, 22)}
+#: The IETF's drafts since connection ids have their lengths in a byte each.
+_VERSIONS |= {0xFF000016: "draft-22"}
 _VERSIONS |= {0xFF000000 | draft: "draft-23" for draft in range(23, 29)}
 _VERSIONS |= {0xFF000000 | draft: "draft-29" for draft in range(29, 33)}
 _VERSIONS |= {0xFF000000 | draft: "v1" for draft in (33, 34)}
