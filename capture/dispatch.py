@@ -55,6 +55,7 @@ from capture.network import (
 from capture.octets import mix, mix_octets
 from capture.other_links import decode_other
 from capture.protocols.dns import APP_DNS, read_dns_segment
+from capture.protocols.doh import APP_HTTP, may_hold_messages, read_doh_segment
 from capture.protocols.logins import watch_login
 from capture.protocols.mdns import HOSTS_MAX
 from capture.protocols.ndp import sight_ndp
@@ -477,6 +478,8 @@ def take_packet(table, buf, packet, key):
                 read_late_hello(table, buf, i)
             elif flow.watch == APP_DNS:
                 read_dns_segment(table, buf, packet.payload, packet.end, i)
+            if flow.application in (APP_HTTP, 0) and may_hold_messages(buf, packet.payload, packet.end):
+                read_doh_segment(table, buf, packet.payload, packet.end, i)
             if flow.watch != 0:
                 watch_login(table, buf, packet.payload, packet.end, 1 if up else 0, i)
     else:
