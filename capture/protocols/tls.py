@@ -16,11 +16,13 @@ from capture.protocols.tls_numbers import (
     HANDSHAKE,
     HANDSHAKE_LAST,
     HEARTBEAT,
+    HELLO_REQUEST,
     OVER_TCP,
     RECORD_MAX,
     SERVER_HELLO,
     SERVER_HELLO_DONE,
     TLS,
+    version_code,
 )
 from capture.protocols.x509 import read_certificate_message
 from capture.reassembly import add_run, take_head
@@ -144,7 +146,7 @@ def read_messages(table, buf, at, end, final, i):
             claim(flow)
             return np.int64(DONE)
         if kind == SERVER_HELLO:
-            if length > MESSAGE_MAX:
+            if length > MESSAGE_MAX or (end - inner >= 2 and version_code(u16(buf, inner)) == 0):
                 return np.int64(NOT)
             if not whole and not final:
                 return np.int64(BEYOND + at)
@@ -157,7 +159,7 @@ def read_messages(table, buf, at, end, final, i):
             if read_certificate_message(table, buf, inner, behind, 1 if whole else final, i) == 0:
                 return np.int64(BEYOND + at)
             return np.int64(DONE)
-        elif kind == SERVER_HELLO_DONE or kind > HANDSHAKE_LAST:
+        elif kind in (HELLO_REQUEST, SERVER_HELLO_DONE) or kind > HANDSHAKE_LAST:
             return np.int64(DONE)
         if not whole:
             break
@@ -176,7 +178,7 @@ def read_tls(table, buf, start, end, final, i):
         return read_ssl2(table, buf, start, end, final, i) if at == start else np.int64(NOT)
     if end - at <= RECORD and not final:
         return np.int64(MORE)
-    opens = end - at > RECORD and buf[at] == HANDSHAKE and buf[at + RECORD] <= SERVER_HELLO
+    opens = end - at > RECORD and buf[at] == HANDSHAKE and buf[at + RECORD] in (CLIENT_HELLO, SERVER_HELLO)
     if not opens and not (buf[at] == ALERT and is_alert(buf, at, end)):
         if end - at < RECORD or not is_stream(buf, at, end):
             return np.int64(NOT)

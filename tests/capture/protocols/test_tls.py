@@ -375,6 +375,8 @@ DATA = b"\x17\x03\x03\0\x40" + bytes(64)
         DATA + b"\x15\x03\x03\0\x1a" + bytes(26),
         b"\x14\x03\x01\0\1\1\x16\x03\x01\0\x28" + bytes(40),
         b"\x16\x03\x03\0\x46\x10" + bytes(69),
+        b"\x16\x03\x03\0\x28" + bytes(8) + b"\x0b" * 32,
+        b"\x16\x03\x03\0\4" + bytes(4),
         b"\x17\x03\x03\x48\0" + bytes(900),
         b"\x15\x03\x01\0\2\1\0",
     ],
@@ -383,7 +385,7 @@ def test_from_the_middle(data: bytes) -> None:
     """Records whose lengths and versions fit are TLS on any port, the hello unseen."""
     for talk in (Conversation(dport=7_001).up(ACK, data), Conversation(dport=7_001).open().down(ACK, data)):
         row = rows_of(talk.packets).flow
-        assert (row["application"], row["hello"] & 3) == ("tls", 0)
+        assert (row["application"], row["hello"] & 11) == ("tls", 0)
 
 
 @pytest.mark.parametrize(
@@ -396,6 +398,8 @@ def test_from_the_middle(data: bytes) -> None:
         b"\x14\x03\x03\0\2\1\1",
         b"\x15\x03\x01\0\2\3\0",
         b"\x16\x03\x03\0\x08\x63" + bytes(7),
+        b"\x16\x03\x03\0\x2a\2\0\0\x26\5\5" + bytes(36),
+        b"\x16\x03\x03\0\x2a\1\0\0\x26\5\5" + bytes(36),
     ],
 )
 def test_not_from_the_middle(data: bytes) -> None:
