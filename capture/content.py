@@ -33,6 +33,7 @@ from capture.protocols.socks import read_socks
 from capture.protocols.ssdp import sight_ssdp
 from capture.protocols.starttls import read_upgrade, read_upgrade_answer
 from capture.protocols.tls import read_tls
+from capture.protocols.tor import note_tor
 from capture.reassembly import HEAD_BYTES, HEAD_US, add_run, take_head
 from capture.tcp import ahead
 from capture.transport import SYN, TCP, UDP
@@ -157,6 +158,8 @@ def end_head(table, up, i):
     """This direction needs no more looking at; give its stream head back."""
     flow = table.flows[i]
     flow.done |= CLIENT_HEAD_DONE if up else SERVER_HEAD_DONE
+    if not up and flow.issuer_len > 0:
+        note_tor(table, i)
     if head_of(flow, up) != NONE:
         release_head(table, flow, up)
 

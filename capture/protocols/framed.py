@@ -35,7 +35,12 @@ def is_dnp3(table, buf, start, end, size, up, i):
         return np.int64(0)
     data = u8(buf, start + 2) - DNP3_COUNTED
     blocks = (data + DNP3_BLOCK - 1) // DNP3_BLOCK
-    return np.int64(DNP3 if data >= 0 and 10 + data + 2 * blocks <= size else 0)
+    behind = start + 10 + data + 2 * blocks
+    if data < 0 or behind > end:
+        return np.int64(0)
+    # The next one begins where it ends.
+    again = behind == end or (behind + 1 < end and buf[behind] == 0x05 and buf[behind + 1] == 0x64)
+    return np.int64(DNP3 if again else 0)
 
 
 @unit_kernel

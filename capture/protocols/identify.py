@@ -88,19 +88,19 @@ KEEP_ALIVE_MAX = 4
 #: What is always known by its content when it is seen from the beginning; others keep their port's word.
 _ALWAYS_TCP = (
     "tls", "http", "dns", "ssh", "smtp", "imap", "pop3", "ftp", "smb", "rdp", "ldap", "mysql", "postgresql",
-    "mqtt", "socks", "kerberos", "pptp", "sip", "openvpn", "tor", "bittorrent", "vnc", "xmpp", "irc", "rtsp",
+    "mqtt", "kerberos", "sip", "vnc", "xmpp", "irc", "rtsp",
     "mssql", "mongodb", "redis", "amqp", "rsync", "git", "bgp", "modbus", "dcerpc",
 )  # fmt: skip
 _ALWAYS_UDP = (
     "dns", "ntp", "snmp", "dhcp", "dhcpv6", "mdns", "llmnr", "nbns", "ssdp", "kerberos", "ldap", "tftp",
-    "radius", "stun", "wireguard", "openvpn", "quic", "ipsec", "l2tp", "coap", "bacnet", "syslog",
+    "radius", "stun", "quic", "coap", "bacnet", "syslog",
     "natpmp", "wsd", "netflow", "ipmi",
 )  # fmt: skip
 ALWAYS = np.zeros((2, 256), np.uint8)
 ALWAYS[0, [CODE[word] for word in _ALWAYS_TCP]] = 1
 ALWAYS[1, [CODE[word] for word in _ALWAYS_UDP]] = 1
 
-APP_QUIC, APP_L2TP, APP_STUN = CODE["quic"], CODE["l2tp"], CODE["stun"]
+APP_QUIC, APP_STUN = CODE["quic"], CODE["stun"]
 APP_NAMES = tuple(CODE[word] for word in ("dns", "mdns", "llmnr", "nbns"))
 #: Header of their messages; the last opcode in use (IANA; NBNS up to 9); questions, our default.
 NAMES_HEADER, OPCODE_LAST, QUESTIONS_MAX = 12, 9, 16
@@ -332,9 +332,6 @@ def contradicts(flow, buf, start, end):
     if flow.application == APP_QUIC:
         # In the middle of a connection, little else can be said of a packet.
         return buf[start] & QUIC_FIXED == 0
-    if flow.application == APP_L2TP:
-        # Data messages: version 2, with none of the reserved bits (RFC 2661, 3.1).
-        return buf[start] & 0x34 != 0 or buf[start + 1] != 2
     return True
 
 

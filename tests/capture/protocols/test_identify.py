@@ -53,6 +53,9 @@ def framed(size: int, body: bytes) -> bytes:
         (b"ZBXD\x01" + bytes(20), "zabbix"),
         (b"l\0\x0b\0\0\0\0\0\0\0\0\0", "x11"),
         (b"WA\x06\x03\0\0\x24", "whatsapp"),
+        (b"\0\x14\0\x01\0\0\x21\x12\xa4\x42" + bytes(12), "stun"),
+        (b"<presence to='room@example'/>", "xmpp"),
+        (bytes(64), ""),
         (b"something else", ""),
         (b"ab", ""),
     ],
@@ -81,6 +84,8 @@ def test_servers_that_speak_first(data: bytes, application: str) -> None:
     [
         (b"\xc8\x02\0\x14" + bytes(16), "l2tp"),
         (b"\xc8\x02\0\x15" + bytes(16), ""),
+        (bytes(24) + b"\xff\xff\xff\xfe\xff\xff\xff\xff" + bytes(8), "telegram"),
+        (bytes(64), ""),
         (b"\x81\x0b\0\x0c\x01\x20" + bytes(6), "bacnet"),
         (b"\xff\xff\xff\xffTSource Engine Query\0", "steam"),
         (b"\x05\0\xff\xff\0\xfe\xfe\xfe\xfe\xfd\xfd\xfd\xfd\x12\x34\x56\x78\x0a" + bytes(40), "raknet"),
@@ -112,9 +117,8 @@ def test_datagrams_that_contradict_their_port(port: int, application: str) -> No
 
 
 def test_what_a_port_may_carry_in_the_middle() -> None:
-    """Short headers of QUIC, data of L2TP and keep-alives say little, and do not contradict their ports."""
+    """Short headers of QUIC and keep-alives say little, and do not contradict their ports."""
     assert of_datagram(b"\x7f" + b"?" * 40, port=443) == "quic"
-    assert of_datagram(b"\x40\x02" + b"?" * 40, port=1_701) == "l2tp"
     assert of_datagram(b"\0", port=3_478) == "stun"
 
 
@@ -122,6 +126,19 @@ def test_what_a_port_may_carry_in_the_middle() -> None:
 def test_streams_that_contradict_their_port(port: int, application: str) -> None:
     """The same for connections that were seen from their first segment."""
     assert of_client(b"\x7f nothing that is known", port=port) == application
+
+
+@pytest.mark.parametrize("port", [1_080, 1_194, 1_723, 9_001])
+def test_ports_of_tunnels_say_nothing(port: int) -> None:
+    """An unanswered connection to a tunnel's port, such as a scan makes, is no tunnel."""
+    assert of_stream(port=port) == ""
+
+
+def test_data_of_l2tp() -> None:
+    """Data messages are known on their port alone."""
+    message = b"\0\x02\0\x07\0\x01" + b"\xff\x03" + bytes(20)
+    assert of_datagram(message, port=1_701) == "l2tp"
+    assert of_datagram(message) == ""
 
 
 def test_no_payload_keeps_the_port() -> None:
