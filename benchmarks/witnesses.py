@@ -40,6 +40,8 @@ class Claim(NamedTuple):
     """Frame it was read from; 0 unknown. Not compared."""
 
 
+#: Control characters, and the surrogates that stand for bytes that are no UTF-8.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\udc80-\udcff]")
 ESCAPED = re.compile(rb"\\(\d{3}|[\\.])")
 
 
@@ -67,8 +69,10 @@ def _octet_text(name: str) -> str:
 
 def ssid_text(octets: bytes) -> str:
     """An SSID as sightings write it: UTF-8, control characters and other bytes escaped."""
-    text = octets.decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() or c == " " else f"\\x{ord(c):02x}" for c in text)
+    text = octets.decode("utf-8", "surrogateescape")
+    return CONTROL.sub(
+        lambda c: "".join(f"\\{octet:03}" for octet in c[0].encode("utf-8", "surrogateescape")), text
+    )
 
 
 def entries(expected: Path, name: str) -> Iterator[dict[str, Any]]:

@@ -199,7 +199,7 @@ def set_network(table, row, buf, at, end):
 
 @packet_kernel
 def sight_station(table, buf, at, end, kind, body, channel, signal):
-    """Sighting by a management frame: a network by its access point, or who looks for one.
+    """Sighting by a management frame: `beacon` of a network by its access point, `probe` of who looks for one.
 
     The same network, channel and security are one statement: signal strength changes without a new one. What
     a card was tuned to counts only where the frame doesn't say. False if the frame is cut off.
@@ -220,7 +220,7 @@ def sight_station(table, buf, at, end, kind, body, channel, signal):
     first, stop = find_element(buf, body, end, SSID, 0)
     if stop - first > SSID_MAX or not has_sighting_room(table):
         return True
-    source = BEACON_SOURCE if kind == BEACON else PROBE_SOURCE
+    source = BEACON_SOURCE if network else PROBE_SOURCE
     mac = bssid if network else sender
     row = open_sighting(table, table.packet[0], source, mac, np.int64(0), np.int64(0))
     wps, wps_stop = find_element(buf, body, end, VENDOR, WPS)

@@ -215,7 +215,7 @@ def test_probes() -> None:
     )
     assert [(row["source"], row["mac"][-2:], row["value"]) for row in heard.sightings] == [
         ("probe", "aa", "Schule"),
-        ("probe", "a0", "Schule"),
+        ("beacon", "a0", "Schule"),
         ("probe", "aa", "Schule"),
         ("probe", "bb", "Schule"),
         ("probe", "bb", ""),
