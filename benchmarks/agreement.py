@@ -169,7 +169,7 @@ def compare_sightings(path: str, sensed: Sensed, expected: Path) -> Iterator[Out
         others = witnesses.others(expected).get(path, set())
         for about, name in sorted(said - known):
             # Who asks for an address before it has one states none.
-            if name not in ("", "0.0.0.0"):
+            if name not in ("", "::"):
                 yield Outcome(kind, SECOND if witnesses.plain(name) in others else WRONG, f"{name} {about}")
 
 

@@ -199,7 +199,7 @@ def set_network(table, row, buf, at, end):
 
 @packet_kernel
 def sight_station(table, buf, at, end, kind, body, channel, signal):
-    """Sighting by a management frame: `beacon` of a network by its access point, `probe` of who looks for one.
+    """Sighting by a management frame: `beacon` of a network by its access point, `probe` of who looks for it.
 
     The same network, channel and security are one statement: signal strength changes without a new one. What
     a card was tuned to counts only where the frame doesn't say. False if the frame is cut off.
