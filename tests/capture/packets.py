@@ -442,6 +442,43 @@ GOOGLE_INITIAL = (
 )
 
 
+def every_kind_of_name() -> list[bytes]:
+    """Messages of DNS in streams and on other ports, multicast DNS, LLMNR and NetBIOS."""
+    host, service = labels(b"tv.local"), labels(b"_airplay._tcp.local")
+    full = b"\x02TV" + service
+    announced = [
+        record(12, full, 4_500, service),
+        record(33, bytes(6) + host, 120, full),
+        record(16, b"\x08model=X1", 120, full),
+        address_record("10.1.2.3", 120, host),
+    ]
+    service_record = b"\0\1\0" + b"\0\1\0\6\2h2\2h3" + b"\0\3\0\2\x20\xfb" + b"\0\5\0\0"
+    stream = b"".join(b"\0" + bytes([len(m)]) + m for m in (dns(1), dns(2, b"b.example"), dns(3)))
+    netbios = b"\x20" + b"ENEPFDFE" + b"CACACACACACACACACACACACA" + b"\0"
+    status = b"\2" + b"HOST".ljust(16, b"\0") + b"\0\0" + b"GROUP".ljust(16, b"\0") + b"\x80\0" + bytes(46)
+    registered = struct.pack("!HHHHHH", 9, 0x2910, 1, 0, 0, 1) + netbios + b"\0\x20\0\1"
+    registered += record(32, b"\0\0\x0a\1\2\3")
+    datagram = b"\x11\2\0\1\x0a\1\2\3\0\x8a\0\x48\0\0" + netbios * 2 + b"\xffSMB"
+    return [
+        tcp(ACK, 5, 5, stream, dport=53),
+        tcp(ACK, 5, 5, stream[:40], dport=53),
+        tcp(ACK, 45, 5, stream[40:], dport=53),
+        tcp(ACK, 5, 5, b"\0\0\x21\0\1\0\0\0\1" + dns(0), dport=80),
+        udp(dns(4), 50_000, 8_053),
+        udp(dns(7, kind=65, flags=0x8180, records=[record(65, service_record)]), 53, 50_000),
+        udp(dns(0, None, flags=0x8400, records=announced), 5_353, 5_353, target="224.0.0.251"),
+        udp(dns(0, b"_airplay._tcp.local", 12, flags=0), 5_353, 5_353, target="224.0.0.251"),
+        udp(dns(9, b"host", flags=0), 50_000, 5_355, target="224.0.0.252"),
+        udp(struct.pack("!HHHHHH", 9, 0x0110, 1, 0, 0, 0) + netbios + b"\0\x20\0\1", 137, 137),
+        udp(
+            struct.pack("!HHHHHH", 9, 0x8400, 0, 1, 0, 0) + record(33, status, 0, netbios), 137, 137,
+            source=SERVER, target=CLIENT,
+        ),
+        udp(registered, 137, 137),
+        udp(datagram, 138, 138),
+    ]  # fmt: skip
+
+
 def every_kind() -> list[bytes]:
     """One frame or more of each kind that a parser reads."""
     resolver = "10.0.0.53"
@@ -487,6 +524,7 @@ def every_kind() -> list[bytes]:
         ethernet(ipv4(bytes(64), 17, ident=9, flags=8)),
         ethernet(ipv4(tcp(SYN, 1)[34:], 6), tags=[(0x88A8, 5), (0x8100, 6)]),
         *every_kind_of_tls(),
+        *every_kind_of_name(),
     ]  # fmt: skip
 
 
