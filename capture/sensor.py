@@ -233,7 +233,9 @@ class Outbox:
 
 def file_digest(path: str, settings: SensorSettings) -> bytes:
     """Digest of a file's bytes and of all that shapes its rows: settings, schema and program version."""
-    shaping = settings.model_dump(mode="json", exclude={"interface", "ring_bytes", "fanout", "user"})
+    shaping = settings.model_dump(
+        mode="json", exclude={"interface", "ring_bytes", "fanout", "processes", "user"}
+    )
     digest = hashlib.blake2b(repr((SCHEMA_VERSION, VERSION, shaping)).encode(), digest_size=16)
     with Path(path).open("rb") as file:
         while block := file.read(1 << 20):
@@ -294,6 +296,33 @@ def warm_kernels() -> None:
         list(sensor.flush())
 
 
+class Report:
+    """A line in the log for every health period: how much came, and what was lost."""
+
+    def __init__(self, sensor: Sensor) -> None:
+        self._sensor = sensor
+        self._told = dict(sensor.totals)
+        self._since = time.monotonic()
+
+    def tell(self) -> None:
+        """Write the line, if the period is over."""
+        elapsed = time.monotonic() - self._since
+        if elapsed < HEALTH_US / 1e6:
+            return
+        totals = self._sensor.totals
+        fresh = {name: totals[name] - told for name, told in self._told.items()}
+        self._told, self._since = dict(totals), time.monotonic()
+        meter, flows = self._sensor.table.meter[0], len(self._sensor.table.flows)
+        logger.info(
+            "%s packets/s, %.3g Gbit/s, %s flows, dropped %s frames and %s ring blocks",
+            f"{fresh['packets'] / elapsed:,.0f}",
+            fresh["bytes"] * 8 / elapsed / 1e9,
+            f"{flows - int(meter.flows_free):,}",
+            f"{fresh['dropped_kernel']:,}",
+            f"{fresh['dropped_ring']:,}",
+        )
+
+
 def run_live(settings: SensorSettings, log: Log, stop: threading.Event) -> None:
     """Capture from the interface into the log until `stop`, as an unprivileged user.
 
@@ -318,6 +347,7 @@ def run_live(settings: SensorSettings, log: Log, stop: threading.Event) -> None:
 
         sensor = Sensor(settings, boot, circumstances=circumstances)
         due = time.monotonic() + BATCH_S
+        report = Report(sensor)
         try:
             outbox.put(sensor.tick(time.time_ns() // 1_000))
             while not stop.is_set():
@@ -329,6 +359,7 @@ def run_live(settings: SensorSettings, log: Log, stop: threading.Event) -> None:
                 if time.monotonic() >= due:
                     due = time.monotonic() + BATCH_S
                     outbox.put(sensor.flush())
+                    report.tell()
         finally:
             # Frames that wait in the ring were received: they count. Those that still come are another run's.
             until, deadline = time.time_ns() // 1_000, time.monotonic() + REST_S

@@ -48,6 +48,9 @@ class SensorSettings(Section):
     """Size of the AF_PACKET ring."""
     fanout: int = Field(0, ge=0, le=65_535)
     """PACKET_FANOUT group shared by several sensors on one interface; 0 none."""
+    processes: int = Field(1, ge=1, le=64)
+    """Sensor processes that share the interface. Each has a ring and a table of its own, and names flows by
+    the DNS answers that it saw itself."""
     duplicate_us: int = Field(5_000, ge=0, le=1_000_000)
     """A frame seen again within this time (µs) is the mirror's second copy; 0 keeps all."""
     user: str = "nobody"

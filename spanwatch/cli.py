@@ -124,13 +124,17 @@ def sensor(
     context: typer.Context,
     files: Annotated[list[str] | None, typer.Argument(metavar="[FILE...]", help="captures, not live")] = None,
     interface: Interface = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="processes that share the interface")] = None,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
+    fanout: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Mirror port (or captures) into the log."""
-    from spanwatch.sensing import run_sensor
+    from spanwatch.sensing import run_sensor, run_sensors
 
-    settings = context.obj.settings(sensor={"interface": interface})
-    if run_sensor(settings, capture_files(files or []), supervised=supervised):
+    settings = context.obj.settings(sensor={"interface": interface, "processes": processes, "fanout": fanout})
+    if settings.sensor.processes > 1 and not files:
+        run_sensors(context.obj, settings, supervised=supervised)
+    elif run_sensor(settings, capture_files(files or []), supervised=supervised):
         raise typer.Exit(FAILED)
 
 
@@ -209,11 +213,16 @@ def bench(
 
 
 @app.command()
-def doctor(context: typer.Context, interface: Interface = None, port: Port = None) -> None:
-    """Check this machine: privileges, interface, clock, disk, store, port; each with its mend."""
+def doctor(
+    context: typer.Context,
+    interface: Interface = None,
+    port: Port = None,
+    listen: Annotated[float, typer.Option(min=0, help="seconds to listen on the interface; 0 don't")] = 5,
+) -> None:
+    """Check this machine: privileges, interface, mirror, clock, disk, store, port; each with its mend."""
     from spanwatch.doctor import run_doctor
 
-    if not run_doctor(context.obj.settings(sensor={"interface": interface}, api={"port": port})):
+    if not run_doctor(context.obj.settings(sensor={"interface": interface}, api={"port": port}), listen):
         raise typer.Exit(FAILED)
 
 
@@ -240,6 +249,7 @@ def describe(error: Exception) -> tuple[str, int]:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command. Returns 0 done, 1 the work failed, 2 wrong usage or configuration."""
     logging.basicConfig(level=logging.WARNING, format="spanwatch: %(message)s")
+    logging.getLogger("spanwatch.sensor").setLevel(logging.INFO)
     try:
         code: Any = typer.main.get_command(app)(arguments, standalone_mode=False)
         sys.stdout.flush()

@@ -10,6 +10,7 @@ import shutil
 import socket
 import struct
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pipeline.settings import Settings
+from spanwatch.listening import Heard, listen
 from spanwatch.sensing import INTERFACES, check_interface
 from spanwatch.services import bind, make_state, open_classifier, worker_running
 
@@ -36,6 +38,11 @@ FULL_MTU = 1500
 #: Bytes free below which the disk is a failure. Our default.
 LITTLE_DISK = 1 << 30
 FLOW_BYTES, HEAD_BYTES = 700, 16_384
+#: Shares of what is heard on the mirror that are a warning: duplicates, one-sided connections, cut frames,
+#: frames not decoded. Our defaults.
+DUPLICATES, ONE_SIDED, TRUNCATED, UNKNOWN = 0.01, 0.5, 0.01, 0.2
+#: Connections needed before anything is said about their sides; our default.
+CONNECTIONS = 20
 
 
 class Check(NamedTuple):
@@ -109,9 +116,59 @@ def interface(settings: Settings) -> Iterator[Check]:
         yield Check("offloads", OK, "gro and lro are off")
 
 
+def judge(heard: Heard, seconds: float) -> Iterator[Check]:
+    """What `seconds` of listening say about the mirror."""
+    if not heard.frames:
+        mend = "check the switch: is the mirror session on, and is this its target port?"
+        yield Check("mirror", WARN, f"nothing was heard in {seconds:g} s", mend)
+        return
+    yield Check("mirror", OK, f"{heard.frames / seconds:,.0f} frames/s over {seconds:g} s")
+    if heard.dropped:
+        mend = "stop what else takes this machine's CPU, or set sensor.processes"
+        yield Check("drops", WARN, f"the kernel had no room for {heard.dropped:,} frames", mend)
+    else:
+        yield Check("drops", OK, "none")
+    share = heard.duplicates / heard.frames
+    if share > DUPLICATES:
+        mend = "mirror ports or a VLAN, not both, and in one direction of each port; the sensor drops copies"
+        yield Check("duplicates", WARN, f"{share:.0%} of the frames come twice", mend)
+    else:
+        yield Check("duplicates", OK, f"{heard.duplicates:,} frames came twice")
+    if heard.connections < CONNECTIONS:
+        yield Check("directions", OK, f"only {heard.connections} connections were heard: too few to tell")
+    elif heard.one_sided > ONE_SIDED * heard.connections:
+        mend = "mirror both directions (rx and tx), and every link of a bundle"
+        text = f"{heard.one_sided:,} of {heard.connections:,} connections have one side only"
+        yield Check("directions", WARN, text, mend)
+    else:
+        text = f"both sides of {heard.connections - heard.one_sided:,} of {heard.connections:,} connections"
+        yield Check("directions", OK, text)
+    if heard.truncated > TRUNCATED * heard.frames:
+        mend = (
+            "mirror whole frames: no truncation at the switch, and an MTU that takes the mirror's own headers"
+        )
+        yield Check("whole frames", WARN, f"{heard.truncated:,} frames are cut off", mend)
+    if heard.unknown > UNKNOWN * heard.frames:
+        mend = "if the mirror comes in a tunnel, docs/operations.md says which are read"
+        yield Check("decoded", WARN, f"{heard.unknown:,} frames are of a kind that is not decoded", mend)
+
+
+def mirror(settings: Settings, seconds: float) -> Iterator[Check]:
+    """Listen on the interface, where there is one and it may be listened on."""
+    if not settings.sensor.interface or not seconds:
+        return
+    try:
+        heard = listen(settings.sensor, seconds)
+    except OSError as error:
+        what, _, mend = str(error).partition("; ")
+        yield Check("mirror", WARN, what, mend)
+    else:
+        yield from judge(heard, seconds)
+
+
 def memory(settings: Settings) -> Iterator[Check]:
     sensor = settings.sensor
-    need = sensor.ring_bytes + sensor.flows * FLOW_BYTES + sensor.heads * HEAD_BYTES
+    need = sensor.processes * (sensor.ring_bytes + sensor.flows * FLOW_BYTES + sensor.heads * HEAD_BYTES)
     lines = Path("/proc/meminfo").read_text().splitlines()
     free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
     text = (
@@ -218,11 +275,12 @@ CHECKS: tuple[Callable[[Settings], Iterator[Check]], ...] = (
 )  # fmt: skip
 
 
-def run_doctor(settings: Settings) -> bool:
-    """Print a line for each check; whether none failed."""
+def run_doctor(settings: Settings, listen_s: float = 0) -> bool:
+    """Print a line for each check; whether none failed. Listens on the interface for `listen_s` seconds."""
     console = Console(soft_wrap=True)
     good = True
-    for check in CHECKS:
+    checks: list[Callable[[Settings], Iterator[Check]]] = [*CHECKS, partial(mirror, seconds=listen_s)]
+    for check in checks:
         for name, level, text, mend in check(settings):
             good = good and level != FAIL
             say = f"{escape(text)}; [bold]{escape(mend)}[/]" if mend else escape(text)

@@ -9,10 +9,13 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pipeline.settings import Settings, SettingsError
+from spanwatch.invocation import Invocation
 from spanwatch.services import make_state, stopped_by_signals
+from spanwatch.supervision import keep_running, running
 
 INTERFACES = Path("/sys/class/net")
 
@@ -47,6 +50,28 @@ def stop_with_parent() -> None:
 
 def _report(bytes_read: int, bytes_total: int | None) -> None:
     print(json.dumps({"bytes_read": bytes_read, "bytes_total": bytes_total}), flush=True)
+
+
+def run_sensors(invocation: Invocation, settings: Settings, *, supervised: bool) -> None:
+    """`sensor.processes` sensors that share the interface's frames by PACKET_FANOUT, until stopped.
+
+    The kernel gives all packets of a conversation to one of them. Each has a ring, a flow table and a boot of
+    its own, and is started again where it fails. Raises OSError, SettingsError.
+    """
+    check_interface(settings.sensor.interface)
+    make_state(settings.state)
+    group = settings.sensor.fanout or os.getpid() & 0xFFFF or 1
+    command = invocation.command(
+        settings.state, "sensor", "--interface", settings.sensor.interface, "--supervised",
+        "--processes", "1", "--fanout", str(group),
+    )  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        stop = stack.enter_context(stopped_by_signals())
+        if supervised:
+            stop_with_parent()
+        for number in range(settings.sensor.processes):
+            stack.enter_context(running(f"sensor {number}", partial(keep_running, command), stop))
+        stop.wait()
 
 
 def run_sensor(settings: Settings, files: list[str], *, supervised: bool) -> int:

@@ -10,6 +10,7 @@ import pytest
 from pipeline.settings import ApiSettings, SensorSettings, Settings, StoreSettings
 from spanwatch import doctor
 from spanwatch.doctor import FAIL, OK, WARN, Check, run_doctor
+from spanwatch.listening import Heard
 from spanwatch.services import bind
 
 
@@ -123,3 +124,39 @@ def test_result_is_the_worst_line(
     monkeypatch.setattr(doctor, "CHECKS", (lambda _s: iter([Check("c", FAIL, "broken", "mend it")]),))
     assert not run_doctor(Settings(state=tmp_path))
     assert capsys.readouterr().out == "fail c: broken; mend it\n"
+
+
+GOOD = Heard(frames=10_000, dropped=0, duplicates=3, truncated=0, unknown=10, connections=400, one_sided=20)
+
+
+def _levels(heard: Heard) -> dict[str, str]:
+    return {check.name: check.level for check in doctor.judge(heard, 5.0)}
+
+
+def test_a_good_mirror() -> None:
+    """Frames, no loss, both directions, each once: nothing to mend."""
+    assert set(_levels(GOOD).values()) == {OK}
+    assert _levels(GOOD._replace(connections=5, one_sided=5))["directions"] == OK
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"frames": 0}, "mirror"),
+        ({"dropped": 1}, "drops"),
+        ({"duplicates": 4_000}, "duplicates"),
+        ({"one_sided": 390}, "directions"),
+        ({"truncated": 9_000}, "whole frames"),
+        ({"unknown": 5_000}, "decoded"),
+    ],
+)
+def test_a_mirror_that_needs_mending(change: dict[str, int], name: str) -> None:
+    """Silence, loss, copies, one direction, cut frames, an unknown wrapper: each is told with its mend."""
+    found = {check.name: check for check in doctor.judge(GOOD._replace(**change), 5.0)}
+    assert found[name].level == WARN
+    assert found[name].mend
+
+
+def test_without_an_interface_nothing_is_listened_to() -> None:
+    """A machine that only replays has no mirror to judge."""
+    assert list(doctor.mirror(Settings(), 1.0)) == []

@@ -16,6 +16,8 @@ import pytest
 
 from pipeline.settings import Settings
 from pipeline.store.client import open_store
+from pipeline.stream.log import Log
+from pipeline.stream.message import decode
 from spanwatch.cli import DONE, FAILED
 from tests.spanwatch.program import COMMAND, environment, one_line, run
 
@@ -223,3 +225,46 @@ def test_missing_interface(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "nonesuch0" in one_line(done)
     assert not (tmp_path / "state").exists()
+
+
+def test_several_processes_share_the_interface(mirror: tuple[str, str], tmp_path: Path) -> None:
+    """Two sensors of one fanout group: every frame is counted once, each conversation by one of them."""
+    near, far = mirror
+    process = subprocess.Popen(
+        [*COMMAND, "--state", str(tmp_path), "sensor", "--interface", far, "--processes", "2"],
+        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(), text=True,
+    )  # fmt: skip
+    try:
+        # Both have joined once the kernel lists two more packet sockets on the interface.
+        index = str(socket.if_nametoindex(far))
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            rows = [line.split() for line in Path("/proc/net/packet").read_text().splitlines()[1:]]
+            if sum(row[4] == index and row[5] == "1" for row in rows) == 2:
+                break
+            time.sleep(0.2)
+        time.sleep(1)
+        _send(near, 5_000)
+        time.sleep(2)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == DONE, said
+    totals: dict[str, int] = {}
+    flows: dict[tuple[str, int], set[str]] = {}
+    log = Log(Settings(state=tmp_path).log_file, 1 << 30)
+    log.register("test")
+    for entry in log.read("test", 1_000):
+        batch, boot = decode(entry.message), entry.message.boot
+        if entry.message.records == "health":
+            totals[boot] = totals.get(boot, 0) + sum(batch["packets"].to_pylist())
+        elif entry.message.records == "flows":
+            for client, port in zip(
+                batch["client"].to_pylist(), batch["client_port"].to_pylist(), strict=True
+            ):
+                flows.setdefault((client, port), set()).add(boot)
+    log.close()
+    assert sum(totals.values()) == 5_000
+    assert len(totals) == 2
+    assert min(totals.values()) > 500
+    assert all(len(boots) == 1 for boots in flows.values())
