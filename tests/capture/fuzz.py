@@ -57,7 +57,7 @@ def run(count: int, seed: int) -> dict[str, int]:
             packets.append(Packet(ts, frame, wire))
             told["bytes"] += wire
         told["frames"] += len(packets)
-        link = chance.choices((1, 101, 113, 276, 0, 228), (60, 1, 1, 1, 1, 1))[0]
+        link = chance.choices((1, 101, 113, 276, 0, 228, 105, 127), (60, 1, 1, 1, 1, 1, 2, 2))[0]
         take(sensor.feed(block(packets, link)))
     take(sensor.finish())
     return told

@@ -479,6 +479,52 @@ def every_kind_of_name() -> list[bytes]:
     ]  # fmt: skip
 
 
+def every_kind_of_statement() -> list[bytes]:
+    """What devices say about themselves, on Ethernet and in 802.11 frames."""
+    device = mac(CLIENT_MAC)
+    lldp = b"\x02\x07\x04" + device + b"\x04\x03\x05e1\x06\x02\0\x78\x0a\x02sw\x0e\x04\0\x14\0\x04"
+    lldp += b"\x10\x0c\x05\1\x0a\1\0\2\2\0\0\0\7\0\xfe\x06\0\x80\xc2\1\0\x0a\xfe\x07\0\x12\xbb\x0abox\0\0"
+    cdp = b"\2\xb4\0\0\0\1\0\x06sw\0\2\0\x11\0\0\0\1\1\1\xcc\0\4\x0a\1\0\2\0\3\0\x06e1\0\4\0\x08\0\0\0\x28"
+    bridge = b"\x80\0" + device
+    tree = b"\0\0\3\2\0" + bridge + bytes(4) + bridge + b"\x80\7" + bytes(9) + b"\0\x40\0region" + bytes(62)
+    leased = b"\0\5\0\x18" + ipaddress.IPv6Address("2001:db8::7").packed + bytes(8)
+    asked = b"\1abc\0\1\0\x0a\0\3\0\1" + device + b"\0\x27\0\x07\0\4host\0\0\3\0\x28" + bytes(12) + leased
+    relayed = b"\x0c\0" + bytes(32) + b"\0\x12\0\2e1\0\x09" + len(asked).to_bytes(2, "big") + asked
+    user = b"\1\4\0\x3b" + bytes(16) + b"\1\6user\x1f\x1302-00-00-00-00-01\x1e\x0e0200000000A1"
+    name = b"\xa1\x11\x30\x0f\xa0\3\2\1\1\xa1\x08\x30\6\x1b\4user\xa2\3\x1b\1R"
+    request = b"\x6a\x27\x30\x25\xa1\3\2\1\5\xa2\3\2\1\x0a\xa4\x19\x30\x17\xa0\0" + name[:21]
+    failed = b"\x7e\x10\x30\x0e\xa0\3\2\1\5\xa1\3\2\1\x1e\xa6\3\2\1\x18"
+    notify = (
+        b"NOTIFY * HTTP/1.1\r\nNTS: ssdp:alive\r\nNT: a\r\nUSN: b\r\nLOCATION: http://u@10.1.2.3:80/x\r\n\r\n"
+    )
+    suites = b"\0\x0f\xac\4"
+    beacon = b"\x80\0\0\0" + b"\xff" * 6 + device * 2 + bytes(10) + b"\x64\0\x11\0\0\5names\3\1\6"
+    beacon += b"\x30\x14\1\0" + suites + b"\1\0" + suites + b"\1\0\0\x0f\xac\2\0\0"
+    beacon += b"\xdd\x0d\0\x50\xf2\4\x10\x11\0\5point\xff\x0b\x24\0\0\2" + bytes(7)
+    tap = b"\0\0\x0f\0\x2a\0\0\0\x10\0\x85\x09\xa0\0\xc4"
+    data = b"\x88\1\0\0" + device * 3 + b"\0\0\5\0\xaa\xaa\3\0\0\0\x08\0"
+    six = {"source": "fe80::1", "target": "ff02::1:2"}
+    return [
+        ethernet(lldp, 0x88CC),
+        ethernet(b"\xaa\xaa\3\0\0\x0c\x20\0" + cdp, len(cdp) + 8),
+        ethernet(b"\x42\x42\3" + tree, len(tree) + 3),
+        ethernet(b"\xaa\xaa\3\0\0\x0c\1\x0b" + tree[:36] + b"\0\0\0\2\0\7", 50),
+        udp(asked, 546, 547, **six),
+        udp(relayed, 547, 547, **six),
+        udp(b"\2" + asked[1:], 547, 546, **six),
+        udp(user, 50_000, 1_813),
+        udp(request, 50_000, 88),
+        udp(failed, 88, 50_000, source=SERVER, target=CLIENT),
+        tcp(ACK, 5, 5, len(request).to_bytes(4, "big") + request, dport=88),
+        udp(notify, 1_900, 1_900, target="239.255.255.250"),
+        udp(b"HTTP/1.1 200 OK\r\nST: a\r\nUSN: b\r\n\r\n", 50_001, 50_000, source=SERVER, target=CLIENT),
+        tap + beacon,
+        tap + b"\x40\0" + beacon[2:24] + beacon[36:],
+        tap + data + ipv4(bytes(64), 17, ident=9),
+        beacon,
+    ]  # fmt: skip
+
+
 def every_kind() -> list[bytes]:
     """One frame or more of each kind that a parser reads."""
     resolver = "10.0.0.53"
@@ -525,6 +571,7 @@ def every_kind() -> list[bytes]:
         ethernet(ipv4(tcp(SYN, 1)[34:], 6), tags=[(0x88A8, 5), (0x8100, 6)]),
         *every_kind_of_tls(),
         *every_kind_of_name(),
+        *every_kind_of_statement(),
     ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from capture.link import ETHERTYPE_LLC, ETHERTYPE_NONE
 from capture.protocols.radiotap import LINK_RADIOTAP, LINK_WLAN
 from capture.protocols.wlan import ETHERTYPE_READ, decode_wlan
 from pipeline.records import json_rows
-from tests.capture.packets import SECOND, T0, mac, small_sensor
+from tests.capture.packets import CLIENT, SECOND, T0, Packet, mac, rows_of, small_sensor, udp
 
 pytestmark = pytest.mark.uncompiled
 
@@ -301,6 +301,23 @@ def test_padding_behind_the_header() -> None:
     """Some cards pad the header to a multiple of four, and say so."""
     frame = data_frame(8, 1, POINT, STATION, OTHER, extra=b"\x05\0\0\0")
     assert hear(radiotap(-40, flags=0x20) + frame, link=LINK_RADIOTAP).found == [(ETHERTYPE_LLC, 15 + 28)]
+
+
+def test_flows_of_open_networks() -> None:
+    """A packet in an open frame is a packet of a flow between the stations; a beacon beside it is no unknown."""
+    request = udp(b"\x01\0" + bytes(60), 50_000, 50_001)[14:]
+    frame = data_frame(8, 1, POINT, STATION, OTHER, extra=b"\0\0", body=LLC + request)
+    told = radiotap(-40) + network(8, NAMED)
+    rows = rows_of([Packet(T0, told), Packet(T0 + 1, radiotap(-50) + frame)], link=LINK_RADIOTAP)
+    assert (rows.flow["client"], rows.flow["server_port"], rows.flow["packets_up"]) == (CLIENT, 50_001, 1)
+    assert rows.flow["client_mac"] == "02:00:00:00:00:aa"
+    assert [row["value"] for row in rows.sightings] == ["Schule"]
+    assert {name: rows.total(name) for name in ("packets", "unknown_link", "malformed", "truncated")} == {
+        "packets": 2,
+        "unknown_link": 0,
+        "malformed": 0,
+        "truncated": 0,
+    }
 
 
 @pytest.mark.parametrize(
