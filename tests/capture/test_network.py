@@ -74,7 +74,11 @@ def test_a_packet_longer_than_its_frame(total: int) -> None:
     rows = four(total=total)
     assert (rows.flow["bytes_up"], rows.flow["client_port"], rows.total("truncated")) == (total, 40_000, 1)
     rows = six(SEGMENT, 6, length=total)
-    assert (rows.flow["bytes_up"], rows.flow["client_port"], rows.total("truncated")) == (total + 40, 40_000, 1)
+    assert (rows.flow["bytes_up"], rows.flow["client_port"], rows.total("truncated")) == (
+        total + 40,
+        40_000,
+        1,
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """JA4 of made hellos, against the digests of the text that the technical details describe."""
 
 import hashlib
+import json
 import struct
 from collections.abc import Sequence
 
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.agreement import CAPTURES
+from benchmarks.sensed import ends, sense
 from capture.flows import JA4_AT
 from capture.protocols.hello import client_hello_body
 from capture.protocols.ja4 import VALUES_MAX, sort_values
@@ -192,3 +195,18 @@ def test_sorting(values: list[int]) -> None:
     array = np.array([*values, -1, -1], np.int64)
     sort_values(array, len(values))
     assert array.tolist() == [*sorted(values), -1, -1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (CAPTURES / "pcap").is_dir(), reason="no folder of real captures; set REAL_CAPTURES")
+def test_the_fingerprints_of_its_makers() -> None:
+    """In the captures of JA4's own tests, each flow has the fingerprint that they state."""
+    lines = (CAPTURES / "expected" / "misc.jsonl").read_text("utf-8").splitlines()
+    stated = [row for row in map(json.loads, lines) if row["tool"] == "ja4" and row["ja4"]]
+    assert len(stated) > 10
+    for path in sorted({row["pcap"] for row in stated}):
+        flows = sense(CAPTURES / "pcap" / path).by_ends()
+        for row in (row for row in stated if row["pcap"] == path):
+            protocol = {"tcp": 6, "udp": 17}[row["transport"]]
+            about = ends(protocol, row["src"], int(row["sport"]), row["dst"], int(row["dport"]))
+            assert row["ja4"] in {flow.last("ja4") for flow in flows[about]}, (path, row)

@@ -16,7 +16,11 @@ FRAME = ethernet(IP4, source=INNER_MAC)
 FRAME_6 = ethernet(IP6, 0x86DD, source=INNER_MAC)
 TAGGED = ethernet(IP4, source=INNER_MAC, tags=[(0x8100, 33)])
 ARP = ethernet(
-    struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + INNER_MAC.to_bytes(6, "big") + b"\x0a\x09\0\1" + bytes(6) + b"\x0a\x09\0\2",
+    struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1)
+    + INNER_MAC.to_bytes(6, "big")
+    + b"\x0a\x09\0\1"
+    + bytes(6)
+    + b"\x0a\x09\0\2",
     0x0806,
     source=INNER_MAC,
 )
