@@ -36,7 +36,7 @@ from capture.protocols.tls import read_tls
 from capture.protocols.tor import note_tor
 from capture.reassembly import HEAD_BYTES, HEAD_US, add_run, take_head
 from capture.tcp import ahead
-from capture.transport import SYN, TCP, UDP
+from capture.transport import ICMP, ICMP6, SYN, TCP, UDP
 from pipeline.kernels import packet_kernel, unit_kernel
 
 #: Wrappers (CONNECT, SOCKS, STARTTLS, …) followed one inside the other; our default.
@@ -68,7 +68,8 @@ def open_flow(table, i):
         flow.application = table.ports[row, flow.server_port]
         if flow.application == 0:
             flow.application = table.ports[row, flow.client_port] if flow.client_port < 1024 else 0
-    else:
+    elif flow.protocol in (ICMP, ICMP6) or table.packet[0].payload_bytes > 0:
+        # Others that carry nothing are a scan's.
         flow.application = table.ports[IP_ROW, flow.protocol]
     if flow.server_port == DNS_PORT:
         # The resolver itself; asking for it would cost as much as all the rest of a question.

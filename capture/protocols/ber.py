@@ -17,6 +17,8 @@ INTEGER, OCTETS, SEQUENCE = 0x02, 0x04, 0x30
 OPERATION_FIRST, OPERATION_LAST, OPERATIONS_PLAIN = 0x60, 0x79, (0x42, 0x4A, 0x50)
 #: Data units of SNMP (RFC 3416, 3; RFC 1157, 4.1).
 UNIT_FIRST, UNIT_LAST = 0xA0, 0xA8
+#: Where lengths need not fit what there is: LDAP, the global catalogue, SNMP and its traps, Kerberos.
+PORTS, KERBEROS_PORT = (389, 3268, 161, 162), 88
 #: Length bytes read at most: messages of 16 MiB.
 LENGTH_BYTES_MAX = 4
 
@@ -41,12 +43,14 @@ def contents(buf, at, end):
 @unit_kernel
 def is_directory_or_management(table, buf, start, end, size, up, i):
     """Check: `LDAP` or `SNMP` for a sequence that begins with a number, or 0."""
-    datagram = table.flows[i].protocol == UDP
+    flow = table.flows[i]
+    datagram = flow.protocol == UDP
+    own_port = flow.server_port in PORTS or flow.client_port in PORTS
     at, length = contents(buf, start, end)
     if at < 0 or at + 3 > end or buf[at] != INTEGER:
         return np.int64(0)
     total = at - start + length
-    if total > size and (datagram or size < ENOUGH):
+    if total > size and not own_port and (datagram or size < ENOUGH):
         return np.int64(0)
     digits = u8(buf, at + 1)
     if digits < 1 or digits > 4 or at + 2 + digits + 2 > end:
@@ -54,7 +58,7 @@ def is_directory_or_management(table, buf, start, end, size, up, i):
     number, at = u8(buf, at + 1 + digits), at + 2 + digits
     tag = u8(buf, at)
     inner, inner_length = contents(buf, at, end)
-    if inner < 0 or inner - start + inner_length > total:
+    if inner < 0 or (inner - start + inner_length > total and not own_port):
         return np.int64(0)
     if digits == 1 and tag == OCTETS and number <= 2 and datagram:
         unit = inner + inner_length
@@ -69,9 +73,11 @@ def is_directory_or_management(table, buf, start, end, size, up, i):
 @unit_kernel
 def is_kerberos(table, buf, start, end, size, up, i):
     """Check: `KERBEROS` for a message of version 5, behind its length in a stream (RFC 4120, 7.2.2)."""
+    flow = table.flows[i]
+    own_port = flow.server_port == KERBEROS_PORT or flow.client_port == KERBEROS_PORT
     at = start
-    if table.flows[i].protocol != UDP:
-        if end - start < 8 or (u32(buf, start) + 4 > size and size < ENOUGH):
+    if flow.protocol != UDP:
+        if end - start < 8 or (u32(buf, start) + 4 > size and size < ENOUGH and not own_port):
             return np.int64(0)
         at += 4
     tag = u8(buf, at)

@@ -25,7 +25,7 @@ MINECRAFT_STATES = (1, 2, 3)
 MUMBLE_PING = 12
 #: Packets looked at.
 PACKETS_MAX = 8
-SOCKS_PORTS = (1080, 9050, 9150)
+SOCKS_PORTS, PASSWORD = (1080, 9050, 9150), 2
 
 
 @unit_kernel
@@ -138,8 +138,12 @@ def is_socks_answer(table, buf, start, end, size, up, i):
         return np.int64(0)
     if end - start == 2:
         return np.int64(SOCKS if flow.server_port in SOCKS_PORTS else WAIT)
-    if end - start < 6:
+    at = start + 2
+    if buf[start + 1] == PASSWORD and end - at >= 2 and buf[at] == 1:
+        # The answer to name and password (RFC 1929, 2).
+        at += 2
+    if end - at < 4:
         return np.int64(WAIT)
     # Version, outcome, zero, kind of address.
-    reply = buf[start + 2] == 5 and buf[start + 3] <= 8 and buf[start + 4] == 0
-    return np.int64(SOCKS if reply and u8(buf, start + 5) in (1, 3, 4) else 0)
+    reply = buf[at] == 5 and buf[at + 1] <= 8 and buf[at + 2] == 0
+    return np.int64(SOCKS if reply and u8(buf, at + 3) in (1, 3, 4) else 0)

@@ -93,7 +93,7 @@ _ALWAYS_TCP = (
 )  # fmt: skip
 _ALWAYS_UDP = (
     "dns", "ntp", "snmp", "dhcp", "dhcpv6", "mdns", "llmnr", "nbns", "ssdp", "kerberos", "ldap", "tftp",
-    "radius", "stun", "quic", "coap", "bacnet", "syslog",
+    "radius", "stun", "quic", "coap", "bacnet",
     "natpmp", "wsd", "netflow", "ipmi",
 )  # fmt: skip
 ALWAYS = np.zeros((2, 256), np.uint8)

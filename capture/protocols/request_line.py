@@ -19,8 +19,8 @@ def _eight(text: bytes) -> int:
 
 
 SIP_2, RTSP_1, RTSP_2 = _eight(b"SIP/2.0\0"), _eight(b"RTSP/1.0"), _eight(b"RTSP/2.0")
-MGCP_ANY, HTTP_1, GNUTELLA_WORD, SEARCH = (
-    _eight(b"MGCP \0\0\0"), _eight(b"HTTP/1.\0"), _eight(b"GNUTELLA"), _eight(b"BT-SEARC"),
+MGCP_ANY, HTTP_ANY, GNUTELLA_WORD, SEARCH = (
+    _eight(b"MGCP \0\0\0"), _eight(b"HTTP/\0\0\0"), _eight(b"GNUTELLA"), _eight(b"BT-SEARC"),
 )  # fmt: skip
 #: All but the last bytes.
 SEVEN, FIVE = ~0xFF, ~0xFFFFFF
@@ -39,7 +39,7 @@ def protocol_word(buf, at, end, datagram):
         return RTSP
     if eight & FIVE == MGCP_ANY:
         return MGCP
-    if eight & SEVEN == HTTP_1:
+    if eight & FIVE == HTTP_ANY:
         return SSDP if datagram else HTTP
     return 0
 

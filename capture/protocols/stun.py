@@ -33,7 +33,9 @@ def is_stun(table, buf, start, end, size, up, i):
     length = u16(buf, start + 2)
     if u32(buf, start + 4) == MAGIC_COOKIE:
         # Some pad, or add their own bytes behind.
-        return np.int64(STUN if length % 4 == 0 and length + HEADER <= size else 0)
+        return np.int64(
+            STUN if length + HEADER == size or (length % 4 == 0 and length + HEADER < size) else 0
+        )
     if u16(buf, start) not in CLASSIC_TYPES or length + HEADER != size:
         return np.int64(0)
     if attributes_fit(buf, start + HEADER, end):

@@ -2,7 +2,7 @@
 
 The three bytes behind the type are zero; Cloudflare's service puts a client number there, which both sides
 repeat. Named by an initiation without a cookie's answer in it, whose second code is all zeros, and else by
-two datagrams that belong together.
+two datagrams that belong together; on its own port one data message is enough.
 """
 
 import numpy as np
@@ -15,6 +15,7 @@ from pipeline.kernels import packet_kernel, unit_kernel
 WIREGUARD = CODE["wireguard"]
 INITIATION, RESPONSE, COOKIE, DATA = 1, 2, 3, 4
 INITIATION_BYTES, RESPONSE_BYTES, COOKIE_BYTES, DATA_BYTES_MIN = 148, 92, 64, 32
+PORT = 51_820
 #: The second message code, zero where no cookie was asked for.
 CODE_BYTES = 16
 
@@ -61,5 +62,6 @@ def is_wireguard(table, buf, start, end, size, up, i):
         # Receiver, then a counter, least byte first, of less than 2**32 packets.
         before = noted(flow, WIREGUARD, up)
         note(flow, WIREGUARD, up, index)
-        return np.int64(WIREGUARD if before == index else 0)
+        own_port = flow.server_port == PORT or flow.client_port == PORT
+        return np.int64(WIREGUARD if before == index or own_port else 0)
     return np.int64(0)

@@ -65,3 +65,9 @@ def test_kerberos(message: bytes) -> None:
 def test_what_is_not(message: bytes) -> None:
     """A length that is not there, another order of elements, another version: none."""
     assert of_datagram(message) == ""
+
+
+def test_lengths_on_their_own_ports() -> None:
+    """On LDAP's and SNMP's own ports a message that is cut short is one all the same."""
+    assert of_client(BIND[:-1], port=389) == "ldap"
+    assert of_datagram(SNMP_2C[:-1], port=161) == "snmp"

@@ -71,4 +71,6 @@ def test_socks_of_the_server() -> None:
     """A proxy's choice of a method, with a reply behind it or on its port."""
     assert of_server(b"\x05\0", port=1_080) == "socks"
     assert of_stream((DOWN, b"\x05\0"), (DOWN, b"\x05\0\0\x01\x7f\0\0\x01\x04\x38")) == "socks"
+    words = [b"\x05\x02", b"\x01\0", b"\x05\0\0\x01\x7f\0\0\x01\x04\x38"]
+    assert of_stream(*[(DOWN, word) for word in words]) == "socks"
     assert of_server(b"\x05\0 anything else") == ""

@@ -76,4 +76,4 @@ def test_xml_in_two_segments() -> None:
 def test_syslog_datagram() -> None:
     """A priority in brackets and text."""
     assert of_datagram(b"<13>Oct 11 22:14:15 host su: text") == "syslog"
-    assert of_datagram(b"<html>", port=514) == ""
+    assert of_datagram(b"<html>") == ""

@@ -56,6 +56,7 @@ def framed(size: int, body: bytes) -> bytes:
         (b"\0\x14\0\x01\0\0\x21\x12\xa4\x42" + bytes(12), "stun"),
         (b"<presence to='room@example'/>", "xmpp"),
         (bytes(64), ""),
+        (b"GET /index.html\r\n", "http"),
         (b"something else", ""),
         (b"ab", ""),
     ],
@@ -84,7 +85,7 @@ def test_servers_that_speak_first(data: bytes, application: str) -> None:
     [
         (b"\xc8\x02\0\x14" + bytes(16), "l2tp"),
         (b"\xc8\x02\0\x15" + bytes(16), ""),
-        (bytes(24) + b"\xff\xff\xff\xfe\xff\xff\xff\xff" + bytes(8), "telegram"),
+        (bytes(24) + b"\xff\xff\xff\xff\xfe\xff\xff\xff" + bytes(8), "telegram"),
         (bytes(64), ""),
         (b"\x81\x0b\0\x0c\x01\x20" + bytes(6), "bacnet"),
         (b"\xff\xff\xff\xffTSource Engine Query\0", "steam"),
@@ -109,7 +110,7 @@ def test_a_line_that_needs_two() -> None:
 
 
 @pytest.mark.parametrize(
-    ("port", "application"), [(514, ""), (443, ""), (53, ""), (123, ""), (1_985, "hsrp"), (40_000, "")]
+    ("port", "application"), [(514, "syslog"), (443, ""), (53, ""), (123, ""), (1_985, "hsrp"), (40_000, "")]
 )
 def test_datagrams_that_contradict_their_port(port: int, application: str) -> None:
     """Unknown payload keeps the port's word only where the protocol is not always known by content."""
@@ -180,6 +181,11 @@ def test_ip_protocols(number: int, application: str) -> None:
     """Protocols without ports are known by their number."""
     frame = ethernet(ipv4(bytes(40), number, CLIENT, SERVER))
     assert rows_of([Packet(T0, frame)]).flow["application"] == application
+
+
+def test_ip_protocols_without_payload() -> None:
+    """A header alone, as a scan of protocols sends it, names nothing."""
+    assert rows_of([Packet(T0, ethernet(ipv4(b"", 50, CLIENT, SERVER)))]).flow["application"] == ""
 
 
 def test_the_port_table() -> None:

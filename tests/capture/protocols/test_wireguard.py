@@ -66,6 +66,12 @@ def test_in_the_middle() -> None:
     assert of_datagrams((UP, data(7, 1)), (UP, data(8, 2))) == ""
 
 
+def test_in_the_middle_on_its_port() -> None:
+    """On port 51820 one data message is enough."""
+    assert of_datagram(data(7, 1), port=51_820) == "wireguard"
+    assert of_datagram(data(7, 1)[:-1], port=51_820) == ""
+
+
 def test_its_port_is_not_enough() -> None:
     """Something else on port 51820 is not WireGuard."""
     assert of_datagram(b"something else entirely", port=51_820) == ""
