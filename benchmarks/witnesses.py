@@ -99,6 +99,11 @@ def innermost(row: dict[str, Any]) -> Ends | None:
     return ends(TRANSPORTS[transport[-1]], a, a_port, b, b_port)
 
 
+def is_name(text: str | None) -> bool:
+    """True unless tshark says in angle brackets what is wrong with a name; the root is one."""
+    return text is not None and (text == "<Root>" or not text.startswith("<"))
+
+
 def _mac(text: str | None) -> str:
     """A MAC; of no bytes where the link layer has none."""
     return (text or "").split("|")[0].lower() or NO_MAC
@@ -115,7 +120,7 @@ def _tshark_claims(row: dict[str, Any]) -> Iterator[Claim]:
         # Several heads in one frame, or one head with several hosts.
         for host in dict.fromkeys(row["host"].split("|")):
             yield Claim("http", flow, plain(host), frame)
-    elif kind in ("dns_q", "dns_r") and row["q"] is not None and flow is not None:
+    elif kind in ("dns_q", "dns_r") and flow is not None and is_name(row["q"]):
         asker, resolver = flow.low[0], flow.high[0]
         if (address(row["src"][-1]) == asker) == (kind == "dns_r"):
             asker, resolver = resolver, asker

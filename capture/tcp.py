@@ -348,10 +348,10 @@ def take_ack(packet, flow, up):
     if up:
         if flow.done & ROUND_TRIP_DONE == 0 and packet.tcp_flags & SYN == 0:
             flow.done |= ROUND_TRIP_DONE
-            if flow.mark_ts != NONE and flow.base_down != NONE:
-                # Of what the server sent so far, and nothing else.
-                if ahead(packet.ack, flow.base_down) >= 0 and ahead(packet.ack, flow.seq_down) <= 0:
-                    flow.rtt_us = min(max(packet.ts - flow.mark_ts, 0), RTT_MAX)
+            # It acknowledges what the server sent so far, and nothing else.
+            asked = flow.mark_ts != NONE and flow.base_down != NONE
+            if asked and ahead(ack, flow.base_down) >= 0 and ahead(ack, flow.seq_down) <= 0:
+                flow.rtt_us = min(max(packet.ts - flow.mark_ts, 0), RTT_MAX)
             flow.mark_ts = NONE
         if flow.ack_up == NONE:
             flow.ack_up = flow.base_down if flow.base_down != NONE else ack

@@ -66,7 +66,9 @@ def test_frames_flows_packets_and_bytes_are_tsharks() -> None:
             pytest.skip(part.without_counts)
         for kind, tally in part.tallies.items():
             counts[kind] += tally.counts["found"]
-            unexplained += [f"{kind} {d.path}: {d.outcome.what}" for d in tally.differences if not d.why]
+            unexplained += [
+                f"{kind} {d.path}: {d.outcome.what}" for d in tally.differences if not d.reason.why
+            ]
     assert counts["frames"] > 30
     assert unexplained == []
 
