@@ -216,8 +216,8 @@ def table(report: Report) -> list[str]:
         witness, what = KINDS[kind]
         lines.append(
             f"| {what} (`{kind}`) | {witness} | {tally.wanted} | {tally.counts[FOUND]} "
-            f"| {tally.found_share:.2%} | {tally.counts[LATER]} | {tally.confirmed} | {tally.wrong} | {tally.wrong_share:.2%} "
-            f"| {tally.unexplained} |"
+            f"| {tally.found_share:.2%} | {tally.counts[LATER]} | {tally.confirmed} | {tally.wrong} "
+            f"| {tally.wrong_share:.2%} | {tally.unexplained} |"
         )
     return lines
 
@@ -233,9 +233,9 @@ def document(report: Report) -> str:
         "",
         f"{report.captures} captures were read. *Wanted* is what the witness states, *wrong* what the",
         "sensor states and should not. *Confirmed*: the witness does not state it, but one of the other",
-        "programs does, or the packets do. *Second names*: a record has one name, the first; a connection may",
-        "carry requests to several. Where a reason below says that the sensor is right, the difference counts",
-        "neither as wanted nor as wrong.",
+        "programs does, or the packets do. *Second names*: a record has one name, the first; a connection",
+        "may carry requests to several. Where a reason below says that the sensor is right, the difference",
+        "counts neither as wanted nor as wrong.",
         "",
         *table(report),
         "",
