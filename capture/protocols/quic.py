@@ -252,7 +252,7 @@ def take_handshake(table, flow, now):
     best, best_rank = np.int64(NONE), 3
     for k in range(first, first + WAYS):
         place = table.handshakes[k]
-        if place.serial == 0 or now - place.touched > HEAD_US:
+        if place.serial == 0 or abs(now - place.touched) > HEAD_US:
             rank = 0
         elif place.confirmed == 0:
             rank = 1

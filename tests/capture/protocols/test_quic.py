@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capture.protocols.quic import OPENED, TRIES, WAYS, varint, varint_bytes
+from capture.protocols.quic import OPENED, TRIES, WAYS, take_handshake, varint, varint_bytes
 from tests.capture import packets, quic_packets
 from tests.capture.packets import (
     GOOGLE_INITIAL,
     QUIC_INITIAL,
+    SECOND,
     T0,
     Packet,
     Rows,
@@ -404,6 +405,21 @@ def test_interleaved() -> None:
     seconds = [talk.up(whole(rest, number=1)).packets[1] for talk in talks]
     got = rows_of(firsts + seconds, heads=40 * WAYS)
     assert [row["server_name"] for row in got.flows] == ["www.example.org"] * 40
+
+
+@pytest.mark.uncompiled
+@pytest.mark.parametrize("later", [4 * SECOND, -3_600 * SECOND])
+def test_places_are_for_seconds(later: int) -> None:
+    """A half hello's place is another's once seconds passed, or once the clock was set back."""
+    table = small_sensor(heads=16).table
+    flow = table.flows[0]
+    for serial in range(400):
+        flow.serial = serial
+        if (k := take_handshake(table, flow, T0)) >= 0:
+            table.handshakes[k].confirmed = 1
+    assert all(table.handshakes[:-1].serial > 0)
+    assert take_handshake(table, flow, T0 + SECOND) < 0
+    assert take_handshake(table, flow, T0 + later) >= 0
 
 
 @settings(deadline=None, max_examples=30)
