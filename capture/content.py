@@ -55,7 +55,8 @@ RADIUS_PORTS = (1812, 1813, 1645, 1646)
 APP_DHCP, APP_DHCPV6 = CODE["dhcp"], CODE["dhcpv6"]
 APP_SSDP, APP_RADIUS, APP_KERBEROS = (CODE[word] for word in ("ssdp", "radius", "kerberos"))
 APP_STUN = CODE["stun"]
-#: Packets of a flow that nobody knows, or that began with STUN, that are looked at; our defaults.
+#: Packets of a flow that nobody knows, or that began with STUN or on a port of names, that are looked at; our
+#: defaults.
 STRANGE_PACKETS, CALL_PACKETS = 4, 40
 
 
@@ -286,9 +287,13 @@ def take_datagram(table, buf, i):
         return np.int64(0)
     packets = flow.packets_up + flow.packets_down
     known = identify_datagram(table, buf, start, end, i)
-    # A call begins with STUN; the DTLS that follows comes on the same ports (RFC 7983).
-    enough = CALL_PACKETS if flow.application == APP_STUN else STRANGE_PACKETS
-    # On the ports of names, messages may follow whatever else came first.
-    if (packets >= enough and not named) or (known == DONE and flow.application != APP_STUN):
+    if named:
+        # Messages may follow whatever else came first.
+        over = known == DONE and packets >= CALL_PACKETS
+    else:
+        # A call begins with STUN; the DTLS that follows comes on the same ports (RFC 7983).
+        call = flow.application == APP_STUN
+        over = packets >= (CALL_PACKETS if call else STRANGE_PACKETS) or (known == DONE and not call)
+    if over:
         flow.done |= CLIENT_HEAD_DONE
     return np.int64(0)

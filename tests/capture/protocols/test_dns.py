@@ -402,8 +402,10 @@ def test_what_is_no_dns_elsewhere(data: bytes) -> None:
 
 def test_junk_before_the_first_message() -> None:
     """On its own port DNS is looked for in every datagram, whatever came before."""
-    junk = [asked(b"\x17" * 40, T0 + n) for n in range(20)]
-    assert one([*junk, asked(dns(7), T0 + 50)])["qname"] == "www.example.org"
+    binding = b"\0\1\0\0\x21\x12\xa4\x42" + bytes(12)
+    for other in (b"\x17" * 40, binding):
+        junk = [asked(other, T0 + n) for n in range(20)]
+        assert one([*junk, asked(dns(7), T0 + 50)])["qname"] == "www.example.org"
 
 
 def test_what_is_no_dns_on_its_port() -> None:
