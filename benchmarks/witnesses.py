@@ -133,14 +133,17 @@ def _tshark_claims(row: dict[str, Any]) -> Iterator[Claim]:
     elif kind == "arp" and row["spa"] not in (None, "0.0.0.0"):
         yield Claim("arp", _mac(row["sha"]), row["spa"], frame)
     elif kind in ("lldp", "cdp"):
-        sender = _mac(row["eth_src"])
+        # Of frames in frames the innermost speaks.
+        sender = _mac((row["eth_src"] or "").split("|")[-1])
         yield Claim(kind, _mac(row.get("chassis")) if sender == NO_MAC else sender, row["name"] or "", frame)
     elif kind == "ssdp":
         yield Claim("ssdp", row["src"][-1], "", frame)
     elif kind in ("beacon", "probe_resp"):
         yield Claim("beacon", _mac(row["bssid"]), _ssid(row), frame)
-    elif kind == "probe_req":
+    elif kind in ("probe_req", "assoc_req", "reassoc_req"):
         yield Claim("probe", _mac(row["sa"]), _ssid(row), frame)
+    elif "sa" in row and row["protos"].endswith(":arp"):
+        yield Claim("arp_in_air", _mac(row["sa"]), "", frame)
 
 
 def _ssid(row: dict[str, Any]) -> str:

@@ -18,8 +18,8 @@ ATTRIBUTE_NAMES = (
     "server", "op", "relay", "circuit", "remote", "client_id", "client_name", "user_class", "vendor",
     "prefix", "mtu", "flags", "hop_limit", "chassis", "port", "port_description", "description",
     "capabilities", "management", "vlan", "voice_vlan", "duplex", "manufacturer", "model", "serial",
-    "firmware", "root", "bridge", "cost", "usn", "location", "agent", "nas", "session", "ssid", "realm",
-    "error", "service", "bssid", "channel", "security", "signal", "sent_by", "duid_mac", "status",
+    "firmware", "bridge", "cost", "usn", "location", "agent", "nas", "session", "ssid",
+    "error", "service", "bssid", "channel", "security", "signal", "sent_by", "duid_mac",
     "fqdn", "subscriber",
 )  # fmt: skip
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from benchmarks import witnesses
-from benchmarks.agreement import CAPTURES, FOUND, MISSED, SOURCES, WRONG, Outcome, compare_sightings
+from benchmarks.agreement import CAPTURES
+from benchmarks.compared import FOUND, MISSED, SOURCES, WRONG, Outcome, compare_sightings
 from benchmarks.sensed import Sensed, sense
 
 EXPECTED = CAPTURES / "expected"
@@ -20,11 +21,12 @@ pytestmark = [
     ),
 ]
 
-#: Least share found of what tshark says, most share said by the sensor alone. ARP: that of other hardware,
-#: inverse and unassigned ARP is not told. Networks: frames damaged on the air are not trusted.
+#: Least share found of what tshark says, most share said by the sensor alone. ARP of other hardware, with
+#: addresses of 255 bytes, inverse and unassigned ARP is not told; in L2TPv3, tshark does not say it. Frames
+#: that were damaged on the air are not trusted, and LWAPP, which carries some, is not looked into.
 KINDS = {
-    "dhcp": (0.995, 0.001), "dhcpv6": (0.995, 0.001), "arp": (0.94, 0.001), "lldp": (0.995, 0.001),
-    "cdp": (0.995, 0.001), "ssdp": (0.995, 0.001), "beacon": (0.98, 0.005), "probe": (0.98, 0.005),
+    "dhcp": (0.995, 0.001), "dhcpv6": (0.995, 0.001), "arp": (0.93, 0.01), "lldp": (0.995, 0.001),
+    "cdp": (0.995, 0.001), "ssdp": (0.995, 0.001), "beacon": (0.98, 0.001), "probe": (0.93, 0.001),
 }  # fmt: skip
 
 

@@ -304,7 +304,7 @@ def test_padding_behind_the_header() -> None:
 
 
 def test_flows_of_open_networks() -> None:
-    """A packet in an open frame is a packet of a flow between the stations; a beacon beside it is no unknown."""
+    """A packet in an open frame is a packet of a flow between the stations; a beacon is not unknown."""
     request = udp(b"\x01\0" + bytes(60), 50_000, 50_001)[14:]
     frame = data_frame(8, 1, POINT, STATION, OTHER, extra=b"\0\0", body=LLC + request)
     told = radiotap(-40) + network(8, NAMED)
