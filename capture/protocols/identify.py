@@ -80,6 +80,7 @@ CHECKS = (
 
 #: Bits of `evidence`: payload of the client, of the server, or of the first datagram that no protocol knows.
 CLIENT_UNKNOWN, SERVER_UNKNOWN, FIRST_UNKNOWN = 1, 2, 4
+FTP_DATA_PORT = 20
 #: Fewer bytes of a stream than this may be the beginning of anything; our default.
 LITTLE = 8
 #: Longest datagram that only keeps an address translator's mapping alive; our default.
@@ -280,7 +281,9 @@ def take_unknown(flow, mine, theirs, their_head_done):
     """Payload of one direction is unknown: drop a port's word that it contradicts."""
     flow.evidence |= mine
     known_by_other = flow.done & their_head_done and flow.evidence & theirs == 0
-    if not known_by_other and opened_in_sight(flow) and ALWAYS[0, flow.application]:
+    # A file may be anything.
+    is_file = flow.client_port == FTP_DATA_PORT or flow.server_port == FTP_DATA_PORT
+    if not known_by_other and not is_file and opened_in_sight(flow) and ALWAYS[0, flow.application]:
         flow.application = 0
 
 

@@ -22,7 +22,7 @@ from capture.protocols.outcomes import DONE, MORE, NOT
 from capture.protocols.signatures import GROUPS, UDP_EITHER, signature_tables
 from pipeline.records import APPLICATIONS
 from tests.capture.applications import DOWN, UP, of_client, of_datagram, of_datagrams, of_server, of_stream
-from tests.capture.packets import CLIENT, SERVER, T0, Packet, ethernet, ipv4, rows_of, udp
+from tests.capture.packets import ACK, CLIENT, SERVER, T0, Conversation, Packet, ethernet, ipv4, rows_of, udp
 
 
 def framed(size: int, body: bytes) -> bytes:
@@ -146,6 +146,13 @@ def test_no_payload_keeps_the_port() -> None:
     """A connection without payload, or picked up in the middle, has its port's word."""
     assert of_stream(port=443) == "tls"
     assert of_stream((UP, b"\x7f nothing that is known"), port=443, opened=False) == "tls"
+
+
+def test_files_on_connections_for_data() -> None:
+    """What comes from port 20 is a file, whatever its bytes; a listing of a folder is known on any port."""
+    talk = Conversation(sport=20, dport=50_000).open().up(ACK, b"\x7f any file at all")
+    assert rows_of(talk.packets).flow["application"] == "ftp"
+    assert of_server(b"drwxr-xr-x 2 me me 4096 Jan 1 12:00 folder\r\n") == "ftp"
 
 
 def test_unknown_before_a_banner() -> None:
