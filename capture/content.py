@@ -23,13 +23,15 @@ from capture.protocols.http import read_request, read_response
 from capture.protocols.http2 import read_http2
 from capture.protocols.identify import CODE, IP_ROW, identify_client, identify_datagram, identify_server
 from capture.protocols.kerberos import read_kerberos, sight_kerberos
+from capture.protocols.kerberos_logins import watch_kerberos
+from capture.protocols.logins import begin_watch
 from capture.protocols.mdns import read_mdns
 from capture.protocols.nbns import read_nbns
 from capture.protocols.outcomes import BEYOND, DONE, MORE, NOT
 from capture.protocols.quic import read_quic
 from capture.protocols.radius import sight_radius
 from capture.protocols.rdpudp import read_rdpudp
-from capture.protocols.socks import read_socks
+from capture.protocols.socks import read_socks, read_socks_answer
 from capture.protocols.ssdp import sight_ssdp
 from capture.protocols.starttls import read_upgrade, read_upgrade_answer
 from capture.protocols.tls import read_tls
@@ -40,7 +42,7 @@ from capture.transport import ICMP, ICMP6, SYN, TCP, UDP
 from pipeline.kernels import packet_kernel, unit_kernel
 
 #: Wrappers (CONNECT, SOCKS, STARTTLS, …) followed one inside the other; our default.
-WRAPPERS_MAX = 4
+WRAPPERS_MAX = 8
 
 DNS_PORT = 53
 MDNS_PORT = 5353
@@ -114,6 +116,8 @@ def server_reader(table, buf, start, end, final, i):
     if outcome == NOT:
         outcome = read_http2(table, buf, start, end, final, i)
     if outcome == NOT:
+        outcome = read_socks_answer(table, buf, start, end, final, i)
+    if outcome == NOT:
         outcome = read_upgrade_answer(table, buf, start, end, final, i)
     if outcome == NOT:
         outcome = read_dns_stream(table, buf, start, end, final, i)
@@ -129,20 +133,20 @@ def read_stream(table, buf, start, end, final, up, i):
     """Look at the head of one direction, through the wrappers around it: DONE, MORE or NOT."""
     flow = table.flows[i]
     at = start
-    outer = 0
     for level in range(WRAPPERS_MAX):
         if up:
             outcome = client_reader(table, buf, at, end, final, i)
         else:
             outcome = server_reader(table, buf, at, end, final, i)
-        if level > 0:
+        if flow.outer != 0:
             # What a wrapper carries says which names it has, not which application it is.
-            flow.application = outer
-            if outcome == NOT:
-                return np.int64(DONE)
+            flow.application = flow.outer
+        begin_watch(flow)
+        if level > 0 and outcome == NOT:
+            return np.int64(DONE)
         if outcome < BEYOND:
             return np.int64(outcome)
-        outer = flow.application
+        flow.outer = flow.application
         at = outcome - BEYOND
         if at >= end:
             return np.int64(DONE if final else MORE)
@@ -274,6 +278,7 @@ def take_datagram(table, buf, i):
             return np.int64(0)
     elif low == KERBEROS_PORT:
         known = APP_KERBEROS if sight_kerberos(table, buf, start, end) else 0
+        watch_kerberos(buf, start, end, packet.target_port == KERBEROS_PORT, flow)
     if known == 0 and buf[start] == ANSWER and sight_ssdp(table, buf, start, end):
         # Devices answer from ports of their own.
         known = APP_SSDP

@@ -480,8 +480,9 @@ def take_packet(table, buf, packet, key):
                 read_dns_segment(table, buf, packet.payload, packet.end, i)
             if flow.application in (APP_HTTP, 0) and may_hold_messages(buf, packet.payload, packet.end):
                 read_doh_segment(table, buf, packet.payload, packet.end, i)
-            if flow.watch != 0:
-                watch_login(table, buf, packet.payload, packet.end, 1 if up else 0, i)
+            if flow.watch != 0 and watch_login(table, buf, packet.payload, packet.end, 1 if up else 0, i):
+                # Something to read begins anew with this segment.
+                take_segment(table, buf, 1 if up else 0, i)
     else:
         if up:
             flow.client_state = ESTABLISHED

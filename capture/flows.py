@@ -114,10 +114,14 @@ FLOW = np.dtype(
         ("syn_padding", "u1"),  # bytes after the end-of-options mark
         ("syn_payload", "u1"),
         ("syn_mss", "i4"),  # -1 no option
-        ("syn_window", "i4"),
+        ("syn_window", "u2"),
+        ("step", "u1"),  # how far the log-in's watcher is, its own bits
+        ("outer", "u1"),  # application of the wrapper (STARTTLS, CONNECT, SOCKS) that carries another, 0 none
         ("syn_quirks", "i4"),
         ("syn_options", "i8"),  # 4 bits an option, first in the lowest; 0 ends
-        ("token_up", "u4"),  # what a client's datagram said that the next ones must fit (capture/protocols)
+        # What a client's datagram said that the next ones must fit; of TCP what a watcher remembers
+        # (capture/protocols).
+        ("token_up", "u4"),
         ("token_down", "u4"),
         ("head_down", "i4"),  # stream head of the server, -1 none
         ("logins", "u2"),  # attempts seen, of this row
@@ -327,6 +331,8 @@ def new_flow(table, packet, key, from_client):
     flow.head_down = NONE
     flow.done = 0
     flow.watch = 0
+    flow.step = 0
+    flow.outer = 0
     flow.token_up = 0
     flow.token_down = 0
     flow.application = 0

@@ -3,7 +3,17 @@
 import numpy as np
 
 from capture.arena import UNKNOWN, UNKNOWN_DELTA
-from capture.flows import ALPN_AT, CERTIFICATE_AT, ISSUER_AT, JA4_AT, LOCATION_AT, conn_state, start_row
+from capture.flows import (
+    ACTIVE,
+    ALPN_AT,
+    CERTIFICATE_AT,
+    ISSUER_AT,
+    JA4_AT,
+    LOCATION_AT,
+    conn_state,
+    count_packet,
+    start_row,
+)
 from capture.network import (
     QUIRK_DF,
     QUIRK_ECN,
@@ -221,4 +231,31 @@ def write_flow(table, i, ended):
         meter.text_used = behind
     row.lost = flow.lost
     start_row(flow)
+    return np.int64(0)
+
+
+@unit_kernel
+def leave_name(table, i):
+    """Write the row that record `i` has up to the packet at hand, which begins the row of another name."""
+    meter = table.meter[0]
+    flow = table.flows[i]
+    packet = table.packet[0]
+    if meter.flow_rows + 2 > len(table.flow_rows) or meter.text_used + 2 * FLOW_TEXT >= len(table.text):
+        # The last place is for what the caller may still write: the names share a row.
+        return np.int64(0)
+    at_hand = (
+        packet.source_port == flow.client_port
+        and packet.source_lo == flow.client_lo
+        and flow.packets_up >= packet.packets
+        and flow.bytes_up >= packet.ip_bytes
+        and flow.payload_up >= packet.payload_bytes
+    )
+    if at_hand:
+        flow.bytes_up -= packet.ip_bytes
+        flow.packets_up -= packet.packets
+        flow.payload_up -= packet.payload_bytes
+    if flow.packets_up + flow.packets_down > 0:
+        write_flow(table, i, ACTIVE)
+    if at_hand:
+        count_packet(flow, packet, True)
     return np.int64(0)

@@ -61,7 +61,16 @@ APPLICATIONS = (
 NAME_SOURCES = ("none", "sni", "quic", "http", "dns")
 TLS_VERSIONS = ("", "ssl3", "1.0", "1.1", "1.2", "1.3", "ssl2")
 ECH = ("none", "grease_or_real")
-HTTP_METHODS = ("", "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "CONNECT", "PATCH", "TRACE")
+#: RFC 9110, 9.3; RFC 5789; then WebDAV (RFC 4918, 3253, 5323, 4791, 3744, 5842), UPnP, what Microsoft adds.
+#: A request with any other method is one of the method `other`.
+HTTP_METHODS = (
+    "", "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "CONNECT", "PATCH", "TRACE",
+    "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "MERGE",
+    "CHECKOUT", "CHECKIN", "MKACTIVITY", "MKCALENDAR", "ACL", "BIND", "UNBIND", "REBIND", "VERSION-CONTROL",
+    "LABEL", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH", "PURGE", "LINK", "UNLINK", "QUERY",
+    "RPC_CONNECT", "RPC_IN_DATA", "RPC_OUT_DATA", "SSTP_DUPLEX_POST", "POLL", "BPROPFIND", "BPROPPATCH",
+    "BCOPY", "BMOVE", "BDELETE", "other",
+)  # fmt: skip
 RESET_BY = ("none", "client", "server")
 DNS_TRANSPORTS = ("udp", "tcp", "mdns", "llmnr", "nbns")
 SIGHTING_SOURCES = (
@@ -126,14 +135,18 @@ RECORDS: dict[str, list[Field]] = {
         Field("ended", KIND, "why this row was written", words=ENDED),
         Field("application", KIND, "by content first, port last; empty unknown", words=APPLICATIONS),
         Field("server_name", TEXT, "name the client asked for; empty none"),
-        Field("name_source", KIND, "where server_name comes from", words=NAME_SOURCES),
+        Field(
+            "name_source", KIND,
+            "where server_name comes from; http: Host, authority, or what CONNECT or SOCKS asks a proxy for",
+            words=NAME_SOURCES,
+        ),
         Field("alpn", TEXT, "first protocol the client offered (RFC 7301)"),
         Field("tls_version", KIND, "negotiated, else highest offered (RFC 8446, 4.2.1)", words=TLS_VERSIONS),
         Field("ja4", TEXT, "JA4 client fingerprint"),
         Field("ech", KIND, "encrypted client hello extension; grease looks the same", words=ECH),
-        Field("http_method", KIND, "method of the first request", words=HTTP_METHODS),
-        Field("http_status", pa.uint16(), "status of the first response", True),
-        Field("http_location", TEXT, "host of the first response's Location"),
+        Field("http_method", KIND, "method of the first request for server_name", words=HTTP_METHODS),
+        Field("http_status", pa.uint16(), "status of the first final response to it", True),
+        Field("http_location", TEXT, "host of that response's Location"),
         Field("hello", pa.uint8(), "bits: 1 client hello, 2 server hello, 4 alert, 8 certificate"),
         Field("reset_by", KIND, "which side's address the first reset carried", words=RESET_BY),
         Field("reset_ttl_delta", pa.int16(), "TTL of the server's reset less that of its SYN-ACK", True),

@@ -1,10 +1,14 @@
-"""MySQL and MariaDB (MySQL internals, connection phase): the server's greeting and the client's answer."""
+"""MySQL and MariaDB (MySQL internals, connection phase): the greeting and its answer, how they go on.
+
+That is in TLS, or with a log-in whose end is told.
+"""
 
 import numpy as np
 
 from capture.octets import u8
 from capture.protocols.signatures import CODE, ENOUGH, number_at
-from pipeline.kernels import unit_kernel
+from capture.protocols.watching import count_login
+from pipeline.kernels import packet_kernel, unit_kernel
 
 MYSQL = CODE["mysql"]
 HEADER = 4
@@ -16,6 +20,13 @@ ANSWER = 36
 #: In the lower half of the capabilities: the protocol of version 4.1.
 PROTOCOL_41 = 0x02
 ZEROS_FROM, ZEROS_TO = 13, 32
+#: The answer of one that goes on in TLS; CLIENT_SSL, in the second byte of the capabilities.
+SSL_REQUEST_SIZE, SSL = 32, 8
+OK, MORE_DATA, ERROR = 0, 1, 255
+#: ER_ACCESS_DENIED_ERROR, …_NO_PASSWORD_ERROR; who may not use a database was let in.
+REFUSALS = (1045, 1698)
+#: Packets of a segment that are looked at; our default.
+PACKETS_MAX = 4
 
 
 @unit_kernel
@@ -46,3 +57,44 @@ def is_mysql_answer(table, buf, start, end, size, up, i):
         if buf[at] != 0:
             return np.int64(0)
     return np.int64(MYSQL)
+
+
+@packet_kernel
+def ssl_request_end(buf, at, end):
+    """Offset behind the SSLRequest at `at`, 0 if this is none."""
+    if end - at < HEADER + SSL_REQUEST_SIZE:
+        return np.int64(0)
+    if u8(buf, at) != SSL_REQUEST_SIZE or buf[at + 1] != 0 or buf[at + 2] != 0 or buf[at + 3] != 1:
+        return np.int64(0)
+    # The first byte of the capabilities has PROTOCOL_41 too, in its second.
+    if u8(buf, at + 5) & (PROTOCOL_41 | SSL) != PROTOCOL_41 | SSL:
+        return np.int64(0)
+    for i in range(at + HEADER + 9, at + HEADER + SSL_REQUEST_SIZE):
+        if buf[i] != 0:
+            return np.int64(0)
+    return np.int64(at + HEADER + SSL_REQUEST_SIZE)
+
+
+@packet_kernel
+def watch_mysql(buf, start, end, up, flow):
+    """Count how the connection's log-in ends; then there is no more to see."""
+    if up:
+        return
+    at = start
+    for _ in range(PACKETS_MAX):
+        if end - at < HEADER + 1 or u8(buf, at + 3) < 2:
+            # The server's greeting, or its refusal of the host, is number 0.
+            return
+        kind = u8(buf, at + 4)
+        if kind == OK:
+            count_login(flow, False)
+            flow.watch = 0
+            return
+        if kind == ERROR:
+            if end - at >= HEADER + 3 and u8(buf, at + 5) + (u8(buf, at + 6) << 8) in REFUSALS:
+                count_login(flow, True)
+            flow.watch = 0
+            return
+        if kind != MORE_DATA:
+            return
+        at += HEADER + u8(buf, at) + (u8(buf, at + 1) << 8) + (u8(buf, at + 2) << 16)

@@ -7,7 +7,7 @@ import numpy as np
 
 from capture.octets import u8, u16, u32
 from capture.protocols.signatures import CODE
-from pipeline.kernels import unit_kernel
+from pipeline.kernels import packet_kernel, unit_kernel
 
 RDP, S7COMM = CODE["rdp"], CODE["s7comm"]
 PORT, ISO_PORT = 3389, 102
@@ -19,6 +19,9 @@ NEGOTIATION = (1, 2, 3)
 COOKIE = 0x436F6F6B
 MTU_MIN, MTU_MAX = 1132, 1232
 SYN = 1
+TPKT_VERSION, CONNECTION_REQUEST, CONNECTION_CONFIRM = 3, 0xE0, 0xD0
+#: Octets of the offer of other security that ends a request.
+OFFER_SIZE = 8
 
 
 @unit_kernel
@@ -53,3 +56,22 @@ def is_udp_opening(table, buf, start, end, size, up, i):
     first, second = u16(buf, start + 12), u16(buf, start + 14)
     fits = MTU_MIN <= first <= MTU_MAX and MTU_MIN <= second <= MTU_MAX
     return np.int64(RDP if fits else 0)
+
+
+@packet_kernel
+def connection_end(buf, at, end, kind):
+    """Offset behind the connection request or confirm at `at`, 0 if this is none, `end` if it is cut off.
+
+    A request that offers no other security than RDP's own (2.2.1.1.1) is none here: no TLS follows it.
+    """
+    if end - at < 6 or buf[at] != TPKT_VERSION or buf[at + 1] != 0:
+        return np.int64(0)
+    size = u16(buf, at + 2)
+    if size != u8(buf, at + 4) + 5 or u8(buf, at + 5) & 0xF0 != kind or size < HEADER:
+        return np.int64(0)
+    if size > end - at:
+        return np.int64(end)
+    offer = at + size - OFFER_SIZE
+    if kind == CONNECTION_REQUEST and (size < HEADER + OFFER_SIZE or buf[offer] != 1 or buf[offer + 4] == 0):
+        return np.int64(0)
+    return np.int64(at + size)

@@ -3,6 +3,7 @@
 import ipaddress
 import struct
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from capture.frames import LINK_ETHERNET, NO_TAG, Frames
 from capture.sensor import Sensor
+from capture.table import Table
 from pipeline.records import json_rows
 from pipeline.settings import SensorSettings
 from tests.capture.der import alternative, certificate, certificate_message, common
@@ -280,6 +282,12 @@ def small_sensor(**settings: Any) -> Sensor:
     """A sensor of the smallest size, without a random number."""
     chosen: dict[str, Any] = {"name": "gate", "flows": 1_024, "heads": 16, "batch_rows": 1_000} | settings
     return Sensor(SensorSettings(**chosen), "boot", "0", seed=SEED)
+
+
+@cache
+def small_table() -> Table:
+    """The table of such a sensor, for readers called one by one."""
+    return small_sensor().table
 
 
 def batches_of(

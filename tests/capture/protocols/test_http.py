@@ -8,10 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capture.flows import FLOW, SLOT
-from capture.protocols.http import METHOD_LENGTHS, is_response, method_of, request, response
+from capture.protocols.http import method_of, read_request, read_response
+from capture.protocols.outcomes import BEYOND
 from pipeline.records import HTTP_METHODS
-from tests.capture.packets import ACK, PSH, Conversation, rows_of
+from tests.capture.packets import (
+    ACK,
+    PSH,
+    SECOND,
+    Conversation,
+    client_hello,
+    rows_of,
+    server_hello,
+    small_table,
+)
 
 
 def flow_of(asked: bytes, answered: bytes = b"") -> dict[str, Any]:
@@ -50,6 +59,12 @@ def flow_of(asked: bytes, answered: bytes = b"") -> dict[str, Any]:
         (b"GET / HTTP/1.1\r\nHost: b\xc3\xbccher.example\r\n\r\n", "b\\195\\188cher.example"),
         (b"GET / HTTP/1.1\r\nHost: " + b"x" * 400 + b"\r\n\r\n", "x" * 255),
         (b"GET / HTTP/1.1\r\nHost: cut.off", ""),
+        (b"\r\nGET / HTTP/1.1\r\nHost: behind.example\r\n\r\n", "behind.example"),
+        (b"GET / HTTP/1.1\r\nHost : blank.example\r\n\r\n", "blank.example"),
+        (b"GET / HTTP/1.1\r\nHost:\r\n folded.example\r\n\r\n", "folded.example"),
+        (b"GET / HTTP/1.1 \r\nHost: trailing.example\r\n\r\n", "trailing.example"),
+        (b"GET / HTTP/1.1\r\nHost: two words.example\r\n\r\n", "two\\032words.example"),
+        (b"GET / HTTP/1.1\r\nX: " + b"y" * 9_000 + b"\r\nHost: far.example\r\n\r\n", "far.example"),
     ],
 )
 def test_forms_of_the_host(head: bytes, host: str) -> None:
@@ -58,10 +73,16 @@ def test_forms_of_the_host(head: bytes, host: str) -> None:
     assert row["server_name"] == host
     assert row["name_source"] == ("http" if host else "none")
     assert row["application"] == "http"
-    assert row["http_method"] == head.split(b" ")[0].decode()
+    assert row["http_method"] == head.split(b" ")[0].decode().strip()
 
 
-@pytest.mark.parametrize("method", HTTP_METHODS[1:])
+def test_a_method_of_no_table() -> None:
+    """A request is one with any method; which, is told of those in the table."""
+    row = flow_of(b"BREW /pot HTTP/1.1\r\nHost: coffee.example\r\n\r\n")
+    assert (row["http_method"], row["server_name"]) == ("other", "coffee.example")
+
+
+@pytest.mark.parametrize("method", HTTP_METHODS[1:-1])
 def test_methods(method: str) -> None:
     """Each method of the table is told."""
     assert flow_of(f"{method} / HTTP/1.1\r\nHost: a.example\r\n\r\n".encode())["http_method"] == method
@@ -86,7 +107,9 @@ def test_a_split_head(places: list[int]) -> None:
         (b"GET out of here\r\n", ""),
         (b"PUT x\r\n\r\n", ""),
         (b"OPTIONS sip:a@b SIP/2.0\r\n\r\n", "sip"),
-        (b"GETTING / HTTP/1.1\r\n\r\n", "http"),
+        (b"GETTING x HTTP/1.1\r\n\r\n", "http"),
+        (b"GET / HTTPS/1.1\r\n\r\n", "http"),
+        (b"GET /\r\nHost: old.example\r\n\r\n", "http"),
     ],
 )
 def test_what_only_begins_like_a_request(text: bytes, application: str) -> None:
@@ -113,6 +136,11 @@ def test_what_only_begins_like_a_request(text: bytes, application: str) -> None:
         (b"HTTP/1.1 302 Found\r\nLocation: http://cut.off", 302, ""),
         (b"HTTP/1.1 abc Odd\r\n\r\n", None, ""),
         (b"HTTP/1.1 30", None, ""),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", 200, ""),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", None, ""),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x05hello", 101, ""),
+        (b"HTTP/1.1 511 Network Authentication Required\r\n", 511, ""),
+        (b"HTTP/1.1 302 Found\nLocation: http://lf.example/\n\n", 302, "lf.example"),
     ],
 )  # fmt: skip
 def test_responses(head: bytes, status: int | None, location: str) -> None:
@@ -121,13 +149,132 @@ def test_responses(head: bytes, status: int | None, location: str) -> None:
     assert (row["http_status"], row["http_location"]) == (status, location)
 
 
-def test_the_first_request_names_the_flow() -> None:
-    """A later request on the same connection changes nothing."""
-    talk = Conversation(dport=80).open().up(ACK, b"GET / HTTP/1.1\r\nHost: one.example\r\n\r\n")
-    talk.down(ACK, b"HTTP/1.1 200 OK\r\n\r\n").up(ACK, b"POST / HTTP/1.1\r\nHost: two.example\r\n\r\n")
-    talk.down(ACK, b"HTTP/1.1 500 No\r\n\r\n")
+GET_ONE = b"GET / HTTP/1.1\r\nHost: one.example\r\n\r\n"
+POST_TWO = b"POST /x HTTP/1.1\r\nAccept: */*\r\nHost: two.example\r\n\r\n"
+
+
+def told(rows: list[dict[str, Any]]) -> list[tuple[str, str, int | None]]:
+    return [(row["server_name"], row["http_method"], row["http_status"]) for row in rows]
+
+
+@pytest.mark.parametrize("size", [400, 20, 33])
+def test_another_host_on_one_connection(size: int) -> None:
+    """A later request to another host begins a row of its own, and no packet is counted twice."""
+    talk = Conversation(dport=80).open().up(ACK, GET_ONE).down(ACK, b"HTTP/1.1 200 OK\r\n\r\n")
+    for at in range(0, len(POST_TWO), size):
+        talk.up(ACK, POST_TWO[at : at + size])
+    talk.down(ACK, b"HTTP/1.1 451 No\r\n\r\n").up(
+        ACK, b"GET /y HTTP/1.1\r\nHost: two.example\r\n\r\n"
+    ).close()
+    rows = rows_of(talk.packets).flows
+    assert told(rows) == [("one.example", "GET", 200), ("two.example", "POST", 451)]
+    assert [row["ended"] for row in rows] == ["active", "closed"]
+    assert len({row["flow_id"] for row in rows}) == 1
+    assert sum(row["packets_up"] + row["packets_down"] for row in rows) == len(talk.packets)
+    assert rows[0]["payload_up"] >= len(GET_ONE)
+    if size == 400:
+        assert rows[0]["payload_up"] == len(GET_ONE)
+
+
+def test_the_same_host_again() -> None:
+    """Later requests to the same host change nothing, and segments sent again bring no old host back."""
+    talk = Conversation(dport=80).open().up(ACK, GET_ONE, keep=True).up(ACK, GET_ONE)
+    talk.down(ACK, b"HTTP/1.1 200 OK\r\n\r\n").up(ACK, b"PUT / HTTP/1.1\r\nHost: ONE.example\r\n\r\n")
+    talk.down(ACK, b"HTTP/1.1 500 No\r\n\r\n").up(ACK, POST_TWO)
+    talk.up(ACK, GET_ONE, seq=1_001, keep=True)
+    assert told(rows_of(talk.packets).flows) == [("one.example", "GET", 200), ("two.example", "POST", None)]
+
+
+def test_pipelined_requests() -> None:
+    """Requests that share a segment each have their host."""
+    row = rows_of(
+        Conversation(dport=80).open().up(ACK, GET_ONE + GET_ONE.replace(b"one", b"ten")).packets
+    ).flows
+    assert [r["server_name"] for r in row] == ["one.example", "ten.example"]
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.integers(1, 130), max_size=6, unique=True), st.booleans())
+def test_a_split_response(places: list[int], backwards: bool) -> None:
+    """The final response behind interim ones is read from any segments in any order, Location too."""
+    head = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 302 Found\r\nServer: x\r\n"
+    head += b"Location: https://there.example/path\r\n\r\nbody"
+    talk = Conversation(dport=80, step=1_000).open().up(ACK, GET_ONE)
+    edges = [0, *sorted(p for p in places if p < len(head)), len(head)]
+    spans = list(itertools.pairwise(edges))
+    for low, high in reversed(spans) if backwards else spans:
+        talk.down(ACK, head[low:high], seq=9_001 + low, keep=True)
     row = rows_of(talk.packets).flow
-    assert (row["server_name"], row["http_method"], row["http_status"]) == ("one.example", "GET", 200)
+    assert (row["http_status"], row["http_location"]) == (302, "there.example")
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("sni", [b"inner.example", None])
+def test_connect(together: bool, sni: bytes | None) -> None:
+    """A tunnel is named by its target, by the name inside it where there is one; its hellos are read."""
+    asked = b"CONNECT outer.example:443 HTTP/1.1\r\nHost: outer.example:443\r\n\r\n"
+    hello = client_hello(sni)
+    talk = Conversation(dport=3_128).open()
+    if together:
+        talk.up(ACK, asked + hello)
+    else:
+        talk.up(ACK, asked).down(ACK, b"HTTP/1.1 200 OK\r\n\r\n").up(ACK, hello[:90]).up(ACK, hello[90:])
+        talk.down(ACK, server_hello())
+    row = rows_of(talk.packets).flow
+    assert (row["server_name"], row["name_source"]) == (
+        ("inner.example", "sni") if sni else ("outer.example", "http")
+    )
+    assert (row["application"], row["http_method"]) == ("http", "CONNECT")
+    assert row["hello"] == (1 if together else 3)
+
+
+def test_connect_after_a_refusal_and_a_pause() -> None:
+    """A proxy that wants a password, and a user who takes his time, do not hide what is in the tunnel."""
+    asked = b"CONNECT outer.example:443 HTTP/1.1\r\nHost: outer.example:443\r\n"
+    talk = Conversation(dport=3_128).open().up(ACK, asked + b"\r\n")
+    talk.down(ACK, b"HTTP/1.1 407 Auth\r\nProxy-Authenticate: Basic\r\n\r\n")
+    talk.ts += 20 * SECOND
+    talk.up(ACK, asked + b"Proxy-Authorization: Basic dTpw\r\n\r\n").down(ACK, b"HTTP/1.1 200 OK\r\n\r\n")
+    talk.ts += 20 * SECOND
+    talk.up(ACK, client_hello(b"inner.example")).down(ACK, server_hello())
+    row = rows_of(talk.packets).flow
+    assert (row["server_name"], row["hello"], row["http_status"]) == ("inner.example", 3, 200)
+    assert (row["logins"], row["logins_failed"]) == (1, 0)
+
+
+def test_plain_http_in_a_tunnel() -> None:
+    """A request inside a tunnel to another host has its own row, and stays a tunnel's."""
+    talk = Conversation(dport=3_128).open().up(ACK, b"CONNECT outer.example:80 HTTP/1.1\r\n\r\n")
+    talk.down(ACK, b"HTTP/1.1 200 OK\r\n\r\n").up(ACK, GET_ONE).down(ACK, b"HTTP/1.1 403 No\r\n\r\n")
+    rows = rows_of(talk.packets).flows
+    assert told(rows) == [("outer.example", "CONNECT", 200), ("one.example", "CONNECT", 403)]
+
+
+AUTH = b"Authorization: Basic dTpw\r\n"
+
+
+@pytest.mark.parametrize(
+    ("exchanges", "logins", "failed"),
+    [
+        ([(AUTH, 401)], 1, 1),
+        ([(b"", 401)], 0, 0),
+        ([(b"", 401), (AUTH, 401), (AUTH, 401), (AUTH, 200), (AUTH, 200)], 3, 2),
+        ([(b"", 200), (b"", 401), (AUTH, 401), (AUTH, 200)], 2, 1),
+        ([(AUTH, 200), (AUTH, 200), (AUTH, 404)], 1, 0),
+        ([(b"Proxy-" + AUTH, 407), (b"Proxy-" + AUTH, 407)], 2, 2),
+        ([(b"", 401), (b"Authorization: NTLM TlRMTVNTUAABAAAAB4II\r\n", 401),
+          (b"Authorization: NTLM TlRMTVNTUAADAAAAGAAY\r\n", 401)], 1, 1),
+        ([(b"X-Authorization: x\r\nAuthorization:\r\n", 401)], 0, 0),
+    ],
+)  # fmt: skip
+def test_log_ins(exchanges: list[tuple[bytes, int]], logins: int, failed: int) -> None:
+    """A request with credentials is an attempt, refused by 401 or 407; once admitted, they count no more."""
+    talk = Conversation(dport=80).open()
+    for field, status in exchanges:
+        talk.up(ACK, b"GET / HTTP/1.1\r\nHost: a.example\r\n" + field + b"\r\n")
+        talk.down(ACK, b"HTTP/1.1 %d X\r\n\r\n" % status)
+    row = rows_of(talk.packets).flow
+    assert (row["logins"], row["logins_failed"]) == (logins, failed)
 
 
 @pytest.mark.uncompiled
@@ -144,12 +291,13 @@ def test_any_bytes_are_read_within_bounds(before: bytes, text: bytes, behind: by
     """No bytes make a parser read outside of them or write outside of the flow's slot."""
     data = (text + before + behind) if final else (before + text + behind)
     buf = np.frombuffer(data, np.uint8)
-    slot = np.full(SLOT + 64, 7, np.uint8)
-    flow = np.zeros(1, FLOW).view(np.recarray)[0]
-    assert -1 <= method_of(buf, 0, len(data)) < len(METHOD_LENGTHS)
-    request(buf, 0, len(data), final, slot, flow)
-    if is_response(buf, 0, len(data)):
-        response(buf, 0, len(data), slot, flow)
-    assert (slot[SLOT:] == 7).all()
-    assert 0 <= flow.name_len <= 255
-    assert 0 <= flow.location_len <= 224
+    table = small_table()
+    slots = table.slots.copy()
+    assert -1 <= method_of(buf, 0, len(data)) < len(HTTP_METHODS)
+    for read in (read_request, read_response):
+        outcome = read(table, buf, 0, len(data), final, 3)
+        assert outcome in (0, 1, 2) or BEYOND <= outcome <= BEYOND + len(data)
+        assert not (final and outcome == 2)
+    assert (np.delete(table.slots, 3, axis=0) == np.delete(slots, 3, axis=0)).all()
+    assert 0 <= table.flows[3].name_len <= 255
+    assert 0 <= table.flows[3].location_len <= 224

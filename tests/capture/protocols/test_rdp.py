@@ -2,8 +2,10 @@
 
 import struct
 
+import numpy as np
 import pytest
 
+from capture.protocols.rdp import CONNECTION_CONFIRM, CONNECTION_REQUEST, connection_end
 from tests.capture.applications import of_client, of_datagram, of_server
 
 
@@ -46,3 +48,23 @@ def test_over_udp() -> None:
     """A SYN with packet sizes in bounds."""
     assert of_datagram(OPENING + bytes(1_216)) == "rdp"
     assert of_datagram(OPENING[:12] + bytes(4) + bytes(1_216)) == ""
+
+
+REQUEST = b"\3\0\0\x13\x0e\xe0\0\0\0\0\0\1\0\x08\0\3\0\0\0"
+
+
+@pytest.mark.uncompiled
+@pytest.mark.parametrize(
+    ("data", "kind", "end"),
+    [
+        (REQUEST, CONNECTION_REQUEST, 19),
+        (REQUEST, CONNECTION_CONFIRM, 0),
+        (REQUEST[:10], CONNECTION_REQUEST, 10),
+        (REQUEST[:-4] + bytes(4), CONNECTION_REQUEST, 0),
+        (REQUEST[:4] + b"\x0d" + REQUEST[5:], CONNECTION_REQUEST, 0),
+        (b"\3\0\0\x0b\6\xd0\0\0\x12\x34\0", CONNECTION_CONFIRM, 11),
+    ],
+)
+def test_connections(data: bytes, kind: int, end: int) -> None:
+    """Where both lengths agree, the request or confirm ends where they say."""
+    assert connection_end(np.frombuffer(data, np.uint8), 0, len(data), kind) == end
