@@ -236,7 +236,7 @@ def compare_zeek(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome]
                 theirs[_zeek_ends(row)].append(row)
         mine: dict[Ends, list[Flow]] = defaultdict(list)
         for flow in sensed.flows:
-            mine[portless(flow)].append(flow)
+            mine[_zeek_key(flow.ends.protocol, *flow.client, *flow.server)].append(flow)
         for about, connections in theirs.items():
             yield from _compare_connections(about, connections, mine.get(about, []))
 
@@ -247,11 +247,16 @@ def _zeek_field(row: dict[str, Any], name: str) -> str:
 
 
 def _zeek_ends(row: dict[str, Any]) -> Ends:
-    a, b = _zeek_field(row, "id.orig_h"), _zeek_field(row, "id.resp_h")
     protocol = int(row.get("ip_proto") or ZEEK_PROTOCOLS.get(row["proto"], 0))
-    if protocol not in counted.PORTED.values():
-        return ends(protocol, a, 0, b, 0)
-    return ends(protocol, a, int(_zeek_field(row, "id.orig_p")), b, int(_zeek_field(row, "id.resp_p")))
+    a, b = _zeek_field(row, "id.orig_h"), _zeek_field(row, "id.resp_h")
+    return _zeek_key(protocol, a, int(_zeek_field(row, "id.orig_p")), b, int(_zeek_field(row, "id.resp_p")))
+
+
+def _zeek_key(protocol: int, a: str, a_port: int, b: str, b_port: int) -> Ends:
+    """Ends as Zeek tells connections apart: by the ports of TCP and UDP alone."""
+    if protocol not in (ZEEK_PROTOCOLS["tcp"], ZEEK_PROTOCOLS["udp"]):
+        a_port = b_port = 0
+    return ends(protocol, a, a_port, b, b_port)
 
 
 def _compare_connections(about: Ends, theirs: list[dict[str, Any]], mine: list[Flow]) -> Iterator[Outcome]:
@@ -267,7 +272,7 @@ def _compare_connections(about: Ends, theirs: list[dict[str, Any]], mine: list[F
     if not mine:
         return
     opener = (_zeek_field(theirs[0], "id.orig_h"), int(_zeek_field(theirs[0], "id.orig_p")))
-    if about.protocol in counted.PORTED.values():
+    if about.protocol in (ZEEK_PROTOCOLS["tcp"], ZEEK_PROTOCOLS["udp"]):
         verdict = FOUND if opener in {flow.client for flow in mine} else MISSED
     else:
         verdict = FOUND if opener[0] in {flow.client[0] for flow in mine} else MISSED
