@@ -41,7 +41,7 @@ KINDS = {
     "cdp": ("tshark", "CDP speakers and their names"),
     "ssdp": ("tshark", "SSDP speakers"),
     "beacon": ("tshark", "access points and their SSIDs"),
-    "probe": ("tshark", "stations and the SSIDs they probe for"),
+    "probe": ("tshark", "stations and the SSIDs they probe for or join"),
     "frames": ("tshark", "captures with the same number of frames"),
     "flows": ("tshark", "conversations"),
     "packets": ("tshark", "conversations with the same number of packets"),
