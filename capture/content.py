@@ -56,9 +56,9 @@ ANSWER = 0x48
 RADIUS_PORTS = (1812, 1813, 1645, 1646)
 APP_DHCP, APP_DHCPV6 = CODE["dhcp"], CODE["dhcpv6"]
 APP_SSDP, APP_RADIUS, APP_KERBEROS = (CODE[word] for word in ("ssdp", "radius", "kerberos"))
-APP_STUN = CODE["stun"]
-#: Packets of a flow that nobody knows, or that began with STUN or on a port of names, that are looked at; our
-#: defaults.
+APP_STUN, APP_RDP = CODE["stun"], CODE["rdp"]
+#: Packets that are looked at of a flow that nobody knows, and of one on a port of names or that DTLS may follow
+#: in; our defaults.
 STRANGE_PACKETS, CALL_PACKETS = 4, 40
 
 
@@ -296,8 +296,8 @@ def take_datagram(table, buf, i):
         # Messages may follow whatever else came first.
         over = known == DONE and packets >= CALL_PACKETS
     else:
-        # A call begins with STUN; the DTLS that follows comes on the same ports (RFC 7983).
-        call = flow.application == APP_STUN
+        # Calls begin with STUN (RFC 7983), desktops with a transport of their own; DTLS follows on these ports.
+        call = flow.application in (APP_STUN, APP_RDP)
         over = packets >= (CALL_PACKETS if call else STRANGE_PACKETS) or (known == DONE and not call)
     if over:
         flow.done |= CLIENT_HEAD_DONE

@@ -23,7 +23,7 @@ from tests.capture.packets import (
 
 TABLE = small_sensor().table
 #: SYN of version 1, and the head of a data packet of version 2.
-OPENING = b"\xff\xff\xff\xff\0\x40\0\1" + bytes(1_224)
+OPENING = bytes.fromhex("ffffffff004018010000000104d004d0") + bytes(1_216)
 HEAD = bytes.fromhex("0014c101f40164e064000100")
 BODY = hello_message(server_name(b"desk.example"), VERSIONS, version=0xFEFD)[4:]
 LOSSY = dtls_record(BODY[:35] + b"\0" + BODY[35:], 0, 999)
