@@ -57,8 +57,8 @@ RADIUS_PORTS = (1812, 1813, 1645, 1646)
 APP_DHCP, APP_DHCPV6 = CODE["dhcp"], CODE["dhcpv6"]
 APP_SSDP, APP_RADIUS, APP_KERBEROS = (CODE[word] for word in ("ssdp", "radius", "kerberos"))
 APP_STUN, APP_RDP = CODE["stun"], CODE["rdp"]
-#: Packets that are looked at of a flow that nobody knows, and of one on a port of names or that DTLS may follow
-#: in; our defaults.
+#: Packets looked at of a flow that nobody knows, and of one on a port of names or where DTLS may follow; our
+#: defaults.
 STRANGE_PACKETS, CALL_PACKETS = 4, 40
 
 
@@ -296,7 +296,7 @@ def take_datagram(table, buf, i):
         # Messages may follow whatever else came first.
         over = known == DONE and packets >= CALL_PACKETS
     else:
-        # Calls begin with STUN (RFC 7983), desktops with a transport of their own; DTLS follows on these ports.
+        # Calls begin with STUN (RFC 7983), desktops with a transport of their own; DTLS follows there.
         call = flow.application in (APP_STUN, APP_RDP)
         over = packets >= (CALL_PACKETS if call else STRANGE_PACKETS) or (known == DONE and not call)
     if over:
