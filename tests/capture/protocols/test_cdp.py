@@ -127,7 +127,7 @@ def test_repetition() -> None:
     assert [row["ts"][14:16] for row in rows_of(packets).sightings] == ["00", "10"]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from([1, 2, 3, 4, 6, 10, 14, 22]), st.binary(max_size=40)), max_size=8),
     st.binary(max_size=10),

@@ -268,7 +268,7 @@ def test_every_option_at_its_longest_fits() -> None:
 KINDS = st.sampled_from([1, 2, 3, 4, 5, 6, 9, 15, 16, 23, 24, 25, 26, 39])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.integers(0, 40), st.lists(st.tuples(KINDS, st.binary(max_size=40)), max_size=8), st.binary(max_size=10)
 )

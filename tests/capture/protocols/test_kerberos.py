@@ -236,7 +236,7 @@ def test_repetition() -> None:
 WHOLE = [as_request(), reply(), reply(0x6D), error(24)]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(WHOLE), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=6))
 def test_damaged_messages(made: bytes, changes: list[tuple[int, int]]) -> None:
     """Whatever is wrong with a message, it gives at most one sighting, in bounds."""

@@ -151,7 +151,7 @@ def test_every_text_at_its_longest_fits() -> None:
     assert [len(text) for text in row["attributes"].values()] == [17, 252, 252, 252, 252, 252, 252]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 127]), st.binary(max_size=40)), max_size=8),
     st.binary(max_size=10),

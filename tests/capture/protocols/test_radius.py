@@ -181,7 +181,7 @@ def test_repetition() -> None:
     assert [row["ts"][14:16] for row in rows_of(packets).sightings] == ["00", "10"]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.integers(0, 50),
     st.lists(

@@ -112,7 +112,7 @@ def test_other_protocols_of_bridges() -> None:
     assert (rows.sightings, rows.total("malformed"), rows.total("unknown_link")) == ([], 0, 1)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.sampled_from([LLC, PVST]), st.binary(max_size=4), st.binary(max_size=120))
 def test_any_bytes(llc: bytes, head: bytes, body: bytes) -> None:
     """No bytes make more than one sighting or are read beyond their end."""
