@@ -8,6 +8,7 @@ from capture.sightings import (
     ATTRIBUTE,
     SOURCE,
     TEXT_MAX,
+    add_ipv6,
     add_number,
     add_text,
     add_word,
@@ -54,8 +55,8 @@ SHUTDOWN = word_table("shutdown")
         "type", "chassis", "port_description", "description", "capabilities", "vlan", "voice_vlan",
     )
 )  # fmt: skip
-(A_MANUFACTURER, A_MODEL, A_SERIAL, A_FIRMWARE) = (
-    ATTRIBUTE[word] for word in ("manufacturer", "model", "serial", "firmware")
+(A_MANUFACTURER, A_MODEL, A_SERIAL, A_FIRMWARE, A_MANAGEMENT) = (
+    ATTRIBUTE[word] for word in ("manufacturer", "model", "serial", "firmware", "management")
 )
 
 
@@ -94,6 +95,20 @@ def put_identifier(out, at, limit, buf, start, stop, mac_subtype, address_subtyp
     return put_text(out, at, limit, buf, start + 1, trimmed(buf, start + 1, stop))
 
 
+@packet_kernel
+def management_address(buf, at, end, family, size):
+    """Offset of the first management address of a family (8.5.9) that is not all zeros, -1 for none."""
+    while True:
+        first, stop = find_tlv(buf, at, end, MANAGEMENT, 0, 0)
+        if first < 0:
+            return np.int64(-1)
+        if stop - first >= 2 + size and u16(buf, first) == (size + 1) << 8 | family:
+            for i in range(first + 2, first + 2 + size):
+                if buf[i] != 0:
+                    return np.int64(first + 2)
+        at = stop
+
+
 @unit_kernel
 def sight_lldp(table, buf, at, end):
     """Sighting of the speaker: name, port, management address. 0 if this is no sound LLDP.
@@ -109,11 +124,11 @@ def sight_lldp(table, buf, at, end):
     if not has_sighting_room(table):
         return np.int64(1)
     high, low = np.int64(0), np.int64(0)
-    address, behind = find_tlv(buf, at, end, MANAGEMENT, 0, 0)
-    if behind - address >= 6 and u16(buf, address) == 5 << 8 | IPV4:
-        high, low = np.int64(MAPPED_HI), MAPPED_LO | u32(buf, address + 2)
-    elif behind - address >= 18 and u16(buf, address) == 17 << 8 | IPV6:
-        high, low = u64(buf, address + 2), u64(buf, address + 10)
+    four, six = management_address(buf, at, end, IPV4, 4), management_address(buf, at, end, IPV6, 16)
+    if four >= 0:
+        high, low = np.int64(MAPPED_HI), MAPPED_LO | u32(buf, four)
+    elif six >= 0:
+        high, low = u64(buf, six), u64(buf, six + 8)
     mac = np.int64(packet.source_mac)
     if mac == 0 and stop - first == 7 and buf[first] == CHASSIS_MAC:
         mac = u48(buf, first + 1)
@@ -133,6 +148,8 @@ def sight_lldp(table, buf, at, end):
     )
     if u16(buf, time) == 0:
         add_word(table, row, A_TYPE, SHUTDOWN, 0)
+    if four >= 0 and six >= 0:
+        add_ipv6(table, row, A_MANAGEMENT, buf, six)
     first, stop = find_tlv(buf, at, end, CAPABILITIES, 0, 0)
     if stop - first >= 4:
         # What is enabled; a few leave that empty.

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from capture.frames import LINK_ETHERNET
 from capture.octets import le16, le32, u8, u32
 from pipeline.kernels import packet_kernel
 
@@ -11,6 +12,8 @@ LINK_WLAN, LINK_PRISM, LINK_RADIOTAP, LINK_AVS, LINK_PPI = 105, 119, 127, 163, 1
 NO_SIGNAL, NO_CHANNEL = 0, 0
 #: What `flags` of `card_header` says: a check sequence ends the frame, it was wrong, the header is padded.
 CHECKED, WRONG, PADDED = 1, 2, 4
+#: The frame is no 802.11 but Ethernet.
+WIRED = 8
 #: Offsets of `card_header` where there is no frame: it is cut off, or it is not 802.11.
 CUT_OFF, OTHER = -1, -2
 
@@ -99,15 +102,20 @@ def read_radiotap(buf, at, end):
 
 @packet_kernel
 def read_ppi(buf, at, end):
-    """(802.11 frame, flags, channel, dBm) behind a PPI header; `OTHER` if it leads to another link layer."""
+    """(802.11 frame, flags, channel, dBm) behind a PPI header, `WIRED` in flags if it is Ethernet.
+
+    `OTHER` if it leads to another link layer.
+    """
     flags, channel, signal = np.int64(0), np.int64(NO_CHANNEL), np.int64(NO_SIGNAL)
     if end - at < 8:
         return np.int64(CUT_OFF), flags, channel, signal
     behind = at + le16(buf, at + 2)
-    if buf[at] != 0 or behind < at + 8 or le32(buf, at + 4) != LINK_WLAN:
+    if buf[at] != 0 or behind < at + 8 or le32(buf, at + 4) not in (LINK_WLAN, LINK_ETHERNET):
         return np.int64(OTHER), flags, channel, signal
     if behind > end:
         return np.int64(CUT_OFF), flags, channel, signal
+    if le32(buf, at + 4) == LINK_ETHERNET:
+        return behind, np.int64(WIRED), channel, signal
     position = at + 8
     for _ in range(FIELDS_MAX):
         if behind - position < 4:

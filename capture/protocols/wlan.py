@@ -2,9 +2,18 @@
 
 import numpy as np
 
-from capture.link import ETHERTYPE_LLC, ETHERTYPE_NONE
+from capture.link import ETHERTYPE_ETHERNET, ETHERTYPE_LLC, ETHERTYPE_NONE
 from capture.octets import le16, put_text, u8, u16, u24, u32, u48
-from capture.protocols.radiotap import CHECKED, CUT_OFF, NO_CHANNEL, NO_SIGNAL, PADDED, WRONG, card_header
+from capture.protocols.radiotap import (
+    CHECKED,
+    CUT_OFF,
+    NO_CHANNEL,
+    NO_SIGNAL,
+    PADDED,
+    WIRED,
+    WRONG,
+    card_header,
+)
 from capture.sightings import (
     ATTRIBUTE,
     SOURCE,
@@ -309,6 +318,8 @@ def read_frame(table, buf, start, end, link):
     at, flags, channel, signal = card_header(buf, start, end, LINK_BARE if swapped else link)
     if at < 0:
         return ETHERTYPE_NONE, -1 if at == CUT_OFF else start
+    if flags & WIRED:
+        return ETHERTYPE_ETHERNET, at
     if flags & CHECKED:
         end -= 4
     if end - at < 10:

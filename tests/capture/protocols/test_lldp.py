@@ -101,6 +101,18 @@ def test_an_ipv6_management_address() -> None:
     assert one(tlv(1, b"\x05\x02" + packed) + HEAD[9:])["attributes"]["chassis"] == "2001:db8::7"
 
 
+def test_several_management_addresses() -> None:
+    """Among several addresses that of IPv4 counts, wherever it stands; that of IPv6 is told as well."""
+    link = tlv(8, b"\x07\x06" + mac(SPEAKER) + b"\x02\0\0\0\x07\0")
+    six = tlv(8, b"\x11\x02" + ipaddress.IPv6Address("2001:db8::7").packed + b"\x02\0\0\0\x07\0")
+    none, four = (
+        tlv(8, b"\x05\x01" + address + b"\x02\0\0\0\x07\0") for address in (bytes(4), b"\x0a\1\0\2")
+    )
+    row = one(HEAD + link + six + none + four + END)
+    assert (row["ip"], row["attributes"]["management"]) == ("10.1.0.2", "2001:db8::7")
+    assert one(HEAD + link + none + six + END)["ip"] == "2001:db8::7"
+
+
 def test_a_shutdown() -> None:
     """A speaker that says farewell has a time to live of 0."""
     assert one(HEAD[:-2] + b"\0\0" + END)["attributes"]["type"] == "shutdown"

@@ -17,6 +17,7 @@ from capture.protocols.radiotap import (
     LINK_WLAN,
     OTHER,
     PADDED,
+    WIRED,
     WRONG,
     card_header,
     channel_of,
@@ -81,7 +82,8 @@ def ppi(*fields: bytes, link: int = 105) -> bytes:
         (ppi(common(1)), (32, CHECKED, 1, -50)),
         (ppi(struct.pack("<HH3s", 9, 3, b"abc"), common(5)), (39, CHECKED | WRONG, 1, -50)),
         (ppi(struct.pack("<HH", 2, 30) + bytes(4)), (16, 0, 0, 0)),
-        (ppi(link=1), (OTHER, 0, 0, 0)),
+        (ppi(common(), link=1), (32, WIRED, 0, 0)),
+        (ppi(link=9), (OTHER, 0, 0, 0)),
     ],
 )
 def test_ppi(data: bytes, told: tuple[int, ...]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capture.link import ETHERTYPE_LLC, ETHERTYPE_NONE
+from capture.link import ETHERTYPE_ETHERNET, ETHERTYPE_LLC, ETHERTYPE_NONE
 from capture.protocols.radiotap import LINK_RADIOTAP, LINK_WLAN
 from capture.protocols.wlan import ETHERTYPE_READ, decode_wlan
 from pipeline.records import json_rows
@@ -362,8 +362,11 @@ def test_frames_that_are_cut_off(frame: bytes) -> None:
 
 
 def test_a_header_of_another_link_layer() -> None:
-    """PPI may lead to another link layer, which is not decoded here."""
-    assert hear(b"\0\0\x08\0\x01\0\0\0" + bytes(40), link=192).found == [(ETHERTYPE_NONE, 0)]
+    """PPI may lead to Ethernet, and to link layers that are not decoded behind it."""
+    assert hear(b"\0\0\x08\0\x01\0\0\0" + bytes(40), link=192).found == [(ETHERTYPE_ETHERNET, 8)]
+    assert hear(b"\0\0\x08\0\x09\0\0\0" + bytes(40), link=192).found == [(ETHERTYPE_NONE, 0)]
+    rows = rows_of([Packet(T0, b"\0\0\x08\0\x01\0\0\0" + udp(bytes(9), 50_000, 50_001))], link=192)
+    assert rows.flow["server_port"] == 50_001
 
 
 @settings(max_examples=60, deadline=None)
