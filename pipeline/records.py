@@ -109,7 +109,7 @@ RECORDS: dict[str, list[Field]] = {
     "flows": [
         Field("sensor", KIND, "name of the sensor"),
         Field("vlan", pa.uint16(), "802.1Q VLAN id, 0 untagged"),
-        Field("tunnel", KIND, "what was peeled off around the innermost addresses", words=TUNNELS),
+        Field("tunnel", KIND, "innermost tunnel around the packets; empty none", words=TUNNELS),
         Field("flow_id", pa.uint64(), "same for all rows of one flow of one sensor boot"),
         Field("start", TIME, "first packet of this row"),
         Field("end", TIME, "last packet of this row"),

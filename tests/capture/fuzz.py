@@ -6,8 +6,11 @@ Run with `NUMBA_BOUNDSCHECK=1`, compiled kernels raise where they would read or 
 import json
 import random
 import sys
+from collections.abc import Sequence
 
 from tests.capture.packets import KINDS, SECOND, T0, Packet, block, small_sensor
+from tests.capture.test_other_links import LINKS
+from tests.capture.tunnels.test_peel import CARRIERS
 
 BLOCK = 2_000
 #: Octets that lengths, offsets and pointers go wrong with.
@@ -50,14 +53,18 @@ def run(count: int, seed: int) -> dict[str, int]:
     ts = T0
     while told["frames"] < count:
         packets = []
+        link = chance.choices((1, 101, 113, 276, 0, 228, 105, 127), (60, 1, 1, 1, 1, 1, 2, 2))[0]
+        kinds: Sequence[bytes] = (*KINDS, *CARRIERS) if chance.random() < 0.5 else KINDS
+        if chance.random() < 0.2:
+            link = chance.choice(LINKS)[0]
+            kinds = [made for number, made in LINKS if number == link]
         for _ in range(min(BLOCK, count - told["frames"])):
             ts += chance.choices(STEPS, (40, 40, 40, 40, 20, 3, 0.05, 3, 0.05))[0]
-            frame = damage(chance.choice(KINDS), chance)
+            frame = damage(chance.choice(kinds), chance)
             wire = len(frame) + (chance.choice((1, 600, 70_000)) if chance.random() < 0.05 else 0)
             packets.append(Packet(ts, frame, wire))
             told["bytes"] += wire
         told["frames"] += len(packets)
-        link = chance.choices((1, 101, 113, 276, 0, 228, 105, 127), (60, 1, 1, 1, 1, 1, 2, 2))[0]
         take(sensor.feed(block(packets, link)))
     take(sensor.finish())
     return told
