@@ -7,7 +7,9 @@ seen AS
     SELECT
         toString(site) AS place,
         mac AS device,
-        arraySlice(arraySort(groupUniqArrayIf(100)(name, name != '')), 1, 10) AS own_names,
+        -- RADIUS and Kerberos name users.
+        arraySlice(arraySort(groupUniqArrayIf(100)(name, name != '' AND source NOT IN ('radius', 'kerberos'))), 1, 10)
+            AS own_names,
         groupUniqArrayIf(100)(ip, ip NOT IN (toIPv6('::'), toIPv6('0.0.0.0'))) AS own_addresses,
         arraySort(groupUniqArray(toString(source))) AS sources,
         min(ts) AS a,

@@ -30,7 +30,8 @@ steps AS
         groupArray(10)(tuple(ts, vlan, source, ip, value, attributes)) AS samples
     FROM sightings
     WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
-        AND source IN ('dhcp_offer', 'dhcp_ack')
+        -- A refusal hands out nothing.
+        AND source IN ('dhcp_offer', 'dhcp_ack') AND attributes['type'] != 'nak'
         AND NOT has({approved_dhcp:Array(IPv6)}, ip)
     GROUP BY site, ip, mac, step
 ),
