@@ -170,7 +170,7 @@ def test_what_changes_all_the_time() -> None:
 def test_many_statements_at_once() -> None:
     """A thousand statements at once are all remembered."""
     table = small_sensor(batch_rows=10_000).table
-    for second in (0, 1):
+    for second in (1, 2):
         for n in range(1_000):
             say(table, second, b"name %d" % n)
     assert int(table.meter[0].sighting_rows) == 1_000
