@@ -6,13 +6,14 @@ one thread; a second run on a busy machine differs, so quote the median and comp
 """
 
 import multiprocessing
+import os
 import resource
 import statistics
 import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from rich.console import Console
@@ -85,12 +86,39 @@ def measure(path: str, settings: SensorSettings, folder: Path) -> Measured:
     return Measured(totals["packets"], totals["bytes"], files.rows, cpu, wall, half or _peak_mb(), _peak_mb())
 
 
+def _beside(path: str, settings: SensorSettings, folder: Path, begin: Any) -> Measured:
+    """`measure` in one of several processes, all of which begin together."""
+    os.makedirs(folder)
+    from capture.sensor import warm_kernels
+
+    warm_kernels()
+    begin.wait()
+    return measure(path, settings, folder)
+
+
+def measure_together(path: str, settings: SensorSettings, folder: Path, processes: int) -> float:
+    """Packets/s of wall time that `processes` processes take together, each the whole file."""
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, context.Pool(processes) as pool:
+        begin = manager.Barrier(processes)
+        parts = [(path, settings, folder / f"{processes}-{number}", begin) for number in range(processes)]
+        figures = pool.starmap(_beside, parts, chunksize=1)
+    return sum(figure.packets for figure in figures) / max(figure.wall_s for figure in figures)
+
+
 def run_bench(
-    settings: SensorSettings, file: str | None, packets: int, runs: int, *, compare: bool = False
+    settings: SensorSettings,
+    file: str | None,
+    packets: int,
+    runs: int,
+    *,
+    compare: bool = False,
+    processes: int = 1,
 ) -> None:
     """Measure `file`, or a made capture of about `packets` frames, `runs` times; print the figures.
 
-    With `compare`, measure the other programs that are installed, too (`spanwatch.peers`).
+    With `compare`, measure the other programs that are installed, too (`spanwatch.peers`). With several
+    `processes`, measure how much more these take at the same time than one does.
     """
     console = Console()
     run_warm()
@@ -111,8 +139,26 @@ def run_bench(
             ):
                 figures.append(pool.apply(measure, (file, settings, Path(folder))))
         console.print(_table(figures))
+        if processes > 1:
+            _scale(console, file, settings, Path(folder), runs, processes)
         if compare:
             run_comparison(file, figures[0].packets, runs)
+
+
+def _scale(
+    console: Console, file: str, settings: SensorSettings, folder: Path, runs: int, processes: int
+) -> None:
+    gains = []
+    for number in range(runs):
+        with waiting_for(f"{processes} processes, run {number + 1} of {runs}"):
+            rates = [
+                measure_together(file, settings, folder / f"run-{number}", count) for count in (1, processes)
+            ]
+        gains.append(rates[1] / rates[0])
+        console.print(
+            f"1 process {rates[0] / 1e6:.2f} M packets/s, {processes} together {rates[1] / 1e6:.2f} M"
+        )
+    console.print(f"{processes} processes take {statistics.median(gains):.2f} x what one does (median)")
 
 
 def _table(figures: list[Measured]) -> Table:

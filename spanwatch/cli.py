@@ -196,6 +196,7 @@ def bench(
     packets: Annotated[int, typer.Option(min=1_000, help="frames of the made capture")] = 540_000,
     runs: Annotated[int, typer.Option(min=1, help="processes to measure")] = 5,
     compare: Annotated[bool, typer.Option(help="measure other installed programs, too")] = False,
+    processes: Annotated[int, typer.Option(min=1, help="measure so many at the same time, too")] = 1,
     once: Annotated[Path | None, typer.Option(help="one run in this process, records to this folder")] = None,
 ) -> None:
     """How fast this machine takes a capture: packets/s, Gbit/s, CPU, memory."""
@@ -209,7 +210,7 @@ def bench(
             raise typer.BadParameter("--once needs a capture; give one")
         print(measure(file, settings.sensor, once))
         return
-    run_bench(settings.sensor, file, packets, runs, compare=compare)
+    run_bench(settings.sensor, file, packets, runs, compare=compare, processes=processes)
 
 
 @app.command()

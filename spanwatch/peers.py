@@ -61,7 +61,7 @@ def installed_peers() -> list[Peer]:
     text = (Path(__file__).parent / "data" / "peers.toml").read_text("utf-8")
     found = []
     for name, peer in tomllib.loads(text).items():
-        version = _version(_filled(peer["version"], {"python": sys.executable}))
+        version = _version(tuple(peer["version"]))
         if version:
             found.append(Peer(name, peer["does"], tuple(peer["command"]), version))
     return found
@@ -76,7 +76,7 @@ def ourselves() -> Peer:
 def cpu_seconds(peer: Peer, file: str, core: int) -> float:
     """User and system CPU seconds of one run on a core. Raises RuntimeError where it fails."""
     with tempfile.TemporaryDirectory(prefix="spanwatch-peer-") as folder:
-        places = {"file": str(Path(file).resolve()), "folder": folder, "python": sys.executable}
+        places = {"file": str(Path(file).resolve()), "folder": folder}
         with tempfile.TemporaryFile() as said:
             process = subprocess.Popen(
                 _filled(list(peer.command), places),
