@@ -236,7 +236,10 @@ def write_flow(table, i, ended):
 
 @unit_kernel
 def leave_name(table, i):
-    """Write the row that record `i` has up to the packet at hand, which begins the row of another name."""
+    """Write the row that record `i` has up to the packet at hand, which begins the row of another name.
+
+    Names that share a packet have rows without packets, but for the last of them.
+    """
     meter = table.meter[0]
     flow = table.flows[i]
     packet = table.packet[0]
@@ -254,8 +257,7 @@ def leave_name(table, i):
         flow.bytes_up -= packet.ip_bytes
         flow.packets_up -= packet.packets
         flow.payload_up -= packet.payload_bytes
-    if flow.packets_up + flow.packets_down > 0:
-        write_flow(table, i, ACTIVE)
+    write_flow(table, i, ACTIVE)
     if at_hand:
         count_packet(flow, packet, True)
     return np.int64(0)

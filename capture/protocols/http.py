@@ -59,6 +59,8 @@ NTLM, NEGOTIATE = octets("ntlm"), octets("negotiate")
 NTLM_NEGOTIATE = octets("TlRMTVNTUAAB")
 HTTP_WORD, HTTP_1, HTTP_1_LOWER = octets("HTTP/"), octets("HTTP/1."), octets("http/1.")
 SCHEME = octets("http")
+#: Octets of empty lines before a request; our default.
+EMPTY_MAX = 4
 #: Interim responses before the final one that are skipped; our default.
 INTERIM_MAX = 8
 
@@ -267,13 +269,19 @@ def take_host(table, buf, at, end, method, i):
         flow.http_method = method
 
 
+@packet_kernel
+def skip_empty_lines(buf, start, end):
+    """Offset behind the few empty lines that may stand before a request (RFC 9112, 2.2)."""
+    at = start
+    while at < end and at < start + EMPTY_MAX and (buf[at] == 13 or buf[at] == 10):
+        at += 1
+    return at
+
+
 @unit_kernel
 def read_request(table, buf, start, end, final, i):
     """Reader of a client's stream: an HTTP/1 request."""
-    at = start
-    while at < end and at < start + 4 and (buf[at] == 13 or buf[at] == 10):
-        # Empty lines before a request are skipped (RFC 9112, 2.2).
-        at += 1
+    at = skip_empty_lines(buf, start, end)
     method = method_of(buf, at, end)
     if method == 0:
         return np.int64(NOT)
@@ -308,10 +316,11 @@ def read_request(table, buf, start, end, final, i):
         if at < 0:
             return np.int64(DONE if final else MORE)
         return np.int64(BEYOND + at)
-    bodiless = method in (GET, HEAD)
-    if bodiless and 0 <= at < end and method_of(buf, at, end) > 0 and head_end(buf, at, end) > 0:
-        # Pipelined (RFC 9112, 9.3.2).
-        return np.int64(BEYOND + at)
+    if at > 0 and method in (GET, HEAD):
+        following = skip_empty_lines(buf, at, end)
+        if method_of(buf, following, end) > 0 and head_end(buf, following, end) > 0:
+            # Pipelined (RFC 9112, 9.3.2).
+            return np.int64(BEYOND + following)
     return np.int64(DONE)
 
 

@@ -10,6 +10,7 @@ keys exchanged anew before the log-in.
 
 import numpy as np
 
+from capture.octets import u32
 from capture.protocols.lines import begins_exactly
 from capture.protocols.watching import count_login
 from pipeline.kernels import packet_kernel
@@ -17,6 +18,8 @@ from pipeline.kernels import packet_kernel
 #: The NEWKEYS packet (RFC 4253, 7.3) in the clear: length 12, padding 10, message 21.
 NEW_KEYS = np.array([0, 0, 0, 12, 10, 21], np.uint8)
 NEW_KEYS_SIZE = 16
+#: Messages with which the client's part of a key exchange begins (RFC 4253, 8; RFC 4419, 3).
+KEX_INIT, KEX_GROUP_REQUEST = 30, 34
 #: Bits of `flow.step`: keys taken by the client, by the server; the service granted; a request under way.
 KEYS_UP, KEYS_DOWN, GRANTED, REQUESTED = 1, 2, 4, 8
 #: What one is shorter than the other.
@@ -35,6 +38,14 @@ def takes_keys(buf, start, end):
 
 
 @packet_kernel
+def asks_for_keys(buf, start, end):
+    """True if the segment is the client's first message of a key exchange."""
+    if end - start < 6 or u32(buf, start) + 4 != end - start:
+        return False
+    return buf[start + 5] == KEX_INIT or buf[start + 5] == KEX_GROUP_REQUEST
+
+
+@packet_kernel
 def watch_ssh(buf, start, end, up, flow):
     """Follow a connection to the end of its log-in.
 
@@ -46,6 +57,9 @@ def watch_ssh(buf, start, end, up, flow):
     if flow.step & keys == 0:
         if takes_keys(buf, start, end):
             flow.step |= keys
+        elif not up and asks_for_keys(buf, start, end):
+            # Who opened the connection is the server: it lets itself be logged in to.
+            flow.watch = 0
         return
     if flow.step & GRANTED == 0:
         if up:

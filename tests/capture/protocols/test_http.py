@@ -185,12 +185,18 @@ def test_the_same_host_again() -> None:
     assert told(rows_of(talk.packets).flows) == [("one.example", "GET", 200), ("two.example", "POST", None)]
 
 
-def test_pipelined_requests() -> None:
-    """Requests that share a segment each have their host."""
-    row = rows_of(
-        Conversation(dport=80).open().up(ACK, GET_ONE + GET_ONE.replace(b"one", b"ten")).packets
-    ).flows
-    assert [r["server_name"] for r in row] == ["one.example", "ten.example"]
+@pytest.mark.parametrize("opened", [True, False])
+@pytest.mark.parametrize("between", [b"", b"\r\n"])
+def test_pipelined_requests(opened: bool, between: bytes) -> None:
+    """Requests that share a segment each have their host, empty lines between them or not; it counts once."""
+    talk = Conversation(dport=80)
+    if opened:
+        talk.open()
+    talk.up(ACK, GET_ONE + between + GET_ONE.replace(b"one", b"ten") + GET_ONE.replace(b"one", b"six"))
+    rows = rows_of(talk.packets).flows
+    assert [row["server_name"] for row in rows] == ["one.example", "ten.example", "six.example"]
+    assert sum(row["packets_up"] + row["packets_down"] for row in rows) == len(talk.packets)
+    assert all(row["start"] and row["end"] for row in rows)
 
 
 @settings(deadline=None, max_examples=25)

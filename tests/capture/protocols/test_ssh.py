@@ -60,6 +60,13 @@ def test_a_banner_before_the_methods() -> None:
     assert counted(22, session("chacha20", FAILED, FAILED, OK, banner=200)) == (2, 1)
 
 
+def test_a_server_that_calls() -> None:
+    """A connection that the SSH server opened tells nothing: its log-ins go the other way."""
+    talk = session("ctr", FAILED, FAILED, OK)
+    talk[5] = b"\0\0\0\x2c\x06\x1e" + bytes(42)
+    assert counted(22, [b"", *talk]) == (0, 0)
+
+
 @pytest.mark.uncompiled
 @settings(max_examples=150)
 @given(segments(NEW_KEYS, bytes(44), bytes(28)), st.integers(0, 15))
