@@ -139,11 +139,20 @@ def sighted(kind: str, sighting: dict[str, Any]) -> tuple[str, str]:
     return sighting["mac"], sighting["name"]
 
 
+def named_by_servers(sensed: Sensed) -> list[dict[str, str]]:
+    """Attributes of what DHCP servers say to clients whose names they repeat."""
+    told = [row["attributes"] for row in sensed.sightings if row["source"] in ("dhcp_offer", "dhcp_ack")]
+    return [attributes for attributes in told if {"client_mac", "client_name"} <= attributes.keys()]
+
+
 def compare_sightings(path: str, sensed: Sensed, expected: Path) -> Iterator[Outcome]:
     """What devices say about themselves."""
     claims = witnesses.tshark(expected).get(path, ())
     for kind, sources in SOURCES.items():
         said = {sighted(kind, row) for row in sensed.sightings if row["source"] in sources}
+        if kind == "dhcp":
+            # Servers repeat the client's name.
+            said |= {(told["client_mac"], told["client_name"]) for told in named_by_servers(sensed)}
         known = set()
         for claim in claims:
             if claim.kind == kind:

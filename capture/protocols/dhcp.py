@@ -3,7 +3,8 @@
 import numpy as np
 
 from capture.network import MAPPED_HI, MAPPED_LO
-from capture.octets import put_ipv4, put_name, u8, u32, u48
+from capture.octets import put_decimal, put_ipv4, put_name, u8, u32, u48
+from capture.protocols.ssdp import host_of
 from capture.sightings import (
     ATTRIBUTE,
     SOURCE,
@@ -24,6 +25,7 @@ from capture.sightings import (
     has_sighting_room,
     open_attribute,
     open_sighting,
+    put_list,
     set_name,
     set_value,
     text_limit,
@@ -52,6 +54,8 @@ MESSAGE_MAX = 4_096
 (PARAMETERS, VENDOR_CLASS, CLIENT_ID, USER_CLASS, CLIENT_FQDN, RELAY_AGENT, VENDOR, VENDOR_OPTIONS, END) = (
     55, 60, 61, 77, 81, 82, 124, 125, 255,
 )  # fmt: skip
+#: Routes (RFC 3442; Microsoft's number for the same) and the URL of the proxy's configuration (WPAD).
+ROUTES, ROUTES_MICROSOFT, PROXY = 121, 249, 252
 #: Sub-options of the relay agent (RFC 3046, RFC 3993).
 CIRCUIT, REMOTE, SUBSCRIBER = 1, 2, 6
 #: `OVERLOAD`: options go on in `file`, in `sname` (RFC 2132, 9.3).
@@ -82,7 +86,9 @@ TYPES = word_table(
         "relay", "circuit", "remote", "subscriber", "client_id", "client_name", "user_class", "fqdn",
     )
 )  # fmt: skip
-A_VENDOR, A_MODEL, A_SERIAL = ATTRIBUTE["vendor"], ATTRIBUTE["model"], ATTRIBUTE["serial"]
+A_VENDOR, A_MODEL, A_SERIAL, A_ROUTES, A_PROXY = (
+    ATTRIBUTE[word] for word in ("vendor", "model", "serial", "routes", "proxy")
+)
 
 
 @packet_kernel
@@ -303,6 +309,41 @@ def add_relay(table, row, buf, at, end, overload):
 
 
 @packet_kernel
+def add_routes(table, row, buf, at, end, overload):
+    """Attribute with the routes handed out, each `network/length>router` (RFC 3442)."""
+    option = table.scratch
+    length = gather_option(option, buf, at, end, overload, ROUTES)
+    if length < 0:
+        length = gather_option(option, buf, at, end, overload, ROUTES_MICROSOFT)
+    if length < 5 or not has_attribute_room(table, row):
+        return
+    text = table.text
+    first = open_attribute(table, A_ROUTES)
+    behind = first
+    limit = min(first + TEXT_MAX, text_limit(row))
+    position = 0
+    while position < length:
+        width = u8(option, position)
+        octets = (width + 7) // 8
+        # Longest: a comma, two addresses, `/32>`.
+        if width > 32 or position + 5 + octets > length or behind + 35 > limit:
+            break
+        behind = put_list(text, behind, limit, first)
+        for i in range(4):
+            if i > 0:
+                text[behind] = 46
+                behind += 1
+            part = u8(option, position + 1 + i) if i < octets else np.int64(0)
+            behind = put_decimal(text, behind, limit, part)
+        text[behind] = 47
+        behind = put_decimal(text, behind + 1, limit, width)
+        text[behind] = 62
+        behind = put_ipv4(text, behind + 1, limit, option, position + 1 + octets)
+        position += 5 + octets
+    close_attribute(table, row, behind)
+
+
+@packet_kernel
 def sight_server(table, buf, at, end, packet, kind, overload):
     """Sighting of a server: `value` is the address handed out or confirmed, none in a refusal."""
     text, option = table.text, table.scratch
@@ -329,6 +370,10 @@ def sight_server(table, buf, at, end, packet, kind, overload):
     if gather_option(option, buf, at, end, overload, LEASE) == 4:
         add_number(table, row, A_LEASE, u32(option, 0))
     add_option_text(table, row, A_DOMAIN, buf, at, end, overload, DOMAIN)
+    add_routes(table, row, buf, at, end, overload)
+    length = gather_option(option, buf, at, end, overload, PROXY)
+    first, stop = host_of(option, 0, max(length, 0))
+    add_text(table, row, A_PROXY, option, first, stop)
     add_relay(table, row, buf, at, end, overload)
     length = gather_option(option, buf, at, end, overload, HOST_NAME)
     if length > 0:

@@ -200,6 +200,26 @@ def test_both_names() -> None:
     assert row["attributes"]["client_name"] == "labor7.school.example"
 
 
+@pytest.mark.parametrize("code", [121, 249])
+def test_routes(code: int) -> None:
+    """Routes handed out are told with their routers, up to what is cut off or no route."""
+    routes = b"\0\x0a\1\0\1" + b"\x11\xc0\xa8\x80\x0a\1\0\2" + b"\x20\x0a\2\3\4\x0a\1\0\3"
+    told = "0.0.0.0/0>10.1.0.1,192.168.128.0/17>10.1.0.2,10.2.3.4/32>10.1.0.3"
+    for rest in (b"", b"\x08\x0a\x0a\1", b"\x21" + bytes(9)):
+        row = one(from_server(message(2, kind(5), option(code, routes + rest))))
+        assert row["attributes"]["routes"] == told
+    many = one(from_server(message(2, kind(5), option(code, b"\0\xff\xff\xff\xff" * 40))))
+    assert set(many["attributes"]["routes"].split(",")) == {"0.0.0.0/0>255.255.255.255"}
+
+
+def test_a_proxy() -> None:
+    """Of where a proxy's configuration lies only the host is told."""
+    url = b"http://wpad.schule.example:8080/wpad.dat?key=1\0"
+    row = one(from_server(message(2, kind(5), option(252, url))))
+    assert row["attributes"]["proxy"] == "wpad.schule.example"
+    assert "proxy" not in one(from_server(message(2, kind(5), option(252, b"\n"))))["attributes"]
+
+
 def test_a_server_with_a_name() -> None:
     """The server's name is what stands in `sname`, unless options stand there."""
     data = bytearray(message(2, kind(5), option(52, b"\x01"), offered=OFFERED))
