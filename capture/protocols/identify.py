@@ -90,11 +90,11 @@ KEEP_ALIVE_MAX = 4
 _ALWAYS_TCP = (
     "tls", "http", "dns", "ssh", "smtp", "imap", "pop3", "ftp", "smb", "rdp", "ldap", "mysql", "postgresql",
     "mqtt", "kerberos", "sip", "vnc", "xmpp", "irc", "rtsp",
-    "mssql", "mongodb", "redis", "amqp", "rsync", "git", "bgp", "modbus", "dcerpc",
+    "mssql", "mongodb", "amqp", "rsync", "git", "bgp", "modbus", "dcerpc",
 )  # fmt: skip
 _ALWAYS_UDP = (
     "dns", "ntp", "snmp", "dhcp", "dhcpv6", "mdns", "llmnr", "nbns", "ssdp", "kerberos", "ldap", "tftp",
-    "radius", "stun", "quic", "coap", "bacnet",
+    "stun", "quic", "coap", "bacnet",
     "natpmp", "wsd", "netflow", "ipmi",
 )  # fmt: skip
 ALWAYS = np.zeros((2, 256), np.uint8)

@@ -8,7 +8,7 @@ from capture.protocols.signatures import CODE
 from pipeline.kernels import packet_kernel, unit_kernel
 
 IPSEC = CODE["ipsec"]
-HEADER, MARKER = 28, 4
+HEADER, MARKER, PORT = 28, 4, 500
 #: Exchange types of version 1 (RFC 2408, 3.1; RFC 2409, appendix A; mode configuration) and 2 (IANA).
 EXCHANGES_1, EXCHANGES_2 = (1, 2, 3, 4, 5, 6, 32, 33), (34, 35, 36, 37, 38, 39, 40, 43, 44)
 KEEP_ALIVE = 0xFF
@@ -17,9 +17,12 @@ GAP_MAX = 4096
 
 
 @packet_kernel
-def is_key_exchange(buf, start, end, size):
-    """True if the header of a key exchange states the length that there is."""
-    if end - start < HEADER or u32(buf, start + 24) != size or (u32(buf, start) | u32(buf, start + 4)) == 0:
+def is_key_exchange(flow, buf, start, end, size):
+    """True if the header of a key exchange states the length that there is; on port 500, whatever length."""
+    own_port = flow.server_port == PORT or flow.client_port == PORT
+    if end - start < HEADER or (u32(buf, start + 24) != size and not own_port):
+        return False
+    if (u32(buf, start) | u32(buf, start + 4)) == 0:
         return False
     version, exchange, bits = u8(buf, start + 17), u8(buf, start + 18), u8(buf, start + 19)
     if version == 0x10:
@@ -31,13 +34,14 @@ def is_key_exchange(buf, start, end, size):
 @unit_kernel
 def is_ike(table, buf, start, end, size, up, i):
     """Check of a datagram: `IPSEC` for a key exchange, or 0."""
-    return np.int64(IPSEC if is_key_exchange(buf, start, end, size) else 0)
+    return np.int64(IPSEC if is_key_exchange(table.flows[i], buf, start, end, size) else 0)
 
 
 @unit_kernel
 def is_marked_ike(table, buf, start, end, size, up, i):
     """Check of a datagram: `IPSEC` for a key exchange behind the marker of four zero bytes, or 0."""
-    return np.int64(IPSEC if is_key_exchange(buf, start + MARKER, end, size - MARKER) else 0)
+    known = is_key_exchange(table.flows[i], buf, start + MARKER, end, size - MARKER)
+    return np.int64(IPSEC if known else 0)
 
 
 @unit_kernel

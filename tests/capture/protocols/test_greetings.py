@@ -17,7 +17,7 @@ from tests.capture.applications import DOWN, UP, of_client, of_datagram, of_serv
         (b"200 news.example NNRP ready\r\n", 12_345, "nntp"),
         (b"201 no posting\r\n", 119, "nntp"),
         (b"+OK POP3 ready <1.2@example>\r\n", 12_345, "pop3"),
-        (b"+OK\r\n", 6_379, ""),
+        (b"+OK\r\n", 6_379, "redis"),
         (b"* OK IMAP4rev1 ready\r\n", 12_345, "imap"),
         (b":irc.example NOTICE * :looking up\r\n", 12_345, "irc"),
         (b":irc.example 001 me :Welcome\r\n", 12_345, "irc"),

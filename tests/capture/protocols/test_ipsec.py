@@ -35,6 +35,12 @@ def test_what_does_not_fit(frame: bytes) -> None:
     assert of_datagram(frame) == ""
 
 
+def test_a_length_on_its_port() -> None:
+    """On port 500 a header is enough, also of a message that is cut short."""
+    assert of_datagram(exchange(0x10, 2)[:-9], port=500) == "ipsec"
+    assert of_datagram(exchange(0x30, 2), port=500) == ""
+
+
 def test_esp_in_udp() -> None:
     """Two packets of one association on port 4500; noise there is unknown, a keep-alive is not."""
     packets = [struct.pack("!II", 0xC0FFEE01, n) + b"e" * 64 for n in (1, 2)]
