@@ -288,7 +288,7 @@ def main() -> None:
         print("not counted by tshark: " + ", ".join(report.uncounted))
     if options.misses:
         for tally in report.tallies.values():
-            print(explained(tally))
+            print(explained(tally), end="\n" if tally.differences else "")
     if options.write:
         options.write.write_text(document(report), "utf-8")
 

@@ -1,6 +1,5 @@
 """Real captures, where they are at hand: what other programs count, name and conclude, the sensor does."""
 
-import os
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import dpkt
 import pytest
 
-from benchmarks import counted
 from benchmarks.agreement import CAPTURES, COUNTS, Report, capture_paths, explained, run
 from benchmarks.sensed import sense
 
@@ -19,10 +17,14 @@ pytestmark = [
     ),
 ]
 
-#: Least share found of what the others say, most share said by the sensor alone (docs/agreement.md).
-NAMES = {"sni": (0.87, 0.005), "http": (0.92, 0.02), "dns": (0.92, 0.02), "dhcp": (0.995, 0.001)}
-#: Least share of flows that agree.
-FLOWS = {"conn_state": 0.05, "originator": 0.97, "application": 0.93}
+#: Kinds of names, of which at least this share is found, and of those said at most this share is wrong.
+NAMES = ("sni", "quic_sni", "http", "dns", "dhcp", "dhcpv6", "lldp", "cdp", "ssdp")
+FOUND, WRONG = 0.995, 0.001
+#: Least share of flows that agree (docs/agreement.md has what is reached).
+FLOWS = {
+    "conn_state": 0.97, "originator": 0.97, "missed_bytes": 0.98, "service": 0.95, "application": 0.95,
+    "ja4": 0.99, "suricata": 0.99, "beacon": 0.99, "arp": 0.93,
+}  # fmt: skip
 
 
 @cache
@@ -35,17 +37,16 @@ def report() -> Report:
 def test_names_are_those_of_tshark(kind: str) -> None:
     """Names of hellos, requests, questions and devices are found, flow by flow, and no others are said."""
     tally = report().tallies[kind]
-    found, wrong = NAMES[kind]
-    assert tally.wanted > 20
-    assert tally.found_share >= found, explained(tally)
-    assert tally.wrong_share <= wrong, explained(tally)
+    assert tally.wanted > 10
+    assert tally.found_share >= FOUND, explained(tally)
+    assert tally.wrong_share <= WRONG, explained(tally)
 
 
 @pytest.mark.parametrize("kind", FLOWS)
-def test_flows_are_those_of_zeek_and_ndpi(kind: str) -> None:
-    """Connections have Zeek's state and opener, and flows nDPI's application where both name one."""
+def test_flows_are_those_of_the_others(kind: str) -> None:
+    """Zeek's states, openers, losses and services, nDPI's applications and fingerprints are the sensor's."""
     tally = report().tallies[kind]
-    assert tally.wanted > 50
+    assert tally.wanted > 20
     assert tally.found_share >= FLOWS[kind], explained(tally)
 
 
@@ -54,14 +55,13 @@ def test_every_capture_can_be_read() -> None:
     assert report().unreadable == []
 
 
-def test_frames_flows_packets_and_bytes_are_tsharks() -> None:
+def test_frames_flows_packets_and_bytes_are_tsharks(tmp_path: Path) -> None:
     """Of some captures of each source, tshark counts the same; what differs has its reason in the table."""
     chosen = capture_paths(CAPTURES)[::40]
     counts: Counter[str] = Counter()
     unexplained = []
-    kept = Path(os.environ.get("PYTEST_TSHARK", counted.cache_folder()))
     for path in chosen:
-        part = run(CAPTURES, COUNTS, path, kept)
+        part = run(CAPTURES, COUNTS, path, tmp_path)
         if part.without_counts:
             pytest.skip(part.without_counts)
         for kind, tally in part.tallies.items():
