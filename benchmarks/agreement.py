@@ -246,7 +246,7 @@ def document(report: Report) -> str:
         lines += ["## Captures that could not be read", ""]
         lines += [f"- {line}" for line in report.unreadable] + [""]
     if report.uncounted:
-        lines += ["tshark does not know the link layer of these, so nothing was counted: "]
+        lines += ["tshark does not know the link layer of these, so nothing was counted:"]
         lines += [", ".join(f"`{Path(path).name}`" for path in report.uncounted) + ".", ""]
     lines += ["## Differences and their reasons", ""]
     for kind, tally in report.tallies.items():
@@ -257,10 +257,16 @@ def document(report: Report) -> str:
         for difference in tally.differences:
             reasons[difference.reason][difference.path] += 1
         for (why, right), paths in reasons.items():
-            where = ", ".join(f"`{Path(path).name}`{f' ({n})' if n > 1 else ''}" for path, n in paths.items())
+            where = ", ".join(f"`{_short(path)}`{f' ({n})' if n > 1 else ''}" for path, n in paths.items())
             lines += [f"- {why or 'Unexplained'}{' (the sensor is right)' if right else ''}: {where}"]
         lines.append("")
     return "\n".join(lines)
+
+
+def _short(path: str) -> str:
+    """A capture's name, with its folder where the name says nothing."""
+    whole = Path(path)
+    return f"{whole.parent.name}/{whole.name}" if whole.stem in ("input", "test") else whole.name
 
 
 def main() -> None:

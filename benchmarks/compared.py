@@ -49,6 +49,7 @@ KINDS = {
     "retransmits": ("tshark", "TCP connections with the same number of segments sent again"),
     "rtt": ("tshark", "TCP connections with the same round trip of the handshake"),
     "conn_state": ("Zeek", "connections with the same state"),
+    "states": ("Zeek", "conversations of which every connection has the same state"),
     "originator": ("Zeek", "connections with the same opener"),
     "zeek_packets": ("Zeek", "connections with the same packets and bytes each way"),
     "missed_bytes": ("Zeek", "TCP connections with the same number of bytes that the mirror lost"),
@@ -272,12 +273,15 @@ def _compare_connections(about: Ends, theirs: list[dict[str, Any]], mine: list[F
     where = _shown(about)
     states = Counter(flow.rows[-1]["state"] for flow in mine)
     shown = dict(states)
+    alike = True
     for row in theirs:
         state = row["conn_state"]
         verdict = FOUND if states[state] > 0 else MISSED
+        alike &= verdict == FOUND
         # Another number of connections comes from other idle times: then each state has to occur.
         states[state] -= len(theirs) == len(mine)
         yield Outcome("conn_state", verdict, f"{state}, not {shown}, {row.get('history')} {where}")
+    yield Outcome("states", FOUND if alike else MISSED, where)
     if not mine:
         return
     opener = (_zeek_field(theirs[0], "id.orig_h"), int(_zeek_field(theirs[0], "id.orig_p")))
@@ -401,7 +405,7 @@ COMPARISONS: dict[Callable[[str, Sensed, Path], Iterator[Outcome]], tuple[str, .
     compare_nameless: ("nameless",),
     compare_dns: ("dns",),
     compare_sightings: tuple(SOURCES),
-    compare_zeek: ("conn_state", "originator", "zeek_packets", "missed_bytes", "service"),
+    compare_zeek: ("conn_state", "states", "originator", "zeek_packets", "missed_bytes", "service"),
     compare_ndpi: ("application", "ndpi_packets", "ja4"),
     compare_misc: ("ja4",),
     compare_suricata: ("suricata",),
