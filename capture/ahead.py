@@ -7,7 +7,7 @@ waits side by side. It decides nothing: a frame that it misreads is only slower.
 
 import numpy as np
 
-from capture.flows import FLOW, NONE, ends_hash
+from capture.flows import NONE, ends_hash
 from capture.frames import LINK_ETHERNET
 from capture.link import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN
 from capture.network import MAPPED_HI, MAPPED_LO
@@ -20,9 +20,8 @@ from pipeline.words import prefetch
 AHEAD = 24
 #: Frames shorter than this are not looked at: an IPv6 packet with ports and a tag.
 SHORTEST = 62
-#: Words of 64 bits in a cache line.
-LINE_WORDS = 8
-FLOW_WORDS = FLOW.itemsize // 8
+#: Bytes of a cache line.
+LINE = 64
 
 
 @packet_kernel
@@ -69,7 +68,7 @@ def look_ahead(table, frames, first):
         if frames.link[number] == LINK_ETHERNET and frames.captured[number] >= SHORTEST:
             bucket = bucket_ahead(table, frames.data, frames.start[number])
             if bucket != NONE:
-                prefetch(table.buckets, bucket)
+                prefetch(table.buckets, bucket, 0)
         table.ahead[number - first] = bucket
     for number in range(stop - first):
         bucket = table.ahead[number]
@@ -77,7 +76,6 @@ def look_ahead(table, frames, first):
             i = np.int64(table.buckets[bucket])
             if i != NONE:
                 # The lines that a segment of an established connection touches (capture.flows.FLOW).
-                prefetch(table.flow_words, i * FLOW_WORDS)
-                prefetch(table.flow_words, i * FLOW_WORDS + LINE_WORDS)
-                prefetch(table.flow_words, i * FLOW_WORDS + 2 * LINE_WORDS)
+                for line in range(3):
+                    prefetch(table.flows, i, LINE * line)
     return stop

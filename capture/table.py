@@ -68,8 +68,6 @@ class Table(Bundle):
     packet: np.recarray
     """The packet at hand, a place to lay it aside, and the packet around it while a tunnel is entered."""
     flows: np.recarray
-    flow_words: np.ndarray
-    """int64 view of `flows`."""
     due: np.ndarray
     """int64[flows]: packet time before which the sweep need not look at a record."""
     ahead: np.ndarray
@@ -145,15 +143,13 @@ def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
     `seed` keys the hashes, `boot` the flow ids; both int64.
     """
     flows, heads = settings.flows, settings.heads
-    records = _cache_aligned(FLOW, flows)
     buckets = 1 << (flows - 1).bit_length()
     handshakes = -(-heads // WAYS) * WAYS + 1
     signatures, signature_order, signature_starts = signature_tables(CHECKS)
     table = Table(
         meter=_records(METER, 1),
         packet=_records(PACKET, 3),
-        flows=records,
-        flow_words=records.view(np.int64).view(np.ndarray),
+        flows=_cache_aligned(FLOW, flows),
         due=np.zeros(flows, np.int64),
         ahead=np.zeros(AHEAD, np.int64),
         buckets=np.full(buckets, NONE, np.int32),

@@ -88,9 +88,15 @@ def _code_bytes(function: Any, seen: dict[int, bytes]) -> bytes:
     code = function.__code__
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((function.__module__, function.__qualname__)).encode() + _instructions(code))
-    for name in sorted(_names(code)):
+    names = sorted(_names(code))
+    for name in names:
         if name in function.__globals__:
-            digest.update(f"\0{name}\0".encode() + _value_bytes(function.__globals__[name], seen))
+            value = function.__globals__[name]
+            digest.update(f"\0{name}\0".encode() + _value_bytes(value, seen))
+            if isinstance(value, python_types.ModuleType) and value is not np:
+                # `module.name` in a kernel.
+                for part in names:
+                    digest.update(_value_bytes(getattr(value, part, None), seen))
     for cell in function.__closure__ or ():
         digest.update(_value_bytes(cell.cell_contents, seen))
     seen[id(function)] = digest.digest()

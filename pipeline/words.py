@@ -60,11 +60,12 @@ load_8, load_16, load_32, load_64 = (_loader(octets, swapped=True) for octets in
 load_native = _loader(8, swapped=False)
 
 
-def _prefetch_compiled(typing: Any, array: Any, at: Any) -> Any:
+def _prefetch_compiled(typing: Any, array: Any, at: Any, octets: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         whole = context.make_array(signature.args[0])(context, builder, arguments[0])
         octet = ir.IntType(8).as_pointer()
         place = builder.bitcast(builder.gep(whole.data, [arguments[1]]), octet)
+        place = builder.gep(place, [arguments[2]])
         number = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [octet, number, number, number])
         hint = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
@@ -72,14 +73,14 @@ def _prefetch_compiled(typing: Any, array: Any, at: Any) -> Any:
         builder.call(hint, [place, number(0), number(3), number(1)])
         return context.get_dummy_value()
 
-    return types.void(array, types.int64), code
+    return types.void(array, types.int64, types.int64), code
 
 
-def _prefetch_plain(array: np.ndarray, at: int) -> None:
+def _prefetch_plain(array: np.ndarray, at: int, octets: int) -> None:
     pass
 
 
-#: Ask for the cache line of `array[at]`; nothing is read, and any index will do.
+#: Ask for the cache line `octets` behind the beginning of `array[at]`; nothing is read, any place will do.
 prefetch = _prefetch_plain if DISABLED else intrinsic(_prefetch_compiled)
 
 

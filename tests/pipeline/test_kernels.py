@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,11 @@ def test_the_fingerprint_is_of_all_that_is_compiled_in() -> None:
     for other in (made(LEAF, ONE=2), made(LEAF.replace("+", "-"), ONE=1), made(LEAF, ONE=np.arange(3))):
         assert first != kernels.fingerprint(made(CALLER, leaf=kernels.packet_kernel(other)))
     assert first != kernels.fingerprint(made(CALLER.replace("2", "3"), leaf=leaf))
+    through = CALLER.replace("leaf(", "room.leaf(")
+    rooms = [types.ModuleType("room") for _ in range(2)]
+    for room, one in zip(rooms, (1, 2), strict=True):
+        room.leaf = kernels.packet_kernel(made(LEAF, ONE=one))  # type: ignore[attr-defined]
+    assert len({kernels.fingerprint(made(through, room=room)) for room in rooms}) == 2
 
 
 PROGRAM = """
