@@ -75,7 +75,11 @@ connections AS
         sum(packets_up) AS packets_out, sum(packets_down) AS packets_in, sum(retransmits_up) AS again,
         dateDiff('millisecond', min(first), max(end)) AS lasted_ms,
         max(reset_by = 'server') AS reset, max(abs(ifNull(reset_ttl_delta, 0))) AS ttl_delta,
-        max(http_method != '') AS requested, max(ifNull(http_status, 0)) AS status, max(http_location) AS location,
+        -- A proxy's answer to CONNECT says that the tunnel is open, not what came through it.
+        max(http_method = 'CONNECT') AND (source = 'sni' OR max(ifNull(http_status, 0)) BETWEEN 200 AND 299)
+            AS tunnelled,
+        max(http_method != '') AND NOT tunnelled AS requested,
+        if(tunnelled, 0, max(ifNull(http_status, 0))) AS status, if(tunnelled, '', max(http_location)) AS location,
         toJSONString(tuple(min(first) AS ts, client, any(client_port) AS port, any(server) AS server,
             any(server_port) AS server_port, any(application) AS application, server_name,
             any(name_source) AS name_source, argMax(state, start) AS state, sensor, flow_id)) AS sample
@@ -125,6 +129,7 @@ reached AS
         ]) AS marks,
         multiIf(
             has(marks, 'http_block_page') OR has(sinkholes, server), 0,
+            source = 'http' AND tunnelled, if(acked > bound, {delivered_http:UInt8}, 0),
             source = 'http' AND status >= 200 AND status < 400,
             if((location = '' OR location = name OR cutToFirstSignificantSubdomain(location)
                 = cutToFirstSignificantSubdomain(name)) AND (NOT inspected OR acked > bound),

@@ -159,9 +159,17 @@ class Classifier:
         if records == "flows":
             withheld_too = self._withheld[self.matcher.set_ids(columns["http_location"])]
             columns["http_location"] = _replaced(columns["http_location"], withheld_too)
+            # A certificate tells its server's name; one that the server signed itself tells it twice.
+            certified = withheld.copy()
+            for name in ("certificate", "issuer"):
+                certified |= self._withheld[self.matcher.set_ids(columns[name])]
+            for name in ("certificate", "issuer"):
+                there = pc.greater(pc.binary_length(columns[name]), 0).to_numpy(zero_copy_only=False)
+                columns[name] = _replaced(columns[name], certified & there)
         else:
             answers = columns["answers"]
-            flat = answers.flatten()
+            # HTTPS and SVCB answers say more behind the target's name.
+            flat = pc.replace_substring_regex(answers.flatten(), " .*", "")
             parents = pc.list_parent_indices(answers).to_numpy(zero_copy_only=False)
             tainted = withheld.copy()
             tainted[parents[self._withheld[self.matcher.set_ids(flat)]]] = True

@@ -31,7 +31,7 @@ steps AS
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
         AND
         (
-            application IN ('wireguard', 'openvpn', 'ipsec', 'pptp', 'l2tp', 'tor', 'socks')
+            application IN ('wireguard', 'openvpn', 'ipsec', 'pptp', 'l2tp', 'tor', 'socks', 'dnscrypt', 'softether', 'tinc')
             -- RFC 7858 and RFC 9250.
             OR application IN ('tls', 'dtls', 'quic') AND server_port = 853
             OR http_method = 'CONNECT'

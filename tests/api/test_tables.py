@@ -31,7 +31,16 @@ def test_persons_and_categories_are_marked(name: str) -> None:
             "corroborators",
         ):
             assert spec.category, column
-        if column in ("server_name", "qname", "name", "service", "http_location", "answers"):
+        if column in (
+            "server_name",
+            "qname",
+            "name",
+            "service",
+            "http_location",
+            "answers",
+            "certificate",
+            "issuer",
+        ):
             assert spec.tells_name, column
 
 

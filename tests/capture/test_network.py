@@ -70,7 +70,7 @@ def test_contradictions(first: int, total: int | None, kind: str) -> None:
 
 @pytest.mark.parametrize("total", [41, 65_535])
 def test_a_packet_longer_than_its_frame(total: int) -> None:
-    """A packet that says it is longer than the frame was on the wire is counted as it says, and as truncated."""
+    """A packet longer, as it says, than its frame was on the wire counts as it says, and as truncated."""
     rows = four(total=total)
     assert (rows.flow["bytes_up"], rows.flow["client_port"], rows.total("truncated")) == (total, 40_000, 1)
     rows = six(SEGMENT, 6, length=total)

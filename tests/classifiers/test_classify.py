@@ -189,7 +189,10 @@ def test_withheld_names_leave_in_no_column():
     flows = classifier.classify(
         "flows",
         batch(
-            "flows", flow("www.bad.example.org"), flow("good.example.org", http_location="x.bad.example.org")
+            "flows",
+            flow("www.bad.example.org", certificate="cdn.example.net", issuer="Made CA"),
+            flow("good.example.org", http_location="x.bad.example.org", certificate="good.example.org"),
+            flow("", certificate="*.bad.example.org", issuer="*.bad.example.org"),
         ),
         "s",
     )
@@ -204,15 +207,32 @@ def test_withheld_names_leave_in_no_column():
                 "answers": ["cdn.bad.example.org"],
                 "ts": us(DUTY),
             },
+            {
+                "client": STUDENT,
+                "qname": "other.example.org",
+                "answers": ["cdn.bad.example.org alpn=h2,h3 ech"],
+                "ts": us(DUTY),
+            },
             {"client": STUDENT, "qname": "fine.example.org", "answers": ["a.example.net"], "ts": us(DUTY)},
         ),
         "s",
     )
     assert "bad.example" not in json.dumps([flows.to_pylist(), dns.to_pylist()], default=str)
-    assert flows.column("server_name").to_pylist() == [taxonomy.WITHHELD, "good.example.org"]
-    assert dns.column("qname").to_pylist() == [taxonomy.WITHHELD, "good.example.org", "fine.example.org"]
-    assert dns.column("answers").to_pylist()[2] == ["a.example.net"]
-    assert [row["action"] for row in flows.to_pylist()] == ["prohibit", "allow"]
+    assert flows.column("server_name").to_pylist() == [taxonomy.WITHHELD, "good.example.org", ""]
+    assert flows.column("certificate").to_pylist() == [
+        taxonomy.WITHHELD,
+        "good.example.org",
+        taxonomy.WITHHELD,
+    ]
+    assert flows.column("issuer").to_pylist() == [taxonomy.WITHHELD, "", taxonomy.WITHHELD]
+    assert dns.column("qname").to_pylist() == [
+        taxonomy.WITHHELD,
+        "good.example.org",
+        "other.example.org",
+        "fine.example.org",
+    ]
+    assert dns.column("answers").to_pylist()[3] == ["a.example.net"]
+    assert [row["action"] for row in flows.to_pylist()] == ["prohibit", "allow", "allow"]
     assert flows.schema.field("server_name") == SCHEMAS["flows"].field("server_name")
 
 

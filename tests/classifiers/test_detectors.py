@@ -384,6 +384,8 @@ def test_circumvention_endpoint(scribe, delivered, tried, word):
     ("server", "values", "found"),
     [
         ("203.0.113.5", {"application": "wireguard", "protocol": 17}, 1),
+        ("203.0.113.5", {"application": "softether"}, 1),
+        ("203.0.113.5", {"application": "http", "http_method": "CONNECT", "name_source": "sni"}, 1),
         ("203.0.113.5", {"application": "tls", "port": 853}, 1),
         ("203.0.113.5", {"application": "tls"}, 0),
         ("198.51.100.7", {"application": "openvpn"}, 0),

@@ -20,6 +20,7 @@ QUIC = {"protocol": 17, "name_source": "quic", "application": "quic"}
 NOTHING = {
     **QUIC, "hello": 1, "packets_up": 2, "packets_down": 0, "lasts": 3.0, "acked_down": 0, "bytes_down": 0
 }  # fmt: skip
+TUNNEL = {"name_source": "sni", "http_method": "CONNECT", "hello": 3}
 HTTP = {"name_source": "http", "application": "http", "http_method": "GET", "hello": 0}
 
 
@@ -107,6 +108,20 @@ CASES: dict[str, tuple[list[tuple[Any, ...]], str, str, int, list[str]]] = {
     "http-elsewhere": ([http("", 302, http_location="portal.example.net")], "inconclusive", "", 0, []),
     "http-forbidden": ([http("", 403)], "inconclusive", "", 0, []),
     "delivered-by-address": ([tls("", name_source="dns", hello=0, application="")], "allowed", "", 75, []),
+    "delivered-by-proxy": ([http("", 200, **TUNNEL)], "allowed", "", 97, []),
+    "handshake-by-proxy": (
+        [http("", 200, **TUNNEL, acked_down=3_000, payload_up=580)], "inconclusive", "", 0, []
+    ),
+    "reset-by-proxy": ([http("", 200, **{**TUNNEL, **RESET})], "inconclusive", "reset", 40, []),
+    "tunnel": ([http("", 200, http_method="CONNECT")], "allowed", "", 95, []),
+    "tunnel-opened": ([http("", 200, http_method="CONNECT", acked_down=39)], "inconclusive", "", 0, []),
+    "tunnel-reset": (
+        [http("", 0, http_method="CONNECT", http_status=None, reset_by="server")],
+        "inconclusive", "reset", 40, [],
+    ),
+    "refused-by-proxy": (
+        [http("", 403, **{**TUNNEL, "name_source": "http", "hello": 0})], "inconclusive", "", 0, []
+    ),
     "partial": ([dns("", "10.10.0.80"), tls("", t=5)], "partial", "dns_sinkhole", 95, []),
     "reset-then-delivered": ([tls("", **RESET), tls("", t=1)], "allowed", "reset", 97, []),
 }  # fmt: skip
