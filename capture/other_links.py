@@ -20,7 +20,7 @@ from capture.link import (
     ip_version,
     walk_tags,
 )
-from capture.octets import u8, u16, u24, u48
+from capture.octets import le16, u8, u16, u24, u48
 from capture.protocols.wlan import decode_wlan
 from pipeline.kernels import packet_kernel, unit_kernel
 
@@ -44,7 +44,7 @@ LINK_ERF, LINK_PPP_DIRECTED, LINK_HDLC_DIRECTED, LINK_FRAME_RELAY_DIRECTED = 197
 LINK_IPNET, LINK_IPV4, LINK_IPV6, LINK_NFLOG, LINK_NETANALYZER, LINK_NETANALYZER_PREAMBLE = (
     226, 228, 229, 239, 240, 241,
 )  # fmt: skip
-LINK_INFINIBAND, LINK_PKTAP, LINK_COOKED_2 = 242, 258, 276
+LINK_IPOIB, LINK_PKTAP, LINK_COOKED_2 = 242, 258, 276
 LINK_BROADCOM_TAG, LINK_BROADCOM_TAG_FIRST, LINK_DSA, LINK_EDSA = 281, 282, 284, 285
 
 #: Link types of IP without anything before it.
@@ -62,8 +62,10 @@ NFLOG_PAYLOAD, NFLOG_ATTRIBUTES = 9, 32
 # Network layer protocol identifiers (ISO/IEC TR 9577; RFC 2427, 3).
 NLPID_SNAP, NLPID_IPV6, NLPID_IPV4, NLPID_PPP, FRAME_RELAY_CONTROL = 0x80, 0x8E, 0xCC, 0xCF, 0x03
 JUNIPER_MAGIC, JUNIPER_NO_LINK, JUNIPER_EXTENDED = 0x4D4743, 0x02, 0x80
-# ERF records (Endace, "ERF types"): HDLC and Ethernet, with and without colour or counters.
-ERF_HDLC, ERF_ETHERNET, ERF_MORE, ERF_EXTENSIONS = (1, 5, 9, 12, 17, 20), (2, 11, 16, 20), 0x80, 8
+# ERF records (Endace, "ERF types"): HDLC and Ethernet, with or without colour or hash; HDLC of many channels,
+# behind four bytes that say which; bare IP.
+ERF_HDLC, ERF_ETHERNET, ERF_CHANNELS, ERF_IP = (1, 10, 15, 19), (2, 11, 16, 20), (5, 17), (22, 23)
+ERF_MORE, ERF_EXTENSIONS = 0x80, 8
 #: Numbers of Apple's packet tap that lead to another link type; deeper ones are not followed.
 PKTAP_LEAST = 12
 
@@ -136,8 +138,7 @@ def decode_nflog(buf, at, end):
         if big:
             length, kind = u16(buf, position), u16(buf, position + 2)
         else:
-            length = u8(buf, position + 1) << 8 | u8(buf, position)
-            kind = u8(buf, position + 3) << 8 | u8(buf, position + 2)
+            length, kind = le16(buf, position), le16(buf, position + 2)
         if length < 4:
             break
         if kind & 0x7FFF == NFLOG_PAYLOAD:
@@ -175,7 +176,7 @@ def decode_juniper(buf, at, end, link, packet):
 
 @packet_kernel
 def decode_erf(buf, at, end, packet):
-    """Endace's extensible record format: 16 bytes, extension headers, then Ethernet or HDLC."""
+    """Endace's extensible record format: 16 bytes, extension headers, then Ethernet, HDLC or IP."""
     if end - at < 16:
         return ETHERTYPE_NONE, -1
     kind = u8(buf, at + 8)
@@ -195,6 +196,10 @@ def decode_erf(buf, at, end, packet):
         return (ETHERTYPE_ETHERNET, at) if at < end else (ETHERTYPE_NONE, -1)
     if kind in ERF_HDLC:
         return decode_hdlc(buf, at, end, packet)
+    if kind in ERF_CHANNELS:
+        return decode_hdlc(buf, at + 4, end, packet)
+    if kind in ERF_IP:
+        return (ip_version(buf, at), at) if at < end else (ETHERTYPE_NONE, -1)
     return ETHERTYPE_NONE, at
 
 
@@ -236,8 +241,7 @@ def pktap_link(buf, at, end):
     """(link type, frame) behind the header of Apple's packet tap, whose numbers are little-endian."""
     if end - at < PKTAP_LEAST:
         return np.int64(-1), np.int64(-1)
-    length = u8(buf, at + 1) << 8 | u8(buf, at)
-    link = u8(buf, at + 9) << 8 | u8(buf, at + 8)
+    length, link = le16(buf, at), le16(buf, at + 8)
     if length < PKTAP_LEAST or u16(buf, at + 2) != 0 or at + length > end:
         return np.int64(-1), np.int64(-1)
     return link, at + length
@@ -313,7 +317,7 @@ def walk_link(buf, at, end, link, packet):
         if end - at < 18:
             return ETHERTYPE_NONE, -1
         return walk_tags(buf, at + 18, end, u16(buf, at + 16), packet)
-    if link == LINK_INFINIBAND:
+    if link == LINK_IPOIB:
         if end - at < 44:
             return ETHERTYPE_NONE, -1
         return walk_tags(buf, at + 44, end, u16(buf, at + 40), packet)
