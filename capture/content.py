@@ -8,22 +8,15 @@ begins. The chain puts the bytes together, in any order, within the bounds of `c
 import numpy as np
 
 from capture.answers import name_from_answer
-from capture.flows import (
-    CLIENT_HEAD_DONE,
-    NAME_FROM_DNS,
-    NONE,
-    SERVER_HEAD_DONE,
-    release_head,
-)
+from capture.flows import APPLICATION, CLIENT_HEAD_DONE, NAME_FROM_DNS, NONE, SERVER_HEAD_DONE, release_head
 from capture.protocols.dhcp import sight_dhcp
 from capture.protocols.dhcpv6 import sight_dhcpv6
 from capture.protocols.dns import read_dns_datagram, read_dns_elsewhere, read_dns_stream
 from capture.protocols.dtls import read_dtls
 from capture.protocols.http import read_request, read_response
 from capture.protocols.http2 import read_http2
-from capture.protocols.identify import CODE, IP_ROW, identify_client, identify_datagram, identify_server
-from capture.protocols.kerberos import read_kerberos, sight_kerberos
-from capture.protocols.kerberos_logins import watch_kerberos
+from capture.protocols.identify import IP_ROW, identify_client, identify_datagram, identify_server
+from capture.protocols.kerberos import read_kerberos, sight_kerberos, watch_kerberos
 from capture.protocols.logins import begin_watch
 from capture.protocols.mdns import read_mdns
 from capture.protocols.nbns import read_nbns
@@ -54,9 +47,9 @@ KERBEROS_PORT, SSDP_PORT, RDP_PORT = 88, 1900, 3389
 ANSWER = 0x48
 #: Authentication and accounting, today's and the older ones (RFC 2865, 3; RFC 2866, 3).
 RADIUS_PORTS = (1812, 1813, 1645, 1646)
-APP_DHCP, APP_DHCPV6 = CODE["dhcp"], CODE["dhcpv6"]
-APP_SSDP, APP_RADIUS, APP_KERBEROS = (CODE[word] for word in ("ssdp", "radius", "kerberos"))
-APP_STUN, APP_RDP = CODE["stun"], CODE["rdp"]
+APP_DHCP, APP_DHCPV6 = APPLICATION["dhcp"], APPLICATION["dhcpv6"]
+APP_SSDP, APP_RADIUS, APP_KERBEROS = (APPLICATION[word] for word in ("ssdp", "radius", "kerberos"))
+APP_STUN, APP_RDP = APPLICATION["stun"], APPLICATION["rdp"]
 #: Packets looked at of a flow that nobody knows, and of one on a port of names or where DTLS may follow; our
 #: defaults.
 STRANGE_PACKETS, CALL_PACKETS = 4, 40

@@ -1,4 +1,4 @@
-"""Kerberos 5 (RFC 4120): who asks for tickets, and how that ended.
+"""Kerberos 5 (RFC 4120): who asks for tickets, and how log-ins end, over TCP and UDP.
 
 Messages are DER (X.690); only what leads to the client's name is read, and only if it lies within the bytes
 at hand. Over TCP four bytes of length come first (7.2.2).
@@ -6,9 +6,11 @@ at hand. Over TCP four bytes of length come first (7.2.2).
 
 import numpy as np
 
+from capture.flows import APPLICATION
 from capture.octets import put_text, u8, u32
-from capture.protocols.identify import CODE
+from capture.protocols.ber import INTEGER, SEQUENCE, element
 from capture.protocols.outcomes import DONE, MORE, NOT
+from capture.protocols.watching import count_login
 from capture.sightings import (
     ATTRIBUTE,
     SOURCE,
@@ -22,18 +24,21 @@ from capture.sightings import (
     set_value,
     word_table,
 )
+from capture.transport import TCP
 from pipeline.kernels import packet_kernel, unit_kernel
 
 KERBEROS = SOURCE["kerberos"]
-APPLICATION = CODE["kerberos"]
+APP_KERBEROS = APPLICATION["kerberos"]
 SERVER_PORT = 88
 
 #: Tags of messages: application class, constructed, number of the message type (5.10).
 AS_REQUEST, AS_REPLY, TGS_REQUEST, TGS_REPLY, ERROR = 0x6A, 0x6B, 0x6C, 0x6D, 0x7E
-SEQUENCE, INTEGER, CONTEXT, GENERAL_STRING, UTF8_STRING, IA5_STRING = 0x30, 0x02, 0xA0, 0x1B, 0x0C, 0x16
+CONTEXT, GENERAL_STRING, UTF8_STRING, IA5_STRING = 0xA0, 0x1B, 0x0C, 0x16
 VERSION = 5
 #: Parts of a name, and fields of a sequence, that are looked at; our default.
 PARTS_MAX, FIELDS_MAX = 8, 16
+#: The length that stands before a message over TCP (7.2.2).
+LENGTH = 4
 #: Longest message over TCP; our default. Tickets of members of many groups reach 48 KiB.
 MESSAGE_MAX = 1 << 17
 
@@ -47,27 +52,6 @@ UNDECIDED, SUCCEEDED, FAILED = 0, 1, 2
 TYPES = word_table("as_request", "as_reply", "tgs_reply", "error")
 WORD_AS_REQUEST, WORD_AS_REPLY, WORD_TGS_REPLY, WORD_ERROR = range(4)
 A_TYPE, A_ERROR = ATTRIBUTE["type"], ATTRIBUTE["error"]
-
-
-@packet_kernel
-def element(buf, at, end):
-    """(tag, start, end) of the element at `at`; tag -1 if its head is not whole or not DER.
-
-    The end may lie beyond `end` where the element is cut off.
-    """
-    if end - at < 2:
-        return -1, at, at
-    length = u8(buf, at + 1)
-    start = at + 2
-    if length >= 0x80:
-        size = length & 0x7F
-        if size == 0 or size > 4 or end - start < size:
-            return -1, at, at
-        length = np.int64(0)
-        for i in range(size):
-            length = length << 8 | u8(buf, start + i)
-        start += size
-    return u8(buf, at), start, start + length
 
 
 @packet_kernel
@@ -255,7 +239,17 @@ def read_kerberos(table, buf, start, end, final, i):
     whole = stop == start + 4 + length
     if outcome == NOT and (whole or final or end - start > 64):
         return np.int64(NOT)
-    flow.application = APPLICATION
+    flow.application = APP_KERBEROS
     if outcome == DONE or whole or final:
         return np.int64(DONE)
     return np.int64(MORE)
+
+
+@packet_kernel
+def watch_kerberos(buf, start, end, up, flow):
+    """Count the log-in that a segment or datagram of the server ends."""
+    if up:
+        return
+    outcome = login_outcome(buf, start + LENGTH if flow.protocol == TCP else start, end)
+    if outcome != UNDECIDED:
+        count_login(flow, outcome == FAILED)

@@ -9,7 +9,7 @@ from capture.flows import APPLICATION
 from capture.protocols.ftp import watch_ftp
 from capture.protocols.http import watch_http
 from capture.protocols.imap import watch_imap
-from capture.protocols.kerberos_logins import watch_kerberos
+from capture.protocols.kerberos import watch_kerberos
 from capture.protocols.ldap import watch_ldap
 from capture.protocols.mysql import watch_mysql
 from capture.protocols.pop3 import watch_pop3

@@ -9,7 +9,8 @@ import numpy as np
 
 from capture.flows import APPLICATION, CLIENT_HEAD_DONE, NONE, SERVER_HEAD_DONE
 from capture.octets import u16
-from capture.protocols.ldap import EXTENDED_REQUEST, EXTENDED_RESPONSE, SEQUENCE, operation
+from capture.protocols.ber import SEQUENCE
+from capture.protocols.ldap import EXTENDED_REQUEST, EXTENDED_RESPONSE, operation
 from capture.protocols.ldap import start_tls_end as ldap_start_tls_end
 from capture.protocols.lines import begins, is_command, line_end, octets, text_end
 from capture.protocols.mysql import SSL_REQUEST_SIZE

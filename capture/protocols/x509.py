@@ -7,36 +7,16 @@ import numpy as np
 
 from capture.flows import CERTIFICATE_AT, CERTIFICATE_MAX, ISSUER_AT
 from capture.octets import put_escaped, put_text, u8, u16, u24, u32
+from capture.protocols.ber import INTEGER, OCTETS, SEQUENCE, element
 from pipeline.kernels import packet_kernel, unit_kernel
 
 # Tags (X.690, 8.1.2).
-INTEGER, OCTET_STRING, OBJECT_IDENTIFIER, SEQUENCE, SET = 0x02, 0x04, 0x06, 0x30, 0x31
+OBJECT_IDENTIFIER, SET = 0x06, 0x31
 UNIVERSAL_STRING, BMP_STRING = 0x1C, 0x1E
 #: [0] and [3] of a TBSCertificate (RFC 5280, 4.1), [2] of a GeneralName (4.2.1.6).
 VERSION, EXTENSIONS, DNS_NAME = 0xA0, 0xA3, 0x82
 #: Object identifiers of three octets, as numbers: id-at-commonName, id-ce-subjectAltName.
 COMMON_NAME, SUBJECT_ALT_NAME = 0x55_04_03, 0x55_1D_11
-
-
-@packet_kernel
-def element(buf, at, end):
-    """(tag, start, stop) of the content of the DER element at `at`; tag 0 where there is none.
-
-    The content may go on behind `end`, if the certificate was cut off.
-    """
-    if end - at < 2:
-        return 0, end, end
-    tag, length = u8(buf, at), u8(buf, at + 1)
-    at += 2
-    if length >= 0x80:
-        octets = length & 0x7F
-        if octets == 0 or octets > 3 or end - at < octets:
-            return 0, end, end
-        length = 0
-        for _ in range(octets):
-            length = length << 8 | u8(buf, at)
-            at += 1
-    return tag, at, at + length
 
 
 @packet_kernel
@@ -47,8 +27,8 @@ def is_oid(buf, start, stop, number):
 
 @packet_kernel
 def common_name(buf, at, end):
-    """(tag, start, stop) of the last common name of a Name, the most specific one; tag 0 for none."""
-    found, found_start, found_stop = 0, end, end
+    """(tag, start, stop) of the last common name of a Name, the most specific one; tag -1 for none."""
+    found, found_start, found_stop = -1, end, end
     while at < end:
         tag, inner, behind = element(buf, at, end)
         if tag != SET:
@@ -63,7 +43,7 @@ def common_name(buf, at, end):
             tag, start, stop = element(buf, oid, min(part, end))
             if tag == OBJECT_IDENTIFIER and stop < end and is_oid(buf, start, stop, COMMON_NAME):
                 tag, start, stop = element(buf, stop, min(part, end))
-                if tag != 0 and start < stop <= end:
+                if tag >= 0 and start < stop <= end:
                     found, found_start, found_stop = tag, start, stop
     return found, found_start, found_stop
 
@@ -134,13 +114,13 @@ def first_dns_name(buf, at, end):
             continue
         # The value stands behind the critical mark, if there is one.
         tag, inner, stop = element(buf, stop, part_end)
-        if tag != OCTET_STRING:
+        if tag != OCTETS:
             tag, inner, stop = element(buf, min(stop, part_end), part_end)
         tag, inner, stop = element(buf, inner, part_end)
         part_end = min(stop, part_end)
         while inner < part_end:
             tag, start, stop = element(buf, inner, part_end)
-            if tag == 0:
+            if tag < 0:
                 break
             if tag == DNS_NAME and start < stop <= part_end:
                 return start, stop
@@ -180,7 +160,7 @@ def read_certificate(table, buf, at, end, i):
         return np.int64(0)
     kind, first, last = common_name(buf, start, min(stop, end))
     flow.issuer_len = 0
-    if kind != 0:
+    if kind >= 0:
         limit = ISSUER_AT + CERTIFICATE_MAX
         flow.issuer_len = put_string(slot, ISSUER_AT, limit, buf, first, last, kind) - ISSUER_AT
     _, _, behind = element(buf, min(stop, end), end)
@@ -188,11 +168,11 @@ def read_certificate(table, buf, at, end, i):
     if tag != SEQUENCE:
         return np.int64(1)
     kind, first, last = common_name(buf, start, min(stop, end))
-    if kind == 0:
+    if kind < 0:
         at = min(stop, end)
         while at < end:
             tag, start, behind = element(buf, at, end)
-            if tag == 0:
+            if tag < 0:
                 break
             if tag == EXTENSIONS:
                 first, last = first_dns_name(buf, start, min(behind, end))

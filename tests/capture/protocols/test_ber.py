@@ -1,11 +1,15 @@
-"""LDAP, SNMP and Kerberos by their outer elements."""
+"""Elements of the basic encoding, and LDAP, SNMP and Kerberos by their outer ones."""
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from capture.protocols.ber import element
 from tests.capture.applications import of_client, of_datagram, of_server
 
 
-def element(tag: int, *parts: bytes) -> bytes:
+def made(tag: int, *parts: bytes) -> bytes:
     body = b"".join(parts)
     if len(body) < 0x80:
         return bytes([tag, len(body)]) + body
@@ -13,17 +17,17 @@ def element(tag: int, *parts: bytes) -> bytes:
 
 
 def number(value: int) -> bytes:
-    return element(2, bytes([value]))
+    return made(2, bytes([value]))
 
 
-BIND = element(0x30, number(1), element(0x60, number(3), element(4, b"cn=me"), element(0x80, b"secret")))
-SEARCH = element(0x30, number(2), element(0x63, element(4, b"dc=school"), element(10, b"\0"), b"x" * 200))
-DONE = element(0x30, number(1), element(0x61, element(10, b"\0"), element(4), element(4)))
-UNBIND = element(0x30, number(3), element(0x42))
-SNMP_2C = element(0x30, number(1), element(4, b"public"), element(0xA0, number(1), number(0), number(0)))
-SNMP_3 = element(0x30, number(3), element(0x30, number(1), number(9)), element(4, b"engine"))
-AS_REQUEST = element(0x6A, element(0x30, element(0xA1, number(5)), element(0xA2, number(10))))
-ERROR = element(0x7E, element(0x30, element(0xA0, number(5)), element(0xA1, number(30))))
+BIND = made(0x30, number(1), made(0x60, number(3), made(4, b"cn=me"), made(0x80, b"secret")))
+SEARCH = made(0x30, number(2), made(0x63, made(4, b"dc=school"), made(10, b"\0"), b"x" * 200))
+DONE = made(0x30, number(1), made(0x61, made(10, b"\0"), made(4), made(4)))
+UNBIND = made(0x30, number(3), made(0x42))
+SNMP_2C = made(0x30, number(1), made(4, b"public"), made(0xA0, number(1), number(0), number(0)))
+SNMP_3 = made(0x30, number(3), made(0x30, number(1), number(9)), made(4, b"engine"))
+AS_REQUEST = made(0x6A, made(0x30, made(0xA1, number(5)), made(0xA2, number(10))))
+ERROR = made(0x7E, made(0x30, made(0xA0, number(5)), made(0xA1, number(30))))
 
 
 @pytest.mark.parametrize("message", [BIND, SEARCH, UNBIND])
@@ -55,10 +59,10 @@ def test_kerberos(message: bytes) -> None:
     "message",
     [
         BIND[:-1],
-        element(0x30, element(4, b"no number first")),
-        element(0x30, number(1), element(0x04, b"public"), element(0x30, number(1))),
-        element(0x30, number(9), element(0x30, number(1))),
-        element(0x6A, element(0x30, element(0xA1, number(4)))),
+        made(0x30, made(4, b"no number first")),
+        made(0x30, number(1), made(0x04, b"public"), made(0x30, number(1))),
+        made(0x30, number(9), made(0x30, number(1))),
+        made(0x6A, made(0x30, made(0xA1, number(4)))),
         b"\x30\x85\x01\x01\x01\x01\x01" + bytes(20),
     ],
 )
@@ -71,3 +75,34 @@ def test_lengths_on_their_own_ports() -> None:
     """On LDAP's and SNMP's own ports a message that is cut short is one all the same."""
     assert of_client(BIND[:-1], port=389) == "ldap"
     assert of_datagram(SNMP_2C[:-1], port=161) == "snmp"
+
+
+@pytest.mark.uncompiled
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"\x30\2ab", (0x30, 2, 4)),
+        (b"\x04\0", (4, 2, 2)),
+        (b"\x30\x81\x80", (0x30, 3, 131)),
+        (b"\x30\x84\0\0\1\0", (0x30, 6, 262)),
+        (b"\x30", (-1, 1, 1)),
+        (b"\x30\x80ab", (-1, 4, 4)),
+        (b"\x30\x85" + bytes(9), (-1, 11, 11)),
+        (b"\x30\x82\1", (-1, 3, 3)),
+    ],
+)
+def test_lengths(data: bytes, expected: tuple[int, int, int]) -> None:
+    """Short and long lengths are read, indefinite and endless ones refused."""
+    assert element(np.frombuffer(data, np.uint8), 0, len(data)) == expected
+
+
+@pytest.mark.uncompiled
+@given(st.binary(max_size=8))
+def test_content_stands_behind_the_head(data: bytes) -> None:
+    """The content begins within the bytes at hand, or there is none."""
+    tag, start, stop = element(np.frombuffer(data, np.uint8), 0, len(data))
+    if tag < 0:
+        assert start == stop == len(data)
+    else:
+        assert 2 <= start <= len(data)
+        assert stop >= start

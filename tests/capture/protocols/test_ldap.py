@@ -1,11 +1,9 @@
 """LDAP's log-ins."""
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from capture.protocols.ldap import element, watch_ldap
+from capture.protocols.ldap import watch_ldap
 from tests.capture.protocols.streams import counted, segments, watched
 
 
@@ -45,30 +43,3 @@ def test_log_ins(turns: list[bytes], expected: tuple[int, int]) -> None:
 def test_any_segments_are_read_within_bounds(said: list[tuple[int, bytes]]) -> None:
     """No bytes make the watcher read outside of them."""
     watched(watch_ldap, said)
-
-
-@pytest.mark.uncompiled
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        (b"\x30\2ab", (2, 4)),
-        (b"\x30\0", (2, 2)),
-        (b"\x30\x81\x80", (3, 131)),
-        (b"\x30\x84\0\0\1\0", (6, 262)),
-        (b"\x30", (-1, -1)),
-        (b"\x30\x80ab", (-1, -1)),
-        (b"\x30\x85" + bytes(9), (-1, -1)),
-        (b"\x30\x82\1", (-1, -1)),
-    ],
-)
-def test_lengths(data: bytes, expected: tuple[int, int]) -> None:
-    """Short and long lengths are read, indefinite and endless ones refused."""
-    assert element(np.frombuffer(data, np.uint8), 0, len(data)) == expected
-
-
-@pytest.mark.uncompiled
-@given(st.binary(max_size=8))
-def test_content_stands_behind_the_head(data: bytes) -> None:
-    """The content begins within the bytes at hand, or there is none."""
-    inner, behind = element(np.frombuffer(data, np.uint8), 0, len(data))
-    assert inner == behind == -1 or (2 <= inner <= len(data) and behind >= inner)
