@@ -38,8 +38,6 @@ CLIENT_CLOSED, SERVER_CLOSED, CLIENT_SPOKE = 1, 2, 4
 
 # Bits of `done`: what needs no more looking at.
 CLIENT_HEAD_DONE, SERVER_HEAD_DONE, ROUND_TRIP_DONE = 1, 2, 4
-#: TLS began inside another protocol: the application stays.
-WRAPPED = 8
 
 # The order is that of use: a segment of an established connection touches the first three lines of 64 bytes.
 FLOW = np.dtype(

@@ -80,9 +80,7 @@ def is_ethernet(buf, at, end):
     if end - at < 14:
         return False
     kind = u16(buf, at + 12)
-    return kind in (ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_ARP, ETHERTYPE_MPLS, ETHERTYPE_PPPOE) or is_tag(
-        kind
-    )
+    return kind in KNOWN_TYPES or is_tag(kind)
 
 
 @packet_kernel

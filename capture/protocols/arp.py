@@ -22,7 +22,7 @@ ARP = SOURCE["arp"]
 
 #: Hardware types with MACs: Ethernet, and IEEE 802 as some write it (IANA, ARP parameters).
 ETHERNET, IEEE_802, IPV4 = 1, 6, 0x0800
-MAC_BYTES, IPV4_BYTES, HEAD, WHOLE = 6, 4, 8, 28
+MAC_BYTES, IPV4_BYTES, HEAD = 6, 4, 8
 SENDER_MAC, SENDER, TARGET = 8, 14, 24
 REQUEST, REPLY = 1, 2
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from capture.flows import APPLICATION
 from capture.octets import u8, u16, u32
 from capture.protocols.candidates import note, noted
-from capture.protocols.signatures import CODE
 from pipeline.kernels import unit_kernel
 
-BITTORRENT = CODE["bittorrent"]
+BITTORRENT = APPLICATION["bittorrent"]
 #: First keys of a message: arguments, error, address, question, answer.
 FIRST_KEYS = (97, 101, 105, 113, 114)
 MESSAGE_MIN = 12

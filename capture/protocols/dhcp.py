@@ -4,7 +4,7 @@ import numpy as np
 
 from capture.network import MAPPED_HI, MAPPED_LO
 from capture.octets import put_decimal, put_ipv4, put_name, u8, u32, u48
-from capture.protocols.ssdp import host_of
+from capture.protocols.uri import host_of
 from capture.sightings import (
     ATTRIBUTE,
     SOURCE,
@@ -36,7 +36,6 @@ from pipeline.kernels import packet_kernel, unit_kernel
 from pipeline.words import copy
 
 DHCP_REQUEST, DHCP_OFFER, DHCP_ACK = SOURCE["dhcp_request"], SOURCE["dhcp_offer"], SOURCE["dhcp_ack"]
-SERVER_PORT, CLIENT_PORT = 67, 68
 MAGIC = 0x63825363
 
 #: Offsets of the fixed header (RFC 2131, 2).
@@ -65,7 +64,7 @@ FQDN_ENCODED = 4
 #: The Broadband Forum's options name a modem or router (TR-069, annex F): serial number and product class.
 BROADBAND_FORUM, DEVICE_SERIAL, DEVICE_CLASS = 3561, 2, 3
 
-DISCOVER, OFFER, REQUEST, DECLINE, ACKNOWLEDGE, NAK, RELEASE, INFORM, FORCE_RENEW = range(1, 10)
+OFFER, NAK, FORCE_RENEW = 2, 6, 9
 #: Last message type there is (RFC 7724): of those past `FORCE_RENEW` relays and servers speak to each other.
 TYPE_LAST = 18
 #: Words of attribute `type`; 0: a message without a type is BOOTP's.

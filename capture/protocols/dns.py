@@ -337,7 +337,9 @@ def read_dns_stream(table, buf, start, end, final, i):
             return np.int64(NOT)
         return np.int64(MORE if port and not final else NOT)
     answers = u8(buf, start + 4) & 0x80 != 0
-    at = start + np.int64(flow.token_down if answers else flow.token_up)
+    at = start
+    if flow.watch == APP_DNS:
+        at += np.int64(flow.token_down if answers else flow.token_up)
     if at == start and not port:
         behind = start + 2 + u16(buf, start)
         if end - start < 14 or not looks_like_dns(buf, start + 2, behind):

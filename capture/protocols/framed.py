@@ -6,21 +6,20 @@ opening (Adobe, 5.2), the handshake of Minecraft, Mumble's ping, a SOCKS server'
 
 import numpy as np
 
+from capture.flows import APPLICATION
 from capture.octets import u8, u32
 from capture.protocols.candidates import note, noted
-from capture.protocols.signatures import CODE, ENOUGH, number_at
+from capture.protocols.signatures import ENOUGH, WAIT, number_at
 from pipeline.kernels import packet_kernel, unit_kernel
 
 DNP3, COAP, DCERPC, MQTT, RTMP, MINECRAFT, MUMBLE, SOCKS = (
-    CODE[word] for word in ("dnp3", "coap", "dcerpc", "mqtt", "rtmp", "minecraft", "mumble", "socks")
+    APPLICATION[word] for word in ("dnp3", "coap", "dcerpc", "mqtt", "rtmp", "minecraft", "mumble", "socks")
 )
-#: More bytes are needed to say.
-WAIT = -1
 
 #: Start, length, control and two addresses; a checksum behind it and behind each 16 bytes of data.
 DNP3_COUNTED, DNP3_BLOCK = 5, 16
 DCERPC_HEADER, DCERPC_LENGTH_AT, DCERPC_KIND_LAST = 80, 74, 10
-RTMP_VERSION, RTMP_OPENING, RTMP_PORT = 3, 1537, 1935
+RTMP_OPENING, RTMP_PORT = 1537, 1935
 MINECRAFT_STATES = (1, 2, 3)
 MUMBLE_PING = 12
 #: Packets looked at.

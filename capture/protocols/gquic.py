@@ -8,7 +8,7 @@ byte. Then come a hash of 12 bytes and, in the clear, a stream frame with the me
 import numpy as np
 
 from capture.flows import NAME_MAX
-from capture.octets import put_name, u8, u32
+from capture.octets import le16, le32, put_name, u8, u32
 from capture.protocols.outcomes import DONE, MORE, NOT
 from pipeline.kernels import packet_kernel
 
@@ -60,27 +60,18 @@ def read_public_header(buf, start, end, slot, flow):
 
 
 @packet_kernel
-def little(buf, at, count):
-    """`count` bytes, little-endian, as int64."""
-    value = np.int64(0)
-    for i in range(count):
-        value |= np.int64(buf[at + i]) << 8 * i
-    return value
-
-
-@packet_kernel
 def google_hello_bytes(data, at, have):
     """Bytes of the CHLO message at `at`, of which `have` are there; 0 too early to tell, -1 no CHLO."""
     if u32(data, at) != LETTERS_CHLO:
         return np.int64(-1)
     if have < 8:
         return np.int64(0)
-    tags = little(data, at + 4, 2)
+    tags = le16(data, at + 4)
     if tags == 0 or tags > TAGS:
         return np.int64(-1)
     if have < 8 + 8 * tags:
         return np.int64(0)
-    return 8 + 8 * tags + little(data, at + 4 + 8 * tags, 4)
+    return 8 + 8 * tags + le32(data, at + 4 + 8 * tags)
 
 
 @packet_kernel
@@ -88,14 +79,14 @@ def google_hello(buf, at, end, slot, flow):
     """Read the server name of the CHLO message at `at`: tags and the ends of their values, the values."""
     if end - at < 8:
         return
-    tags = little(buf, at + 4, 2)
+    tags = le16(buf, at + 4)
     values = at + 8 + 8 * tags
     if tags > TAGS or values > end:
         return
     low = np.int64(0)
     for n in range(tags):
         entry = at + 8 + 8 * n
-        high = little(buf, entry + 4, 4)
+        high = le32(buf, entry + 4)
         if high < low or values + high > end:
             return
         if u32(buf, entry) == LETTERS_SNI:

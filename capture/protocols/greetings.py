@@ -6,21 +6,20 @@ SMTP (RFC 5321), FTP (RFC 959), NNTP (RFC 3977), POP3 (RFC 1939), IMAP (RFC 9051
 
 import numpy as np
 
+from capture.flows import APPLICATION
 from capture.octets import u8, u32
-from capture.protocols.signatures import CODE
+from capture.protocols.signatures import WAIT
 from pipeline.kernels import packet_kernel, unit_kernel
 
 SMTP, FTP, NNTP, POP3, IMAP, IRC, XMPP, SYSLOG, TELNET, TINC, STRATUM = (
-    CODE[word]
+    APPLICATION[word]
     for word in (
         "smtp", "ftp", "nntp", "pop3", "imap", "irc", "xmpp", "syslog", "telnet", "tinc", "stratum",
     )
 )  # fmt: skip
-#: More bytes are needed to say.
-WAIT = -1
 #: Bytes looked at; our default.
 REACH = 512
-FTP_PORT, TELNET_PORT, POP3_PORT, NNTP_PORT, IRC_PORTS = 21, 23, 110, 119, (194, 6667, 6668, 6669)
+FTP_PORT, TELNET_PORT, POP3_PORT, NNTP_PORT = 21, 23, 110, 119
 SMTP_PORTS = (25, 465, 587, 2525)
 
 

@@ -7,6 +7,7 @@ pseudo-header fields, which come first and once (RFC 9113, 8.3): it need not be 
 import numpy as np
 
 from pipeline.kernels import packet_kernel
+from pipeline.words import copy
 
 # Indices of the static table (appendix A).
 AUTHORITY, METHOD_GET, METHOD_POST, STATUS_FIRST, STATUS_LAST, HOST, LOCATION = 1, 2, 3, 8, 14, 38, 46
@@ -100,8 +101,7 @@ def huffman(buf, at, end, out):
 def plain(buf, at, end, out):
     """Copy a string literal that is not coded; returns its length, cut at `VALUE_MAX`."""
     length = min(end - at, VALUE_MAX)
-    for i in range(length):
-        out[i] = buf[at + i]
+    copy(out, 0, buf, at, length)
     return np.int64(length)
 
 

@@ -31,6 +31,7 @@ from capture.protocols.lines import (
 from capture.protocols.outcomes import BEYOND, DONE, MORE, NOT
 from capture.protocols.tls import is_record
 from capture.protocols.tls_numbers import HANDSHAKE
+from capture.protocols.uri import authority, without_port
 from capture.protocols.watching import count_login, is_newest, opens_tls, restart
 from capture.rows import leave_name
 from pipeline.kernels import packet_kernel, unit_kernel
@@ -109,46 +110,6 @@ def method_of(buf, start, end):
     if target == end or buf[target] == 47 or buf[target] == 42 or is_prefix(buf, target, end, SCHEME):
         return OTHER
     return 0
-
-
-@packet_kernel
-def without_port(buf, at, end):
-    """End of the host in `host[:port]`; brackets of an IPv6 literal stay."""
-    if at < end and buf[at] == 91:
-        while at < end and buf[at] != 93:
-            at += 1
-        return min(at + 1, end)
-    while at < end and buf[at] != 58:
-        at += 1
-    return at
-
-
-@packet_kernel
-def is_scheme(octet):
-    """True for the octets of a URI's scheme (RFC 3986, 3.1)."""
-    letter = 97 <= (octet | 32) <= 122
-    return letter or 48 <= octet <= 57 or octet in (43, 45, 46)
-
-
-@packet_kernel
-def authority(buf, at, end):
-    """(start, end) of the host of a URI, without user and port (RFC 3986, 3.2); empty in a path alone."""
-    i = at
-    while i < end and is_scheme(np.int64(buf[i])):
-        i += 1
-    if i < end and i > at and buf[i] == 58:
-        i += 1
-    elif i > at:
-        return at, at
-    if end - i < 2 or buf[i] != 47 or buf[i + 1] != 47:
-        return at, at
-    at = i + 2
-    stop = at
-    while stop < end and buf[stop] != 47 and buf[stop] != 63 and buf[stop] != 35 and buf[stop] > 32:
-        if buf[stop] == 64:
-            at = stop + 1
-        stop += 1
-    return at, without_port(buf, at, stop)
 
 
 @packet_kernel
@@ -367,6 +328,16 @@ def take_status(flow, status):
         flow.step |= CHALLENGED
 
 
+@packet_kernel
+def put_location(flow, slot, buf, start, stop):
+    """Note the host of a Location; not where a certificate's names stand in its place."""
+    if flow.certificate_len > 0 or flow.issuer_len > 0:
+        return
+    start, stop = authority(buf, start, stop)
+    limit = LOCATION_AT + LOCATION_MAX
+    flow.location_len = put_name(slot, LOCATION_AT, limit, buf, start, stop) - LOCATION_AT
+
+
 @unit_kernel
 def read_response(table, buf, start, end, final, i):
     """Reader of a server's stream: an HTTP/1 response, interim ones before it skipped (RFC 9110, 15.2)."""
@@ -398,11 +369,7 @@ def read_response(table, buf, start, end, final, i):
     if 300 <= status < 400 or status == 201:
         host, stop, state = find_field(buf, line_end(buf, at, end) + 1, end, LOCATION)
         if state == DONE:
-            host, stop = authority(buf, host, stop)
-            flow.location_len = (
-                put_name(table.slots[i], LOCATION_AT, LOCATION_AT + LOCATION_MAX, buf, host, stop)
-                - LOCATION_AT
-            )
+            put_location(flow, table.slots[i], buf, host, stop)
         elif state == MORE and not final:
             return np.int64(MORE)
     if status == 101 or (flow.http_method == CONNECT and 200 <= status < 300):

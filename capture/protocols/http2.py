@@ -6,8 +6,8 @@ not read.
 
 import numpy as np
 
-from capture.flows import APPLICATION, LOCATION_AT, LOCATION_MAX, NONE
-from capture.octets import put_name, u8, u16, u24, u32
+from capture.flows import APPLICATION, NONE
+from capture.octets import u8, u16, u24, u32
 from capture.protocols.hpack import (
     AUTHORITY,
     HOST,
@@ -22,16 +22,17 @@ from capture.protocols.hpack import (
     prefixed,
     string,
 )
-from capture.protocols.http import authority, known_method, take_host, take_status, without_port
+from capture.protocols.http import known_method, put_location, take_host, take_status
 from capture.protocols.lines import begins_exactly, octets
 from capture.protocols.outcomes import DONE, MORE, NOT
+from capture.protocols.uri import without_port
 from pipeline.kernels import packet_kernel, unit_kernel
 from pipeline.records import HTTP_METHODS
 
 APP_HTTP = APPLICATION["http"]
 GET, POST, OTHER = HTTP_METHODS.index("GET"), HTTP_METHODS.index("POST"), len(HTTP_METHODS) - 1
 #: What a client begins with (RFC 9113, 3.4).
-PREFACE = np.frombuffer(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", np.uint8)
+PREFACE = octets("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 HEADERS, SETTINGS = 1, 4
 PADDED, PRIORITY = 8, 32
 SWITCHING = 101
@@ -134,9 +135,7 @@ def read_block(table, buf, at, end, i):
         elif STATUS_FIRST <= index <= STATUS_LAST and length == 3:
             take_final(flow, (u8(value, 0) - 48) * 100 + (u8(value, 1) - 48) * 10 + u8(value, 2) - 48)
         elif index == LOCATION:
-            first, stop = authority(value, 0, length)
-            limit = LOCATION_AT + LOCATION_MAX
-            flow.location_len = put_name(table.slots[i], LOCATION_AT, limit, value, first, stop) - LOCATION_AT
+            put_location(flow, table.slots[i], value, 0, length)
     if method > 0:
         first = np.int64(0)
         for k in range(host):

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from capture.flows import CLIENT_HEAD_DONE, NONE, SERVER_HEAD_DONE
+from capture.flows import APPLICATION, CLIENT_HEAD_DONE, NONE, SERVER_HEAD_DONE
 from capture.octets import u8, u16
 from capture.protocols.ber import is_directory_or_management, is_kerberos
 from capture.protocols.bittorrent import is_dht, is_utp
 from capture.protocols.framed import (
-    WAIT,
     is_coap,
     is_dcerpc,
     is_dnp3,
@@ -48,12 +47,12 @@ from capture.protocols.rdp import is_connection, is_udp_opening
 from capture.protocols.request_line import is_request_line
 from capture.protocols.rtp import is_rtcp, is_rtp, is_zoom
 from capture.protocols.signatures import (
-    CODE,
     ENOUGH,
     MESSAGE_MAX,
     TCP_CLIENT,
     TCP_SERVER,
     UDP_EITHER,
+    WAIT,
     eight,
     fits,
     stated_length,
@@ -98,11 +97,11 @@ _ALWAYS_UDP = (
     "natpmp", "wsd", "netflow", "ipmi",
 )  # fmt: skip
 ALWAYS = np.zeros((2, 256), np.uint8)
-ALWAYS[0, [CODE[word] for word in _ALWAYS_TCP]] = 1
-ALWAYS[1, [CODE[word] for word in _ALWAYS_UDP]] = 1
+ALWAYS[0, [APPLICATION[word] for word in _ALWAYS_TCP]] = 1
+ALWAYS[1, [APPLICATION[word] for word in _ALWAYS_UDP]] = 1
 
-APP_QUIC, APP_STUN = CODE["quic"], CODE["stun"]
-APP_NAMES = tuple(CODE[word] for word in ("dns", "mdns", "llmnr", "nbns"))
+APP_QUIC, APP_STUN = APPLICATION["quic"], APPLICATION["stun"]
+APP_NAMES = tuple(APPLICATION[word] for word in ("dns", "mdns", "llmnr", "nbns"))
 #: Header of their messages; the last opcode in use (IANA; NBNS up to 9); questions, our default.
 NAMES_HEADER, OPCODE_LAST, QUESTIONS_MAX = 12, 9, 16
 #: Bit that a QUIC packet has set (RFC 9000, 17.2 and 17.3).
@@ -118,7 +117,7 @@ def port_table() -> np.ndarray:
     text = Path(__file__).with_name("ports.toml").read_text("utf-8")
     for row, ports in enumerate(tomllib.loads(text)[side] for side in PORT_ROWS):
         for port, word in ports.items():
-            table[row, int(port)] = CODE[word]
+            table[row, int(port)] = APPLICATION[word]
     return table
 
 
@@ -354,7 +353,8 @@ def identify_datagram(table, buf, start, end, i):
         flow.application = code
         flow.evidence &= 0xFF - FIRST_UNKNOWN
         return np.int64(NOT if code == APP_STUN else DONE)
-    if flow.packets_up + flow.packets_down == 1:
+    if flow.packets_up + flow.packets_down == 1 and packet.ts == flow.first:
+        # The counters are a row's: the first packet of a later row is not the flow's.
         flow.evidence |= FIRST_UNKNOWN
     if flow.evidence & FIRST_UNKNOWN and contradicts(flow, buf, start, end):
         flow.application = 0

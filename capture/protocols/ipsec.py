@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from capture.flows import APPLICATION
 from capture.octets import u8, u32
 from capture.protocols.candidates import note, noted
-from capture.protocols.signatures import CODE
 from pipeline.kernels import packet_kernel, unit_kernel
 
-IPSEC = CODE["ipsec"]
+IPSEC = APPLICATION["ipsec"]
 HEADER, MARKER, PORT = 28, 4, 500
 #: Exchange types of version 1 (RFC 2408, 3.1; RFC 2409, appendix A; mode configuration) and 2 (IANA).
 EXCHANGES_1, EXCHANGES_2 = (1, 2, 3, 4, 5, 6, 32, 33), (34, 35, 36, 37, 38, 39, 40, 43, 44)

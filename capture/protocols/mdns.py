@@ -4,7 +4,7 @@ import numpy as np
 
 from capture.arena import UNKNOWN
 from capture.flows import APPLICATION, NONE
-from capture.network import MAPPED_HI
+from capture.network import MAPPED_HI, MAPPED_LO
 from capture.octets import put_text, same, u8, u16, u32, u64
 from capture.protocols.dns import put_address, put_target, read_header, set_datagram, take_ttl
 from capture.protocols.domain import first_label, read_name, skip_name
@@ -265,7 +265,7 @@ def add_host(table, hosts, length, buf, data, size):
     if length == 0 or length > TEXT_MAX:
         return hosts
     if size == 4:
-        high, low = np.int64(0), 0xFFFF << 32 | u32(buf, data)
+        high, low = np.int64(MAPPED_HI), MAPPED_LO | u32(buf, data)
         rank = FOUR
     else:
         high, low = u64(buf, data), u64(buf, data + 8)

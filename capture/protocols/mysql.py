@@ -5,12 +5,13 @@ That is in TLS, or with a log-in whose end is told.
 
 import numpy as np
 
-from capture.octets import u8
-from capture.protocols.signatures import CODE, ENOUGH, number_at
+from capture.flows import APPLICATION
+from capture.octets import le16, u8
+from capture.protocols.signatures import ENOUGH, number_at
 from capture.protocols.watching import count_login
 from pipeline.kernels import packet_kernel, unit_kernel
 
-MYSQL = CODE["mysql"]
+MYSQL = APPLICATION["mysql"]
 HEADER = 4
 VERSION_MAX = 64
 #: Behind the version's zero: thread number, eight bytes of challenge, a zero.
@@ -91,10 +92,10 @@ def watch_mysql(buf, start, end, up, flow):
             flow.watch = 0
             return
         if kind == ERROR:
-            if end - at >= HEADER + 3 and u8(buf, at + 5) + (u8(buf, at + 6) << 8) in REFUSALS:
+            if end - at >= HEADER + 3 and le16(buf, at + 5) in REFUSALS:
                 count_login(flow, True)
             flow.watch = 0
             return
         if kind != MORE_DATA:
             return
-        at += HEADER + u8(buf, at) + (u8(buf, at + 1) << 8) + (u8(buf, at + 2) << 16)
+        at += HEADER + number_at(buf, at, 3, True)

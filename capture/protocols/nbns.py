@@ -3,7 +3,7 @@
 import numpy as np
 
 from capture.flows import APPLICATION, NONE
-from capture.network import MAPPED_HI
+from capture.network import MAPPED_HI, MAPPED_LO
 from capture.octets import put_escaped, u8, u16, u32, u48
 from capture.protocols.dns import put_address, read_header, set_datagram
 from capture.protocols.domain import read_name, skip_name
@@ -21,7 +21,7 @@ from capture.sightings import (
 )
 from pipeline.kernels import packet_kernel, unit_kernel
 
-NAME_PORT, DATAGRAM_PORT = 137, 138
+DATAGRAM_PORT = 138
 #: Record types (RFC 1002, 4.2.1.3): a name's addresses, a node's status.
 NB, NBSTAT = 32, 33
 #: Operations (RFC 1002, 4.2.1.1); 15 is the registration of a multi-homed host (Microsoft).
@@ -195,7 +195,7 @@ def sight_registration(table, octets, buf, data, stop):
     packet = table.packet[0]
     if stop - data < 6:
         return
-    low = 0xFFFF << 32 | u32(buf, data + 2)
+    low = MAPPED_LO | u32(buf, data + 2)
     mac = packet.source_mac if packet.source_hi == 0 and packet.source_lo == low else 0
     if u16(buf, data) & GROUP_FLAG == 0:
         if is_host(octets, 0):
@@ -278,7 +278,7 @@ def take_datagram(table, buf, start, end):
         if suffix in (MASTER_BROWSER, BROWSERS, DOMAIN_CONTROLLERS):
             domain = np.int64(NAME_OCTETS)
     if is_host(octets, 0):
-        low = 0xFFFF << 32 | u32(buf, start + 4)
+        low = MAPPED_LO | u32(buf, start + 4)
         mac = packet.source_mac if packet.source_hi == 0 and packet.source_lo == low else 0
         sight(table, octets, 0, mac, MAPPED_HI, low, octets, domain)
     return True

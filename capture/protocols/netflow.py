@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from capture.flows import APPLICATION
 from capture.octets import u16, u32
-from capture.protocols.signatures import CODE
 from pipeline.kernels import packet_kernel, unit_kernel
 
-NETFLOW = CODE["netflow"]
+NETFLOW = APPLICATION["netflow"]
 #: Header and record of version 5, and the most records in a datagram.
 HEADER_5, RECORD_5, RECORDS_5_MAX = 24, 48, 30
 HEADER_9, HEADER_10 = 20, 16

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from capture.flows import APPLICATION
 from capture.octets import u8, u32
-from capture.protocols.signatures import CODE
 from pipeline.kernels import unit_kernel
 
-NTP = CODE["ntp"]
+NTP = APPLICATION["ntp"]
 PORT = 123
 HEADER = 48
 #: Authentication behind the header: none, a crypto-NAK, key number with MD5 or SHA-1 (RFC 5905, 7.5).

@@ -8,12 +8,12 @@ that repeats the client's session number, where it is not encrypted.
 
 import numpy as np
 
+from capture.flows import APPLICATION
 from capture.octets import u8, u16, u32
 from capture.protocols.candidates import note, noted
-from capture.protocols.signatures import CODE
 from pipeline.kernels import packet_kernel, unit_kernel
 
-OPENVPN = CODE["openvpn"]
+OPENVPN = APPLICATION["openvpn"]
 CLIENT_RESET, SERVER_RESET, CLIENT_RESET_CRYPT2 = 7, 8, 10
 CONTROL, ACKNOWLEDGEMENT, DATA_2 = 4, 5, 9
 PORT = 1194

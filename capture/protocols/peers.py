@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from capture.flows import APPLICATION
 from capture.octets import u8
-from capture.protocols.signatures import CODE, number_at
+from capture.protocols.signatures import number_at
 from pipeline.kernels import unit_kernel
 
-GNUTELLA, ETHEREUM = CODE["gnutella"], CODE["ethereum"]
+GNUTELLA, ETHEREUM = APPLICATION["gnutella"], APPLICATION["ethereum"]
 #: Number of the message, kind, time to live, hops, length of what follows.
 HEADER = 23
 #: Ping, pong, bye, reset tables, vendor messages, push, hash table, query, hits.

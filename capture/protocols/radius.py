@@ -24,7 +24,7 @@ from pipeline.kernels import packet_kernel, unit_kernel
 
 RADIUS = SOURCE["radius"]
 
-ACCESS_REQUEST, ACCESS_ACCEPT, ACCESS_REJECT, ACCOUNTING_REQUEST, ACCOUNTING_RESPONSE = 1, 2, 3, 4, 5
+ACCESS_REQUEST, ACCOUNTING_REQUEST, ACCOUNTING_RESPONSE = 1, 4, 5
 #: Challenge, status, and the messages of RFC 5176: known, and none says which user is at which device.
 OTHER_CODES = (11, 12, 13, 40, 41, 42, 43, 44, 45)
 HEADER = 20

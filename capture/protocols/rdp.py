@@ -5,11 +5,11 @@ Siemens S7 begins with the same connection request; its parameters name a slot o
 
 import numpy as np
 
+from capture.flows import APPLICATION
 from capture.octets import u8, u16, u32
-from capture.protocols.signatures import CODE
 from pipeline.kernels import packet_kernel, unit_kernel
 
-RDP, S7COMM = CODE["rdp"], CODE["s7comm"]
+RDP, S7COMM = APPLICATION["rdp"], APPLICATION["s7comm"]
 PORT, ISO_PORT = 3389, 102
 #: Length of the fixed part behind its own length byte, and the header around.
 FIXED, HEADER = 6, 11

@@ -3,13 +3,13 @@
 
 import numpy as np
 
+from capture.flows import APPLICATION
 from capture.octets import u8, u64
-from capture.protocols.signatures import CODE
 from capture.transport import UDP
 from pipeline.kernels import packet_kernel, unit_kernel
 
 SIP, RTSP, MGCP, SSDP, HTTP, GNUTELLA, BITTORRENT = (
-    CODE[word] for word in ("sip", "rtsp", "mgcp", "ssdp", "http", "gnutella", "bittorrent")
+    APPLICATION[word] for word in ("sip", "rtsp", "mgcp", "ssdp", "http", "gnutella", "bittorrent")
 )
 LINE_MAX = 1024
 

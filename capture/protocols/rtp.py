@@ -6,12 +6,12 @@ Michel et al., "Enabling Passive Measurement of Zoom Performance in Production N
 
 import numpy as np
 
+from capture.flows import APPLICATION
 from capture.octets import u8, u16
 from capture.protocols.candidates import note, noted
-from capture.protocols.signatures import CODE
 from pipeline.kernels import packet_kernel, unit_kernel
 
-RTP, ZOOM = CODE["rtp"], CODE["zoom"]
+RTP, ZOOM = APPLICATION["rtp"], APPLICATION["zoom"]
 HEADER = 12
 #: Sender report to extended report and its kin (IANA, RTCP control packet types).
 REPORT_FIRST, REPORT_LAST = 200, 207

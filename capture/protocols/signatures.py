@@ -10,11 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from capture.flows import APPLICATION
 from capture.octets import u8, u64
 from pipeline.kernels import packet_kernel
-from pipeline.records import APPLICATIONS
-
-CODE = {word: code for code, word in enumerate(APPLICATIONS)}
 
 #: Groups of lines: who sends them over what. Datagrams have no side: who is the client is a guess there.
 TCP_CLIENT, TCP_SERVER, UDP_EITHER = range(3)
@@ -48,6 +46,8 @@ SIGNATURE = np.dtype(
     align=True,
 )
 LONGEST = 1 << 30
+#: What a check says where more bytes of a stream could tell.
+WAIT = -1
 #: Longest first message of a stream that a length field may state; our default.
 MESSAGE_MAX = 1 << 24
 #: A stream's first message need not be there to its end once this many bytes are; our default.
@@ -84,9 +84,9 @@ def read_signature(line: str, checks: tuple[str, ...]) -> tuple[tuple[int, ...],
     word, transport, side, *tokens = _TOKENS.findall(line)
     row = np.zeros(1, SIGNATURE)
     record = row[0]
-    if word not in CODE or (transport, side) not in GROUPS:
+    if word not in APPLICATION or (transport, side) not in GROUPS:
         raise ValueError(f"{line}: unknown word, transport or side")
-    record["application"] = CODE[word]
+    record["application"] = APPLICATION[word]
     record["longest"] = LONGEST
     octets: dict[int, tuple[int, int]] = {}
     at = 0

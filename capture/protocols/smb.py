@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from capture.octets import u8, u16, u24, u32
+from capture.octets import le32, u8, u16, u24, u32
 from capture.protocols.watching import count_login
 from pipeline.kernels import packet_kernel
 
@@ -22,12 +22,6 @@ REFUSALS = np.array([
 ])  # fmt: skip
 #: Messages of a segment that are looked at; our default.
 MESSAGES_MAX = 8
-
-
-@packet_kernel
-def little(buf, at):
-    """Four octets, least first, as int64."""
-    return u8(buf, at) | u8(buf, at + 1) << 8 | u8(buf, at + 2) << 16 | u8(buf, at + 3) << 24
 
 
 @packet_kernel
@@ -58,13 +52,13 @@ def watch_smb(buf, start, end, up, flow):
                 return
             if buf[head + 12] == SESSION_SETUP_2 and buf[head + 13] == 0 and buf[head + 16] & RESPONSE_2:
                 anonymous = u8(buf, head + HEADER_2 + 2) & (GUEST | NULL_SESSION)
-                count_status(flow, little(buf, head + 8), anonymous == 0)
+                count_status(flow, le32(buf, head + 8), anonymous == 0)
         elif u32(buf, head) == SMB_1:
             if buf[head + 4] == SESSION_SETUP_1 and buf[head + 9] & RESPONSE_1:
                 # Words: AndX (4 octets), Action, whose first bit tells a guest.
                 guest = end - head >= HEADER_1 + 7 and u8(buf, head + HEADER_1) >= 3
                 guest = guest and u16(buf, head + HEADER_1 + 5) & 0x0100 != 0
-                count_status(flow, little(buf, head + 5), not guest)
+                count_status(flow, le32(buf, head + 5), not guest)
         else:
             return
         at = head + u24(buf, at + 1)

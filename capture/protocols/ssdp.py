@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from capture.octets import u8
+from capture.protocols.lines import begins, begins_exactly, line_end, octets
+from capture.protocols.uri import host_of
 from capture.sightings import (
     ATTRIBUTE,
     SOURCE,
@@ -20,16 +21,11 @@ from pipeline.kernels import packet_kernel, unit_kernel
 SSDP = SOURCE["ssdp"]
 
 #: First lines, the names of headers, and words of attribute `type`.
-NOTIFY, SEARCH, RESPONSE = (
-    np.frombuffer(text, np.uint8) for text in (b"NOTIFY * HTTP/1.", b"M-SEARCH * HTTP/1.", b"HTTP/1.")
-)
+NOTIFY, SEARCH, RESPONSE = octets("NOTIFY * HTTP/1."), octets("M-SEARCH * HTTP/1."), octets("HTTP/1.")
 (NT, ST, NTS, SERVER, USN, LOCATION, USER_AGENT, FRIENDLY_NAME) = (
-    np.frombuffer(text, np.uint8)
-    for text in (b"nt", b"st", b"nts", b"server", b"usn", b"location", b"user-agent", b"cpfn.upnp.org")
+    octets(text) for text in ("nt", "st", "nts", "server", "usn", "location", "user-agent", "cpfn.upnp.org")
 )
-ALIVE, BYEBYE, UPDATE = (
-    np.frombuffer(text, np.uint8) for text in (b"ssdp:alive", b"ssdp:byebye", b"ssdp:update")
-)
+ALIVE, BYEBYE, UPDATE = octets("ssdp:alive"), octets("ssdp:byebye"), octets("ssdp:update")
 TYPES = word_table("alive", "byebye", "update", "search", "response")
 WORD_ALIVE, WORD_BYEBYE, WORD_UPDATE, WORD_SEARCH, WORD_RESPONSE = range(5)
 #: Header lines read; our default.
@@ -41,36 +37,9 @@ A_TYPE, A_SERVER, A_USN, A_LOCATION, A_AGENT = (
 
 
 @packet_kernel
-def begins(buf, at, end, text):
-    """True if the bytes at `at` begin with the text."""
-    if end - at < len(text):
-        return False
-    for i in range(len(text)):
-        if buf[at + i] != text[i]:
-            return False
-    return True
-
-
-@packet_kernel
-def line_end(buf, at, end):
-    """Offset of the line feed that ends the line at `at`, else `end`."""
-    while at < end and buf[at] != 10:
-        at += 1
-    return at
-
-
-@packet_kernel
 def is_same(buf, at, end, text):
     """True if the bytes are this text in lower case, with letters of either case."""
-    if end - at != len(text):
-        return False
-    for i in range(len(text)):
-        octet = u8(buf, at + i)
-        if 65 <= octet <= 90:
-            octet += 32
-        if octet != text[i]:
-            return False
-    return True
+    return end - at == len(text) and begins(buf, at, end, text)
 
 
 @packet_kernel
@@ -95,32 +64,6 @@ def find_header(buf, at, end, name):
 
 
 @packet_kernel
-def host_of(buf, at, end):
-    """(start, end) of the host in a URL, without user, port and brackets (RFC 3986, 3.2)."""
-    first = at
-    while first + 2 < end and not (buf[first] == 58 and buf[first + 1] == 47 and buf[first + 2] == 47):
-        first += 1
-    if first + 2 >= end:
-        return -1, -1
-    first += 3
-    stop = first
-    while stop < end and buf[stop] not in (47, 63, 35):
-        stop += 1
-    for i in range(first, stop):
-        if buf[i] == 64:
-            first = i + 1
-    if first < stop and buf[first] == 91:
-        behind = first + 1
-        while behind < stop and buf[behind] != 93:
-            behind += 1
-        return first + 1, behind
-    behind = first
-    while behind < stop and buf[behind] != 58:
-        behind += 1
-    return first, behind
-
-
-@packet_kernel
 def notification(buf, at, end):
     """Row of `TYPES` for the text of an `NTS` header, -1 if it is none of them."""
     if is_same(buf, at, end, ALIVE):
@@ -138,11 +81,11 @@ def sight_ssdp(table, buf, start, end):
 
     Of where a device's description lies only the host is told.
     """
-    if begins(buf, start, end, NOTIFY):
+    if begins_exactly(buf, start, end, NOTIFY):
         kind = WORD_ALIVE
-    elif begins(buf, start, end, SEARCH):
+    elif begins_exactly(buf, start, end, SEARCH):
         kind = WORD_SEARCH
-    elif begins(buf, start, end, RESPONSE):
+    elif begins_exactly(buf, start, end, RESPONSE):
         kind = WORD_RESPONSE
     else:
         return np.int64(0)

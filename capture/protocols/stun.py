@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from capture.flows import APPLICATION
 from capture.octets import u16, u32
 from capture.protocols.candidates import note, noted
-from capture.protocols.signatures import CODE
 from pipeline.kernels import packet_kernel, unit_kernel
 
-STUN = CODE["stun"]
+STUN = APPLICATION["stun"]
 HEADER = 20
 MAGIC_COOKIE = 0x2112A442
 #: Binding and shared secret: request, answer, error (RFC 3489, 11.1); TURN's own of that time (MS-TURN).

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from capture.flows import APPLICATION
 from capture.octets import u8, u16, u32
 from capture.protocols.candidates import note, noted
-from capture.protocols.signatures import CODE
 from pipeline.kernels import packet_kernel, unit_kernel
 
-TFTP = CODE["tftp"]
+TFTP = APPLICATION["tftp"]
 DATA, ACKNOWLEDGEMENT, ERROR, OPTIONS = 3, 4, 5, 6
 #: Size of a full block of data with its header, where no option says otherwise.
 FULL = 516

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from capture.flows import CLIENT_HEAD_DONE, NONE, SERVER_HEAD_DONE, WRAPPED, release_head
+from capture.flows import CLIENT_HEAD_DONE, NONE, SERVER_HEAD_DONE, release_head
 from capture.octets import u8, u16, u24
 from capture.protocols.hello import client_hello_body, server_hello_body
 from capture.protocols.outcomes import BEYOND, DONE, MORE, NOT
@@ -116,13 +116,6 @@ def gather_handshake(buf, at, inner, end, out):
     return used
 
 
-@packet_kernel
-def claim(flow):
-    """Call the flow TLS, unless that came inside another protocol."""
-    if flow.done & WRAPPED == 0:
-        flow.application = TLS
-
-
 @unit_kernel
 def read_messages(table, buf, at, end, final, i):
     """Read the handshake messages in `buf[at:end]` that are of use (RFC 8446, 4; RFC 5246, 7.4).
@@ -143,7 +136,7 @@ def read_messages(table, buf, at, end, final, i):
                 return np.int64(BEYOND + at)
             if client_hello_body(table, buf, inner, behind, i, OVER_TCP) == 0:
                 return np.int64(NOT)
-            claim(flow)
+            flow.application = TLS
             return np.int64(DONE)
         if kind == SERVER_HELLO:
             if length > MESSAGE_MAX or (end - inner >= 2 and version_code(u16(buf, inner)) == 0):
@@ -151,7 +144,7 @@ def read_messages(table, buf, at, end, final, i):
             if not whole and not final:
                 return np.int64(BEYOND + at)
             over = server_hello_body(table, buf, inner, behind, i)
-            claim(flow)
+            flow.application = TLS
             if over:
                 return np.int64(DONE)
         elif kind == CERTIFICATE:
@@ -182,7 +175,7 @@ def read_tls(table, buf, start, end, final, i):
     if not opens and not (buf[at] == ALERT and is_alert(buf, at, end)):
         if end - at < RECORD or not is_stream(buf, at, end):
             return np.int64(NOT)
-        claim(flow)
+        flow.application = TLS
         return np.int64(DONE)
     while end - at >= RECORD and is_record(buf, at, end):
         behind = at + RECORD + u16(buf, at + 3)
@@ -191,7 +184,7 @@ def read_tls(table, buf, start, end, final, i):
                 return np.int64(MORE)
             if not is_alert(buf, at, end):
                 return np.int64(DONE)
-            claim(flow)
+            flow.application = TLS
             flow.hello |= HELLO_ALERT
             if buf[at + RECORD] == FATAL:
                 return np.int64(DONE)
@@ -256,7 +249,7 @@ def read_late_hello(table, buf, i):
     if outcome == NOT:
         return np.int64(0)
     if application != 0:
-        flow.done |= WRAPPED
+        flow.outer = application
         flow.application = application
     if outcome == MORE and take_head(table, i, 1, packet.ts, packet.seq):
         head = table.heads[flow.head]

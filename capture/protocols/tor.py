@@ -7,13 +7,12 @@ TLS 1.3 hides the certificate: a made-up name alone proves nothing, and names no
 
 import numpy as np
 
-from capture.flows import CERTIFICATE_AT, ISSUER_AT
+from capture.flows import APPLICATION, CERTIFICATE_AT, ISSUER_AT
 from capture.octets import same, u8, u32
-from capture.protocols.signatures import CODE
 from pipeline.kernels import packet_kernel, unit_kernel
 from pipeline.records import NAME_SOURCES
 
-TOR, TLS = CODE["tor"], CODE["tls"]
+TOR, TLS = APPLICATION["tor"], APPLICATION["tls"]
 FROM_SNI = NAME_SOURCES.index("sni")
 #: Length of the made-up part, of both sides' names (crypto_random_hostname).
 RANDOM_MIN, RANDOM_MAX = 4, 25

@@ -7,12 +7,12 @@ two datagrams that belong together; on its own port one data message is enough.
 
 import numpy as np
 
+from capture.flows import APPLICATION
 from capture.octets import u8, u32
 from capture.protocols.candidates import note, noted
-from capture.protocols.signatures import CODE
 from pipeline.kernels import packet_kernel, unit_kernel
 
-WIREGUARD = CODE["wireguard"]
+WIREGUARD = APPLICATION["wireguard"]
 INITIATION, RESPONSE, COOKIE, DATA = 1, 2, 3, 4
 INITIATION_BYTES, RESPONSE_BYTES, COOKIE_BYTES, DATA_BYTES_MIN = 148, 92, 64, 32
 PORT = 51_820

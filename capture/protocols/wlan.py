@@ -184,7 +184,7 @@ def stated_channel(buf, at, end):
     first, stop = find_element(buf, at, end, EXTENDED, HE_OPERATION)
     if stop - first >= 6:
         # Three bytes of parameters, colour, two of rates; VHT and co-hosted parts come before that of 6 GHz.
-        shown = u8(buf, first + 1) | u8(buf, first + 2) << 8
+        shown = le16(buf, first + 1)
         position = first + 6 + (3 if shown & 0x40 else 0) + (1 if shown & 0x80 else 0)
         if shown & 0x200 and position < stop:
             return u8(buf, position)

@@ -49,8 +49,8 @@ POWERS_OF_TEN = np.array([10**exponent for exponent in range(FINEST + 1)], np.in
 LINK, SNAPLEN, MULTIPLY, DIVIDE, SHIFT, OFFSET = range(6)
 INTERFACE_COLUMNS = 6
 # What a walk carries on to the next buffer.
-BIG, INTERFACES, SKIP, LAST_TS, ORPHANS, IN_SECTION = range(6)
-STATE_FIELDS = 6
+BIG, INTERFACES, SKIP, LAST_TS, ORPHANS = range(5)
+STATE_FIELDS = 5
 
 
 @inline_kernel

@@ -2,7 +2,7 @@
 
 from capture.link import ETHERTYPE_ETHERNET, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_PPP
 from capture.octets import u16, u32
-from capture.shims import TUNNEL, is_ethernet, is_ip
+from capture.shims import PPP_IPV4, PPP_IPV6, TUNNEL, is_ethernet, is_ip
 from capture.tunnels.gre import ends_at, enters
 from pipeline.kernels import packet_kernel
 
@@ -62,6 +62,6 @@ def enter_session(buf, at, packet):
             buf, position + 4, packet.end, packet.stop
         ):
             return enters(packet, L2TP, kind, position + 4)
-        if u16(buf, position) == 0xFF03 and kind in (0x0021, 0x0057):
+        if u16(buf, position) == 0xFF03 and kind in (PPP_IPV4, PPP_IPV6):
             return enters(packet, L2TP, ETHERTYPE_PPP, position)
     return False

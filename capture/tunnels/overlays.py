@@ -9,8 +9,9 @@ from capture.link import (
     ETHERTYPE_NONE,
     ip_version,
 )
+from capture.network import OK
 from capture.octets import u8, u16
-from capture.shims import ETHERTYPE_NSH, OK, TUNNEL, by_next_protocol, is_ethernet, is_ip
+from capture.shims import ETHERTYPE_NSH, TUNNEL, by_next_protocol, is_ethernet, is_ip
 from capture.tunnels.gre import ends_at, enters
 from pipeline.kernels import packet_kernel
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capture.protocols.http import method_of, read_request, read_response
+from capture.flows import LOCATION_AT
+from capture.protocols.http import method_of, put_location, read_request, read_response
 from capture.protocols.outcomes import BEYOND
 from pipeline.records import HTTP_METHODS
 from tests.capture.packets import (
@@ -21,6 +22,7 @@ from tests.capture.packets import (
     server_hello,
     small_table,
 )
+from tests.capture.protocols.streams import FLOW, fresh_flow
 
 
 def flow_of(asked: bytes, answered: bytes = b"") -> dict[str, Any]:
@@ -307,3 +309,16 @@ def test_any_bytes_are_read_within_bounds(before: bytes, text: bytes, behind: by
     assert (np.delete(table.slots, 3, axis=0) == np.delete(slots, 3, axis=0)).all()
     assert 0 <= table.flows[3].name_len <= 255
     assert 0 <= table.flows[3].location_len <= 224
+
+
+@pytest.mark.uncompiled
+def test_a_certificate_keeps_its_place() -> None:
+    """A Location is not told of a flow whose certificate's names stand where its text would."""
+    flow = fresh_flow(issuer_len=5)
+    slot = small_table().slots[FLOW]
+    text = np.frombuffer(b"http://a.example/", np.uint8)
+    put_location(flow, slot, text, 0, len(text))
+    assert (flow.location_len, int(slot[LOCATION_AT])) == (0, 7)
+    flow.issuer_len = 0
+    put_location(flow, slot, text, 0, len(text))
+    assert slot[LOCATION_AT : LOCATION_AT + int(flow.location_len)].tobytes() == b"a.example"

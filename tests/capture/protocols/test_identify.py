@@ -22,7 +22,19 @@ from capture.protocols.outcomes import DONE, MORE, NOT
 from capture.protocols.signatures import GROUPS, UDP_EITHER, signature_tables
 from pipeline.records import APPLICATIONS
 from tests.capture.applications import DOWN, UP, of_client, of_datagram, of_datagrams, of_server, of_stream
-from tests.capture.packets import ACK, CLIENT, SERVER, T0, Conversation, Packet, ethernet, ipv4, rows_of, udp
+from tests.capture.packets import (
+    ACK,
+    CLIENT,
+    SECOND,
+    SERVER,
+    T0,
+    Conversation,
+    Packet,
+    ethernet,
+    ipv4,
+    rows_of,
+    udp,
+)
 
 
 def framed(size: int, body: bytes) -> bytes:
@@ -115,6 +127,21 @@ def test_a_line_that_needs_two() -> None:
 def test_datagrams_that_contradict_their_port(port: int, application: str) -> None:
     """Unknown payload keeps the port's word only where the protocol is not always known by content."""
     assert of_datagram(b"\x3f?????????", port=port) == application
+
+
+def test_what_comes_in_a_later_row() -> None:
+    """Only the flow's first datagram contradicts its port or what was known, not the first of a later row."""
+    stun = b"\0\1\0\0\x21\x12\xa4\x42" + bytes(12)
+    talk = [
+        Packet(T0 + 20 * SECOND * number, udp(stun, 50_000, 3_478, ident=number + 1)) for number in range(4)
+    ]
+    talk += [
+        Packet(T0 + (80 + 20 * number) * SECOND, udp(b"?" * 40, 50_000, 3_478, ident=number + 9))
+        for number in range(4)
+    ]
+    rows = rows_of(talk).flows
+    assert len(rows) > 1
+    assert {row["application"] for row in rows} == {"stun"}
 
 
 def test_what_a_port_may_carry_in_the_middle() -> None:

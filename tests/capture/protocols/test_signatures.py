@@ -2,8 +2,9 @@
 
 import pytest
 
+from capture.flows import APPLICATION
 from capture.protocols.identify import CHECKS
-from capture.protocols.signatures import CODE, TCP_CLIENT, UDP_EITHER, read_signature, signature_tables
+from capture.protocols.signatures import TCP_CLIENT, UDP_EITHER, read_signature, signature_tables
 
 
 def test_bytes_of_a_line() -> None:
@@ -22,7 +23,7 @@ def test_options_of_a_line() -> None:
     record = row[0]
     assert (record["shortest"], record["longest"], record["port"]) == (9, 40, 53)
     assert [record[f"length_{part}"] for part in ("size", "at", "little", "add")] == [2, 4, 1, 6]
-    assert (CHECKS[record["check"]], record["twice"], record["application"]) == ("ntp", 1, CODE["ntp"])
+    assert (CHECKS[record["check"]], record["twice"], record["application"]) == ("ntp", 1, APPLICATION["ntp"])
 
 
 @pytest.mark.parametrize(
