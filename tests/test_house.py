@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from pipeline.records import APPLICATIONS, NAME_SOURCES, SIGHTING_SOURCES, TUNNELS
 from spanwatch.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -201,6 +202,13 @@ def test_links_in_the_documents_lead_somewhere() -> None:
     for document in _documents():
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text("utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+@pytest.mark.parametrize("words", [APPLICATIONS, TUNNELS, NAME_SOURCES[1:], SIGHTING_SOURCES])
+def test_the_page_of_protocols_has_every_word(words: tuple[str, ...]) -> None:
+    """What a record may say of a protocol is explained in docs/protocols.md."""
+    told = set(re.findall(r"`([a-z0-9_]+)`", (ROOT / "docs/protocols.md").read_text("utf-8")))
+    assert set(words) - told - {""} == set()
 
 
 def test_make_targets_in_the_documents_exist() -> None:
