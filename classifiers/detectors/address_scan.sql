@@ -35,7 +35,8 @@ silent AS
         (
             protocol = 6 AND state IN ('S0', 'REJ', 'RSTOS0', 'SH')
             OR protocol = 17 AND state = 'S0' AND packets_up > 0 AND application NOT IN
-                ('quic', 'stun', 'rtp', 'bittorrent', 'ntp', 'mdns', 'ssdp', 'llmnr', 'nbns', 'dhcp', 'dhcpv6')
+                ('quic', 'stun', 'rtp', 'bittorrent', 'gnutella', 'ethereum', 'ntp', 'mdns', 'ssdp', 'llmnr', 'nbns',
+                'dhcp', 'dhcpv6')
             OR (protocol = 1 AND client_port = 8 OR protocol = 58 AND client_port = 128)
                 AND packets_up > 0 AND packets_down = 0
         )

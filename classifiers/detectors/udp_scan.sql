@@ -33,7 +33,7 @@ steps AS
         (
             -- Traceroute counts its ports up from 33434.
             protocol = 17 AND state = 'S0' AND packets_up > 0 AND NOT (server_port BETWEEN 33434 AND 33534)
-                AND application NOT IN ('rtp', 'bittorrent')
+                AND application NOT IN ('rtp', 'bittorrent', 'gnutella', 'ethereum')
             OR protocol = 1 AND client_port = 3
             OR protocol = 58 AND client_port = 1
         )

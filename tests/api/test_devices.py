@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.records import mac_text
 from tests.api.conftest import Running
-from tests.api.school import LAPTOP, MACS, TABLET, flow, put
+from tests.api.school import LAPTOP, MACS, NINE, SECOND, TABLET, flow, put
 
 HEARD = "00:00:5e:00:00:77"
 
@@ -26,6 +26,17 @@ def test_unspecified_addresses_are_nobodys(scratch: Running) -> None:
     params = {"from": "2026-03-03T00:00:00Z", "to": "2026-03-04T00:00:00Z"}
     [row] = scratch.get("/v1/devices", "helpdesk", params=params).json()["rows"]
     assert (row["addresses"], row["address_count"], row["flows"]) == ([], 0, 2)
+
+
+def test_users_are_no_devices(scratch: Running) -> None:
+    """The user whom RADIUS or Kerberos names is no name of the device."""
+    said = {"mac": 0x00005E000098, "ip": TABLET, "sensor": "aula", "site": "main"}
+    at = NINE + 2 * 86_400 * SECOND
+    sources = {"radius": "user-one", "kerberos": "user-two", "dhcp_request": "cart-13"}
+    put(scratch.store, "sightings", [{**said, "ts": at, "source": s, "name": n} for s, n in sources.items()])
+    params = {"from": "2026-03-04T00:00:00Z", "to": "2026-03-05T00:00:00Z"}
+    [row] = scratch.get("/v1/devices", "helpdesk", params=params).json()["rows"]
+    assert (row["names"], row["sources"]) == (["cart-13"], ["dhcp_request", "kerberos", "radius"])
 
 
 def test_random_macs_are_told(school: Running) -> None:

@@ -81,6 +81,20 @@ def test_names_followed_into_a_dead_network_are_no_scan(scribe):
     assert scribe.detect("address_scan") == []
 
 
+@pytest.mark.parametrize(("application", "found"), [("ethereum", []), ("snmp", ["address_scan", "udp_scan"])])
+def test_peers_that_are_gone_are_no_scan(scribe, application, found):
+    """A program that looks for its peers asks many hosts in vain; its messages tell it from a scan."""
+    for number in range(110):
+        scribe.failed(
+            number, HOST, f"203.0.113.{number}", 30_303, protocol=17, application=application, flags_up=0
+        )
+        scribe.failed(
+            number, HOST, "198.51.100.1", 30_303 + number, protocol=17, application=application, flags_up=0
+        )
+    names = [row["detector"] for row in scribe.detect("address_scan", "udp_scan")]
+    assert names == found
+
+
 def test_ping_sweep_counts_half(scribe):
     """Echo requests without an answer weigh one half each."""
     known(scribe, 110)
@@ -215,6 +229,12 @@ def test_unlisted_dhcp_server_is_stated_with_its_counts(scribe):
     assert row["inputs"] | {} == {"offers": 4, "acks": 1, "clients": 4, "others": 0}
     for fact in ("not on the list", "192.168.1.3", "router 192.168.1.1"):
         assert fact in row["statement"]
+
+
+def test_refusal_hands_nothing_out(scribe):
+    """A server that only refuses leases is no second server."""
+    scribe.sighting(0, "dhcp_ack", 0xA, "192.168.1.1", type="nak", client_mac="02:00:00:00:00:02")
+    assert scribe.detect("rogue_dhcp") == []
 
 
 def test_approved_dhcp_server_is_left_alone(scribe):
