@@ -13,7 +13,7 @@ from capture.link import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN
 from capture.network import MAPPED_HI, MAPPED_LO
 from capture.octets import u8, u16, u32, u64
 from capture.transport import TCP, UDP
-from pipeline.kernels import packet_kernel
+from pipeline.kernels import hot_kernel
 from pipeline.words import prefetch
 
 #: Frames looked at together: their lines are still in the cache when they are taken; our default.
@@ -24,7 +24,7 @@ SHORTEST = 62
 LINE = 64
 
 
-@packet_kernel
+@hot_kernel
 def bucket_ahead(table, buf, start):
     """Bucket of the flow of an Ethernet frame with TCP or UDP in plain IP, `NONE` of any other."""
     kind = u16(buf, start + 12)
@@ -59,7 +59,7 @@ def bucket_ahead(table, buf, start):
     return key & (len(table.buckets) - 1)
 
 
-@packet_kernel
+@hot_kernel
 def look_ahead(table, frames, first):
     """Ask for the headers, buckets and records of `AHEAD` frames; returns the index behind them."""
     stop = min(first + AHEAD, frames.count)

@@ -67,7 +67,7 @@ from capture.sightings import has_sighting_room
 from capture.tcp import is_reused, update_tcp
 from capture.transport import ACK, FIN, ICMP6, RST, SYN, TCP, UDP, decode_transport, no_transport
 from capture.tunnels.peel import FRAGMENT, FROM_LINK, LEVELS, may_carry, peel, read_transport
-from pipeline.kernels import packet_kernel, unit_kernel
+from pipeline.kernels import hot_kernel, packet_kernel, unit_kernel
 
 #: A clock that is this far behind for `STEP_FRAMES` frames in a row was wrong before; our default.
 STEP_US = 60_000_000
@@ -80,62 +80,6 @@ COPY_KEY = ~COPY_TIME
 CONTENT_LEAST, CONTENT_MOST = 16, 64
 #: µs after a certain copy in which doubtful ones are copies too; our default.
 COPIES_US = 1_000_000
-
-
-@packet_kernel
-def run(table, frames, first):
-    """Take `frames` from index `first` on; returns the index of the first frame not taken.
-
-    Less than `frames.count`: the rows are full; take them and call again.
-    """
-    meter = table.meter[0]
-    looked = first
-    for number in range(first, frames.count):
-        if number == looked:
-            looked = look_ahead(table, frames, number)
-        if not advance(table, frames.ts[number]) or not has_room(table):
-            return number
-        take_frame(
-            table,
-            frames.data,
-            frames.start[number],
-            frames.start[number] + frames.captured[number],
-            frames.wire[number],
-            frames.ts[number],
-            frames.link[number],
-            frames.vlan[number],
-        )
-        meter.packets += 1
-        meter.bytes += frames.wire[number]
-    return frames.count
-
-
-@packet_kernel
-def advance(table, ts):
-    """Let packet time reach `ts`: sweep what is due. False if the rows are full before the end."""
-    meter = table.meter[0]
-    if ts > meter.now:
-        meter.behind = 0
-        meter.now = ts
-        if meter.next_sweep == 0:
-            meter.next_sweep = ts + SWEEP_S * 1_000_000
-    elif meter.now - ts > STEP_US:
-        meter.behind += 1
-        if meter.behind > STEP_FRAMES:
-            meter.behind = 0
-            meter.now = ts
-            meter.next_sweep = ts
-            # What is due was said by the old clock.
-            for i in range(meter.flows_high):
-                table.due[i] = 0
-    if meter.sweeping == 0 and meter.now >= meter.next_sweep:
-        meter.sweeping = 1
-        meter.sweep_at = 0
-        meter.next_sweep = meter.now + SWEEP_S * 1_000_000
-        drop_old_heads(table, meter.now)
-    if meter.sweeping == 1:
-        return sweep(table)
-    return True
 
 
 @packet_kernel
@@ -178,7 +122,7 @@ def expire_datagrams(table, now):
     return True
 
 
-@packet_kernel
+@hot_kernel
 def has_room(table):
     """True if whatever one frame may write fits."""
     meter = table.meter[0]
@@ -218,7 +162,7 @@ def finish(table):
     return expire_questions(table, meter.now, True)
 
 
-@packet_kernel
+@hot_kernel
 def is_copy(table, buf, packet, key):
     """True if the same packet passed within the duplicate time: the mirror's second copy.
 
@@ -252,7 +196,7 @@ def is_copy(table, buf, packet, key):
     return sure or abs(packet.ts - meter.copied) <= COPIES_US
 
 
-@packet_kernel
+@hot_kernel
 def take_frame(table, buf, start, end, wire, ts, link, tag):
     """Decode one frame and count it in its flow."""
     packet = table.packet[0]
@@ -286,7 +230,7 @@ def take_frame(table, buf, start, end, wire, ts, link, tag):
     take_status(table, buf, status)
 
 
-@packet_kernel
+@hot_kernel
 def take_status(table, buf, status):
     """Count the packet at hand in its flow, if one stands, and what is wrong with the frame."""
     meter = table.meter[0]
@@ -437,7 +381,7 @@ def opened_by_source(table, packet):
     return not (packet.protocol == TCP and packet.tcp_flags & RST and packet.source_port < packet.target_port)
 
 
-@packet_kernel
+@hot_kernel
 def take_packet(table, buf, packet, key):
     """Find or open the packet's flow by its `flow_hash`, count the packet, look at its content."""
     meter = table.meter[0]
@@ -493,3 +437,75 @@ def take_packet(table, buf, packet, key):
                 take_datagram(table, buf, i)
         elif packet.protocol == ICMP6:
             sight_ndp(table, buf, packet.at, packet.end)
+
+
+@unit_kernel
+def pass_time(table):
+    """Sweep what is due; 0 if the rows are full before the end."""
+    meter = table.meter[0]
+    if meter.next_sweep == 0:
+        meter.next_sweep = meter.now + SWEEP_S * 1_000_000
+        return np.int64(1)
+    if meter.sweeping == 0:
+        meter.sweeping = 1
+        meter.sweep_at = 0
+        meter.next_sweep = meter.now + SWEEP_S * 1_000_000
+        drop_old_heads(table, meter.now)
+    return np.int64(1 if sweep(table) else 0)
+
+
+@unit_kernel
+def step_back(table, ts):
+    """A frame of long ago: after `STEP_FRAMES` of them in a row the clock is set back to `ts`."""
+    meter = table.meter[0]
+    meter.behind += 1
+    if meter.behind > STEP_FRAMES:
+        meter.behind = 0
+        meter.now = ts
+        meter.next_sweep = ts
+        # What is due was said by the old clock.
+        for i in range(meter.flows_high):
+            table.due[i] = 0
+    return np.int64(0)
+
+
+@hot_kernel
+def advance(table, ts):
+    """Let packet time reach `ts`: sweep what is due. False if the rows are full before the end."""
+    meter = table.meter[0]
+    if ts > meter.now:
+        meter.behind = 0
+        meter.now = ts
+    elif meter.now - ts > STEP_US:
+        step_back(table, ts)
+    if meter.sweeping == 1 or meter.now >= meter.next_sweep:
+        return pass_time(table) == 1
+    return True
+
+
+@packet_kernel
+def run(table, frames, first):
+    """Take `frames` from index `first` on; returns the index of the first frame not taken.
+
+    Less than `frames.count`: the rows are full; take them and call again.
+    """
+    meter = table.meter[0]
+    looked = first
+    for number in range(first, frames.count):
+        if number == looked:
+            looked = look_ahead(table, frames, number)
+        if not advance(table, frames.ts[number]) or not has_room(table):
+            return number
+        take_frame(
+            table,
+            frames.data,
+            frames.start[number],
+            frames.start[number] + frames.captured[number],
+            frames.wire[number],
+            frames.ts[number],
+            frames.link[number],
+            frames.vlan[number],
+        )
+        meter.packets += 1
+        meter.bytes += frames.wire[number]
+    return frames.count

@@ -10,7 +10,7 @@ import numpy as np
 from capture.network import UNKNOWN_TTL
 from capture.octets import mix
 from capture.transport import TCP, UDP
-from pipeline.kernels import packet_kernel
+from pipeline.kernels import hot_kernel, packet_kernel
 from pipeline.records import APPLICATIONS, ENDED, NAME_SOURCES, STATES
 
 NONE = -1
@@ -145,7 +145,7 @@ NAME_FROM_DNS = NAME_SOURCES.index("dns")
 APPLICATION = {word: code for code, word in enumerate(APPLICATIONS)}
 
 
-@packet_kernel
+@hot_kernel
 def side_hash(seed, high, low, port):
     """Keyed hash of one end of a flow; an IPv4 address and its port fill one word without loss."""
     if high != 0:
@@ -153,7 +153,7 @@ def side_hash(seed, high, low, port):
     return mix(seed ^ low ^ port << 48)
 
 
-@packet_kernel
+@hot_kernel
 def flow_hash(seed, packet):
     """The same for both directions of a flow."""
     return ends_hash(
@@ -168,7 +168,7 @@ def flow_hash(seed, packet):
     )
 
 
-@packet_kernel
+@hot_kernel
 def ends_hash(seed, a_hi, a_lo, a_port, b_hi, b_lo, b_port, protocol):
     """The same whichever end is called a."""
     return mix(side_hash(seed, a_hi, a_lo, a_port) + side_hash(seed, b_hi, b_lo, b_port) + protocol)
@@ -213,7 +213,7 @@ def conn_state(flow):
     return OTH
 
 
-@packet_kernel
+@hot_kernel
 def find_flow(table, packet, key):
     """(record, from client?) of the packet's flow; record `NONE` if there is none."""
     i = np.int64(table.buckets[key & (len(table.buckets) - 1)])
@@ -399,7 +399,7 @@ def start_row(flow):
     flow.logins_failed = 0
 
 
-@packet_kernel
+@hot_kernel
 def count_packet(flow, packet, up):
     """Add one packet to the row."""
     if packet.ts > flow.last:

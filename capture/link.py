@@ -6,7 +6,7 @@ Ethernet II and 802.3 (IEEE 802.3, 3.2.6), 802.1Q and 802.1ad tags. The other li
 
 from capture.frames import NO_TAG
 from capture.octets import u16, u48
-from pipeline.kernels import packet_kernel
+from pipeline.kernels import hot_kernel, packet_kernel
 
 # Types of what comes next. Those of Ethernet (IEEE 802 numbers at IANA) serve for every layer, with Linux'
 # number for 802.2 (linux/if_ether.h) and our own for what has none.
@@ -67,7 +67,7 @@ def walk_tags(buf, at, end, ethertype, packet):
     return ethertype, at
 
 
-@packet_kernel
+@hot_kernel
 def begin_link(stripped_tag, packet):
     """Nothing is known of the link layer yet but the tag that the capturing kernel stripped."""
     packet.source_mac = 0
@@ -77,7 +77,7 @@ def begin_link(stripped_tag, packet):
         packet.vlan = stripped_tag & 0xFFF
 
 
-@packet_kernel
+@hot_kernel
 def decode_ethernet(buf, start, end, packet):
     """Read the Ethernet header of `buf[start:end]` and its tags.
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from capture.octets import u8, u16, u32, u64
-from pipeline.kernels import packet_kernel
+from pipeline.kernels import hot_kernel, packet_kernel
 
 #: Greater than every TTL: no packet seen yet.
 UNKNOWN_TTL = 256
@@ -68,7 +68,7 @@ PACKET = np.dtype(
 QUIRK_DF, QUIRK_ID_PLUS, QUIRK_ID_MINUS, QUIRK_ECN, QUIRK_ZERO, QUIRK_FLOW = 1, 2, 4, 8, 16, 32
 
 
-@packet_kernel
+@hot_kernel
 def decode_ipv4(buf, at, end, wire_bytes, packet):
     """Read the IPv4 header at `at`; `wire_bytes` is what the wire carried from there.
 

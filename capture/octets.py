@@ -2,41 +2,41 @@
 
 import numpy as np
 
-from pipeline.kernels import packet_kernel
+from pipeline.kernels import hot_kernel, packet_kernel
 from pipeline.words import load_8, load_16, load_32, load_64, load_native
 
 
-@packet_kernel
+@hot_kernel
 def u8(buf, at):
     """One byte as int64."""
     return load_8(buf, at)
 
 
-@packet_kernel
+@hot_kernel
 def u16(buf, at):
     """Two bytes, network order, as int64."""
     return load_16(buf, at)
 
 
-@packet_kernel
+@hot_kernel
 def u24(buf, at):
     """Three bytes, network order, as int64."""
     return load_16(buf, at) << 8 | load_8(buf, at + 2)
 
 
-@packet_kernel
+@hot_kernel
 def u32(buf, at):
     """Four bytes, network order, as int64."""
     return load_32(buf, at)
 
 
-@packet_kernel
+@hot_kernel
 def u48(buf, at):
     """Six bytes, network order, as int64: a MAC."""
     return load_16(buf, at) << 32 | load_32(buf, at + 2)
 
 
-@packet_kernel
+@hot_kernel
 def u64(buf, at):
     """Eight bytes, network order, as the int64 of the same bits."""
     return load_64(buf, at)
@@ -205,7 +205,7 @@ def same(a, a_at, b, b_at, length):
     return True
 
 
-@packet_kernel
+@hot_kernel
 def mix(x):
     """Finalizer of SplitMix64 (Steele et al. 2014) on int64 bits."""
     x = (x ^ (x >> 30 & 0x3FFFFFFFF)) * -4658895280553007687

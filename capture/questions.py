@@ -12,7 +12,7 @@ from capture.answers import remember_addresses
 from capture.arena import UNKNOWN
 from capture.flows import NONE
 from capture.octets import mix, mix_octets, same
-from pipeline.kernels import packet_kernel
+from pipeline.kernels import hot_kernel, packet_kernel
 from pipeline.records import DNS_TRANSPORTS
 
 #: Room for any name as text: 255 octets, each of four characters if it is escaped.
@@ -265,7 +265,7 @@ def expire_questions(table, now, everything):
     return True
 
 
-@packet_kernel
+@hot_kernel
 def has_dns_room(table):
     """True if whatever one packet may write fits."""
     meter = table.meter[0]

@@ -36,7 +36,7 @@ from capture.tcp import (
     QUIRK_URG,
     QUIRK_URG_SET,
 )
-from pipeline.kernels import packet_kernel, unit_kernel
+from pipeline.kernels import hot_kernel, packet_kernel, unit_kernel
 
 #: Text that one flow row may append.
 FLOW_TEXT = 1_024
@@ -140,7 +140,7 @@ def put_signature(out, at, flow):
     return put_octet(out, at, limit, 43 if flow.syn_payload else 48)
 
 
-@packet_kernel
+@hot_kernel
 def has_flow_room(table):
     """True if one more flow row and its text fit."""
     meter = table.meter[0]

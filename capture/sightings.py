@@ -4,7 +4,7 @@ import numpy as np
 
 from capture.arena import ATTRIBUTE_NAMES
 from capture.octets import mix, mix_octets, put_decimal, put_ipv4, put_ipv6, put_mac, put_text
-from pipeline.kernels import packet_kernel
+from pipeline.kernels import hot_kernel, packet_kernel
 from pipeline.records import SIGHTING_SOURCES
 
 #: A repeated identical sighting is sent once in this time (records.md).
@@ -30,7 +30,7 @@ def word_table(*words: str) -> np.ndarray:
     return table
 
 
-@packet_kernel
+@hot_kernel
 def has_sighting_room(table):
     """True if one more sighting and its text fit."""
     meter = table.meter[0]

@@ -19,7 +19,7 @@ from capture.flows import (
 from capture.network import QUIRK_ECN
 from capture.octets import u8, u16, u32
 from capture.transport import ACK, FIN, PSH, RST, SYN, URG
-from pipeline.kernels import packet_kernel
+from pipeline.kernels import hot_kernel, packet_kernel
 
 # p0f 3 quirks of the TCP header; the lower bits are the IP header's (capture.network).
 QUIRK_SEQ_ZERO, QUIRK_ACK_SET, QUIRK_ACK_ZERO, QUIRK_URG_SET, QUIRK_URG = 64, 128, 256, 512, 1024
@@ -39,7 +39,7 @@ REORDER_US = 3_000
 RTT_MAX = 0xFFFFFFFF
 
 
-@packet_kernel
+@hot_kernel
 def ahead(a, b):
     """Signed distance a - b of two sequence numbers (RFC 1982)."""
     distance = (a - b) & 0xFFFFFFFF
@@ -134,7 +134,7 @@ def note_syn(buf, packet, flow):
     flow.syn_quirks = quirks
 
 
-@packet_kernel
+@hot_kernel
 def next_state(me, peer, flags, length, up, peer_closed):
     """(my state, the peer's) after a segment of mine: the endpoint states of Zeek's TCP analyzer.
 
@@ -192,7 +192,7 @@ def is_reused(flow, packet, up):
     return flow.base_down != base and (flow.client_state != SYN_SENT or flow.server_state != INACTIVE)
 
 
-@packet_kernel
+@hot_kernel
 def update_states(packet, flow, up):
     """Take the segment's flags into both endpoints' states."""
     flags = packet.tcp_flags
@@ -254,7 +254,7 @@ def note_opening(buf, packet, flow, up):
                 flow.base_up = packet.ack
 
 
-@packet_kernel
+@hot_kernel
 def update_tcp(buf, packet, flow, up):
     """Take one segment into the flow: states, sequence numbers, retransmissions, loss, round trip, reset."""
     update_states(packet, flow, up)
@@ -341,7 +341,7 @@ def is_sent_again(flags, length, step):
     return length > 1 or (length == 1 and step < 0)
 
 
-@packet_kernel
+@hot_kernel
 def take_ack(packet, flow, up):
     """What an acknowledgement says about the other side's bytes: acknowledged, and lost by the mirror."""
     ack = packet.ack

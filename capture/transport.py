@@ -2,7 +2,7 @@
 
 from capture.network import MALFORMED, OK, TRUNCATED
 from capture.octets import u8, u16, u32
-from pipeline.kernels import packet_kernel
+from pipeline.kernels import hot_kernel, packet_kernel
 
 ICMP, TCP, UDP, ICMP6, SCTP = 1, 6, 17, 58, 132
 
@@ -53,7 +53,7 @@ def no_transport(packet):
     return OK
 
 
-@packet_kernel
+@hot_kernel
 def decode_transport(buf, packet):
     """Read the transport header at `packet.at`; fills ports, TCP fields, payload. OK, TRUNCATED or MALFORMED.
 

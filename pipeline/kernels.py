@@ -87,7 +87,8 @@ def _code_bytes(function: Any, seen: dict[int, bytes]) -> bytes:
     seen[id(function)] = function.__qualname__.encode()
     code = function.__code__
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr((function.__module__, function.__qualname__)).encode() + _instructions(code))
+    how = getattr(function, "kernel_options", "")
+    digest.update(repr((function.__module__, function.__qualname__, how)).encode() + _instructions(code))
     names = sorted(_names(code))
     for name in names:
         if name in function.__globals__:
@@ -162,6 +163,7 @@ OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
 def _kept(function: Any, **options: Any) -> Any:
+    function.kernel_options = repr(options)
     compiled = numba.njit(**OPTIONS, **options)(function)
     if isinstance(compiled, Dispatcher):
         compiled._cache = _LateCache(function)  # type: ignore[attr-defined]
@@ -178,6 +180,14 @@ def packet_kernel(function: Any) -> Any:
     Numba's reference counts. They are atomic, and were half of the time of a packet (docs/performance.md).
     """
     return _kept(function, _nrt=False)
+
+
+def hot_kernel(function: Any) -> Any:
+    """A packet kernel that is always compiled into its callers: what every packet passes.
+
+    Left to itself the compiler calls the larger ones, and a call hands arrays over word by word.
+    """
+    return _kept(function, _nrt=False, forceinline=True)
 
 
 def inline_kernel(function: Any) -> Any:

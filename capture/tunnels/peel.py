@@ -28,7 +28,7 @@ from capture.tunnels.l2tp import enter_l2tp, enter_session
 from capture.tunnels.overlays import enter_geneve, enter_gtp, enter_lisp, enter_vxlan
 from capture.tunnels.transition import enter_ayiya, enter_teredo
 from capture.tunnels.wireless import enter_capwap, enter_tzsp
-from pipeline.kernels import packet_kernel, unit_kernel
+from pipeline.kernels import hot_kernel, packet_kernel, unit_kernel
 
 MPLS, IPIP, SIX_IN_FOUR, ETHERIP = (TUNNEL[word] for word in ("mpls", "ipip", "6in4", "etherip"))
 
@@ -76,7 +76,7 @@ def tunnel_port_bits() -> np.ndarray:
     return bits
 
 
-@packet_kernel
+@hot_kernel
 def may_carry(table, packet):
     """True if the packet's protocol or a port says that there may be a packet in it. Not for TCP."""
     if packet.protocol == UDP:
@@ -141,7 +141,7 @@ def enter_datagram(buf, packet):
     return False
 
 
-@packet_kernel
+@hot_kernel
 def read_transport(buf, packet, status):
     """Read what an IP packet of that `status` carries; FRAGMENT where the others must come first.
 

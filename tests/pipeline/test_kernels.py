@@ -49,7 +49,7 @@ def made(source: str, **names: object) -> Any:
 
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="is about compiled kernels")
 def test_the_fingerprint_is_of_all_that_is_compiled_in() -> None:
-    """It changes with the code, with a constant, and with a callee's; not with a comment or a docstring."""
+    """It changes with code, options and constants, a callee's too; not with a comment."""
     leaf = kernels.packet_kernel(made(LEAF, ONE=1))
     first = kernels.fingerprint(made(CALLER, leaf=leaf))
     assert first == kernels.fingerprint(made(CALLER + "# more\n", leaf=leaf))
@@ -57,6 +57,7 @@ def test_the_fingerprint_is_of_all_that_is_compiled_in() -> None:
     for other in (made(LEAF, ONE=2), made(LEAF.replace("+", "-"), ONE=1), made(LEAF, ONE=np.arange(3))):
         assert first != kernels.fingerprint(made(CALLER, leaf=kernels.packet_kernel(other)))
     assert first != kernels.fingerprint(made(CALLER.replace("2", "3"), leaf=leaf))
+    assert first != kernels.fingerprint(made(CALLER, leaf=kernels.hot_kernel(made(LEAF, ONE=1))))
     through = CALLER.replace("leaf(", "room.leaf(")
     rooms = [types.ModuleType("room") for _ in range(2)]
     for room, one in zip(rooms, (1, 2), strict=True):
