@@ -8,7 +8,7 @@ turns what stands there into one Arrow record batch. The record layout is derive
 import numpy as np
 import pyarrow as pa
 
-from pipeline.kernels import packet_kernel
+from pipeline.kernels import entry_kernel
 from pipeline.records import ADDRESS, ADDRESSES, ATTRIBUTES, KIND, RECORDS, SCHEMAS, TEXT, TEXTS, TIME, Field
 from pipeline.words import copy
 
@@ -52,7 +52,7 @@ def new_rows(kind: str, rows: int) -> np.recarray:
     return np.zeros(rows, row_dtype(kind)).view(np.recarray)
 
 
-@packet_kernel
+@entry_kernel
 def gather_text(at, length, count, text, offsets, out):
     """Copy `count` texts behind each other; `offsets` int32[count + 1] is filled."""
     total = 0
@@ -67,7 +67,7 @@ def gather_text(at, length, count, text, offsets, out):
     return total
 
 
-@packet_kernel
+@entry_kernel
 def gather_items(at, items, count, text, head, offsets, item_offsets, keys, out):
     """Unpack lists of `[key][length, 2 bytes][text]` (`head` 3) or `[length][text]` (`head` 2).
 

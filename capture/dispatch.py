@@ -67,7 +67,7 @@ from capture.sightings import has_sighting_room
 from capture.tcp import is_reused, update_tcp
 from capture.transport import ACK, FIN, ICMP6, RST, SYN, TCP, UDP, decode_transport, no_transport
 from capture.tunnels.peel import FRAGMENT, FROM_LINK, LEVELS, may_carry, peel, read_transport
-from pipeline.kernels import hot_kernel, packet_kernel, unit_kernel
+from pipeline.kernels import entry_kernel, hot_kernel, packet_kernel, unit_kernel
 
 #: A clock that is this far behind for `STEP_FRAMES` frames in a row was wrong before; our default.
 STEP_US = 60_000_000
@@ -145,7 +145,7 @@ def end_flow(table, i, ended):
     unlink(table, i)
 
 
-@packet_kernel
+@entry_kernel
 def finish(table):
     """Write every flow and every waiting question; False if the rows are full before the end."""
     meter = table.meter[0]
@@ -483,7 +483,13 @@ def advance(table, ts):
     return True
 
 
-@packet_kernel
+@entry_kernel
+def tick(table, ts):
+    """`advance` without a frame."""
+    return advance(table, ts)
+
+
+@entry_kernel
 def run(table, frames, first):
     """Take `frames` from index `first` on; returns the index of the first frame not taken.
 

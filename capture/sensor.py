@@ -110,7 +110,7 @@ class Sensor:
             if self._next_health == NONE:
                 self._next_health = now + HEALTH_US
                 self.note("start", now)
-            while not dispatch.advance(self.table, now):
+            while not dispatch.tick(self.table, now):
                 yield from self.flush()
             yield from self._note_time()
 
@@ -284,7 +284,7 @@ def warm_kernels() -> None:
     warm_sources()
     sensor = Sensor(SensorSettings(flows=1_024, heads=16, batch_rows=100), "warm")
     dispatch.run(sensor.table, empty_frames(np.zeros(64, np.uint8), 1), 0)
-    dispatch.advance(sensor.table, 1)
+    dispatch.tick(sensor.table, 1)
     dispatch.finish(sensor.table)
     # Columns of one row are contiguous, those of more are not, and a health row's text can't be written:
     # each is a type of its own to the compiler.

@@ -175,11 +175,21 @@ def kernel(function: Any) -> Any:
     return _kept(function)
 
 
-def packet_kernel(function: Any) -> Any:
-    """The same for the per-packet path: it only borrows arrays and allocates nothing, so it does without
-    Numba's reference counts. They are atomic, and were half of the time of a packet (docs/performance.md).
+def entry_kernel(function: Any) -> Any:
+    """Where Python enters the per-packet path. It only borrows arrays and allocates nothing, so it does
+    without Numba's reference counts. They are atomic, and were half of the time of a packet
+    (docs/performance.md).
     """
     return _kept(function, _nrt=False)
+
+
+#: What only other kernels call needs no form that Python and C can call; those are a third of compiling.
+INNER = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+def packet_kernel(function: Any) -> Any:
+    """Like `entry_kernel`, for what other kernels call; compiled, Python can't call it."""
+    return _kept(function, **INNER)
 
 
 def hot_kernel(function: Any) -> Any:
@@ -187,7 +197,7 @@ def hot_kernel(function: Any) -> Any:
 
     Left to itself the compiler calls the larger ones, and a call hands arrays over word by word.
     """
-    return _kept(function, _nrt=False, forceinline=True)
+    return _kept(function, **INNER, forceinline=True)
 
 
 def inline_kernel(function: Any) -> Any:

@@ -18,7 +18,7 @@ from capture.sources.container import (
     believed_wire,
     u32,
 )
-from pipeline.kernels import packet_kernel
+from pipeline.kernels import entry_kernel
 
 FILE_HEADER = 24
 #: Magic number as little-endian bytes: (units of the fraction in a µs, bytes of a record header).
@@ -31,7 +31,7 @@ MAGICS = {
 LINK_TYPE_BITS = 0x03FF_FFFF
 
 
-@packet_kernel
+@entry_kernel
 def walk_records(data, begin, end, big, header, fraction, start, captured, wire, ts):
     """Walks over the records in `data[begin:end]`; returns (frames, offset, outcome).
 

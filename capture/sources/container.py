@@ -3,7 +3,7 @@
 from typing import NamedTuple, Protocol
 
 from capture.frames import LINK_RAW, Frames
-from pipeline.kernels import packet_kernel
+from pipeline.kernels import entry_kernel, packet_kernel
 from pipeline.words import load_16, load_32
 
 #: Longest frame that is believed, bytes: libpcap's MAXIMUM_SNAPLEN for all but D-Bus and USB.
@@ -56,7 +56,7 @@ def u16(data, at, big):
     return word if big else (word & 0xFF) << 8 | word >> 8
 
 
-@packet_kernel
+@entry_kernel
 def u32(data, at, big):
     """Four bytes at `at` as an integer; the caller has checked the bounds."""
     word = load_32(data, at)

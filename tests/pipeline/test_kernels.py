@@ -68,13 +68,13 @@ def test_the_fingerprint_is_of_all_that_is_compiled_in() -> None:
 PROGRAM = """
 import numpy as np
 from pipeline.bundle import Bundle
-from pipeline.kernels import bind_units, inline_kernel, kernel, packet_kernel, unit_kernel
+from pipeline.kernels import bind_units, inline_kernel, kernel, entry_kernel, unit_kernel
 
 @inline_kernel
 def twice(x):
     return 2 * x
 
-@packet_kernel
+@entry_kernel
 def total(a):
     s = 0
     for i in range(len(a)):
@@ -93,7 +93,7 @@ def add(table, buf, at):
     table.count[0] += buf[at]
     return np.int64(buf[at])
 
-@packet_kernel
+@entry_kernel
 def twice_added(table, buf):
     return add(table, buf, 1) + add(table, buf, np.int32(1))
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import words
-from pipeline.kernels import packet_kernel
+from pipeline.kernels import entry_kernel
 
 
-@packet_kernel
+@entry_kernel
 def every(buf, at):
     """All the words at one place."""
     return (
@@ -26,7 +26,7 @@ def every(buf, at):
     )
 
 
-@packet_kernel
+@entry_kernel
 def moved(out, at, buf, start, length):
     """`copy` as a kernel calls it."""
     words.copy(out, at, buf, start, length)
@@ -60,11 +60,11 @@ PROGRAM = """
 import sys
 import numpy as np
 from pipeline import words
-from pipeline.kernels import packet_kernel
-@packet_kernel
+from pipeline.kernels import entry_kernel
+@entry_kernel
 def read(buf, at):
     return words.load_32(buf, at)
-@packet_kernel
+@entry_kernel
 def move(out, at, buf, start, length):
     words.copy(out, at, buf, start, length)
 buf = np.zeros(8, np.uint8)
