@@ -11,7 +11,8 @@ from capture.fragments import DATAGRAM, DATAGRAM_BYTES, DATAGRAMS, FRAGMENT_RUNS
 from capture.network import PACKET
 from capture.protocols.identify import CHECKS, port_table
 from capture.protocols.ja4 import REMEMBERED, TEXT_ROOM, VALUES_MAX
-from capture.protocols.quic import CID_MAX, CRYPTO_RUNS, HANDSHAKES, PLAIN_BYTES, WAYS
+from capture.protocols.quic_handshakes import CID_MAX, CRYPTO_RUNS, HANDSHAKES, WAYS
+from capture.protocols.quic_initial import PLAIN_BYTES
 from capture.protocols.quic_keys import HMAC_STATES, IV_BYTES, KEYS_BYTES, SECRET_BYTES
 from capture.protocols.signatures import signature_tables
 from capture.questions import MESSAGE, NAME_ROOM, PACKET_ROWS, PENDING

@@ -11,7 +11,9 @@ from capture.flows import NAME_MAX
 from capture.octets import le16, le32, put_name, u8, u32
 from capture.protocols.outcomes import DONE, MORE, NOT
 from pipeline.kernels import packet_kernel
+from pipeline.records import NAME_SOURCES
 
+NAME_FROM_QUIC = NAME_SOURCES.index("quic")
 FLAG_VERSION, FLAG_RESET, FLAG_CID, FLAG_LONG = 0x01, 0x02, 0x08, 0x80
 #: `Q0`, `CHLO`, `SNI` and its zero as they stand on the wire.
 LETTERS_Q0, LETTERS_CHLO, LETTERS_SNI = 0x5130, 0x43484C4F, 0x534E4900
@@ -90,6 +92,9 @@ def google_hello(buf, at, end, slot, flow):
         if high < low or values + high > end:
             return
         if u32(buf, entry) == LETTERS_SNI:
-            flow.name_len = put_name(slot, 0, NAME_MAX, buf, values + low, values + high)
+            length = put_name(slot, 0, NAME_MAX, buf, values + low, values + high)
+            if length > 0:
+                flow.name_len = length
+                flow.name_source = NAME_FROM_QUIC
             return
         low = high

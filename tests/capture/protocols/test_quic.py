@@ -4,17 +4,14 @@ import itertools
 import random
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capture.protocols.quic import OPENED, TRIES, WAYS, take_handshake, varint, varint_bytes
-from tests.capture import packets, quic_packets
+from tests.capture import packets
 from tests.capture.packets import (
     GOOGLE_INITIAL,
     QUIC_INITIAL,
-    SECOND,
     T0,
     Packet,
     Rows,
@@ -22,14 +19,12 @@ from tests.capture.packets import (
     alpn,
     answered,
     asked,
-    block,
     dns,
     extension,
     hello_message,
     rows_of,
     server_hello,
     server_name,
-    small_sensor,
 )
 from tests.capture.quic_packets import (
     CID,
@@ -319,18 +314,6 @@ def test_no_name_from_noise(place: int, bit: int) -> None:
     assert (row["server_name"], row["hello"]) == ("", 0)
 
 
-def test_short_first_id() -> None:
-    """A first connection id of fewer than eight bytes is no client's (RFC 9000, 7.2)."""
-    row = rows(Exchange().up(whole(dcid=CID[:7]))).flow
-    assert (row["application"], row["server_name"]) == ("quic", "")
-
-
-def test_first_seen_after_a_retry() -> None:
-    """With a token, a first connection id may be as short as the server that sent the Retry likes."""
-    row = rows(Exchange().up(whole(dcid=CID[:4], token=b"a token"))).flow
-    assert (row["server_name"], row["hello"]) == ("www.example.org", 1)
-
-
 def test_cut_off() -> None:
     """A packet that the capture cut has no tag to believe, but is QUIC."""
     talk = Exchange(dport=4_433).up(whole())
@@ -338,88 +321,6 @@ def test_cut_off() -> None:
     cut = Packet(frame.ts, frame.data[:300], len(frame.data))
     row = rows_of([cut]).flow
     assert (row["application"], row["server_name"], row["hello"]) == ("quic", "", 0)
-
-
-def test_not_a_hello() -> None:
-    """A CRYPTO stream that begins with something else names nothing, nor does a frame of another level."""
-    for frames in (crypto(0, b"\x02" + HELLO[1:]), b"\x08" + crypto(0, HELLO), b"\x06\x80", crypto(0, b"")):
-        row = rows(Exchange().up(whole(frames))).flow
-        assert (row["application"], row["server_name"], row["hello"]) == ("quic", "", 0)
-
-
-@pytest.mark.compiled
-def test_tries_are_bounded() -> None:
-    """A flow whose packets can't be deciphered is left alone after a few."""
-    bad = bytearray(whole())
-    bad[-1] ^= 1
-    for before, name in ((TRIES - 1, "www.example.org"), (TRIES, "")):
-        talk = Exchange()
-        for _ in range(before):
-            talk.up(bytes(bad))
-        assert rows(talk.up(whole())).flow["server_name"] == name
-
-
-@pytest.mark.compiled
-def test_packets_are_bounded() -> None:
-    """A flow that goes on with packets that say nothing, or with new keys, is left alone after some."""
-    for before, name in ((OPENED - 1, "www.example.org"), (OPENED, "")):
-        talk = Exchange()
-        for number in range(before):
-            talk.up(initial(b"\x01", number=number & 255))
-        assert rows(talk.up(whole())).flow["server_name"] == name
-    for before, name in ((TRIES, "www.example.org"), (2 * TRIES, "")):
-        talk = Exchange()
-        for number in range(before):
-            talk.up(initial(b"\x01", dcid=bytes([number] * 8)))
-        assert rows(talk.up(whole())).flow["server_name"] == name
-
-
-@pytest.mark.compiled
-def test_flood_of_halves() -> None:
-    """Halves of hellos fill the pool and no more, counted: whole ones are still read."""
-    half, rest = split(LARGE, [1_000])
-    sensor = small_sensor(heads=16)
-    flood = [
-        Exchange(client=f"10.9.{n >> 8}.{n & 255}", ts=T0 + n).up(whole(half)).packets[0] for n in range(400)
-    ]
-    good = [Exchange(client=f"10.8.0.{n}", ts=T0 + 1_000 + n).up(whole()).packets[0] for n in range(50)]
-    got = list(sensor.feed(block([*flood, *good])))
-    meter = sensor.table.meter[0]
-    assert meter.heads_refused >= 400 - 16
-    assert meter.heads_peak <= 16
-    got += sensor.finish()
-    names = [name for kind, batch in got if kind == "flows" for name in batch["server_name"].to_pylist()]
-    assert names.count("www.example.org") == 50
-    # Three seconds later the pool is free again.
-    late = Exchange(client="10.7.0.1", ts=T0 + 20_000_000).up(whole(half)).up(whole(rest, number=1))
-    names = {row["client"]: row["server_name"] for row in rows_of([*flood, *late.packets], heads=16).flows}
-    assert names["10.7.0.1"] == "www.example.org"
-
-
-@pytest.mark.compiled
-def test_interleaved() -> None:
-    """Many hellos in two packets each, all at once, are all named where there is room."""
-    half, rest = split(LARGE, [1_000])
-    talks = [Exchange(client=f"10.8.0.{n}", ts=T0 + n) for n in range(40)]
-    firsts = [talk.up(whole(half)).packets[0] for talk in talks]
-    seconds = [talk.up(whole(rest, number=1)).packets[1] for talk in talks]
-    got = rows_of(firsts + seconds, heads=40 * WAYS)
-    assert [row["server_name"] for row in got.flows] == ["www.example.org"] * 40
-
-
-@pytest.mark.uncompiled
-@pytest.mark.parametrize("later", [4 * SECOND, -3_600 * SECOND])
-def test_places_are_for_seconds(later: int) -> None:
-    """A half hello's place is another's once seconds passed, or once the clock was set back."""
-    table = small_sensor(heads=16).table
-    flow = table.flows[0]
-    for serial in range(400):
-        flow.serial = serial
-        if (k := take_handshake(table, flow, T0)) >= 0:
-            table.handshakes[k].confirmed = 1
-    assert all(table.handshakes[:-1].serial > 0)
-    assert take_handshake(table, flow, T0 + SECOND) < 0
-    assert take_handshake(table, flow, T0 + later) >= 0
 
 
 @settings(deadline=None, max_examples=30)
@@ -432,25 +333,3 @@ def test_random_long_headers(version: int, first: int, tail: bytes) -> None:
     """Bytes behind a long header name nothing and disturb nothing."""
     row = rows(Exchange().up(bytes([first]) + version.to_bytes(4, "big") + tail)).flow
     assert (row["server_name"], row["packets_up"]) == ("", 1)
-
-
-@settings(deadline=None, max_examples=25)
-@given(st.binary(max_size=60), st.booleans(), st.booleans())
-def test_random_frames(frames: bytes, from_server: bool, crypto_first: bool) -> None:
-    """Whatever frames a verified packet holds, reading them ends and disturbs nothing."""
-    frames = (b"\x06\0" if crypto_first else b"") + frames
-    talk = Exchange().up(whole(b"" if from_server else frames, pad=0))
-    if from_server:
-        talk.down(answer(frames))
-    assert rows(talk).flow["application"] == "quic"
-
-
-@pytest.mark.uncompiled
-@settings(deadline=None)
-@given(st.integers(0, (1 << 62) - 1), st.integers(0, 3))
-def test_varint(value: int, power: int) -> None:
-    """Integers of every length, the longer forms of small ones too, and none that is cut off."""
-    size = max(1 << power, len(quic_packets.varint(value)))
-    data = np.frombuffer(quic_packets.varint(value, size), np.uint8)
-    assert (varint(data, 0, len(data)), varint_bytes(data, 0)) == (value, size)
-    assert varint(data, 0, len(data) - 1) == -1
