@@ -55,9 +55,9 @@ from capture.network import (
 from capture.octets import mix, mix_octets
 from capture.other_links import decode_other
 from capture.protocols.dns import APP_DNS, read_dns_segment
+from capture.protocols.dns_sd import HOSTS_MAX
 from capture.protocols.doh import APP_HTTP, may_hold_messages, read_doh_segment
 from capture.protocols.logins import watch_login
-from capture.protocols.mdns import HOSTS_MAX
 from capture.protocols.ndp import sight_ndp
 from capture.protocols.tls import ALERT_BYTES, may_be_late, note_alert, read_late_hello
 from capture.questions import expire_questions, has_dns_room

@@ -1,6 +1,8 @@
-"""Domain names in messages (RFC 1035, 3.1 and 4.1.4), for every protocol that borrows their form."""
+"""Domain names and records in messages (RFC 1035, 3.1 and 4.1), for all protocols that borrow their form."""
 
-from capture.octets import put_escaped, u8, u16
+import numpy as np
+
+from capture.octets import put_escaped, u8, u16, u32
 from pipeline.kernels import packet_kernel
 
 #: Compression pointers followed in one name; each must point backwards, so this only bounds work.
@@ -107,3 +109,29 @@ def first_label(buf, message, end, at):
             break
         floor = at
     return -1, -1
+
+
+@packet_kernel
+def skip_questions(buf, start, end, most):
+    """Position behind the question section, -1 if it is broken or has more than `most`."""
+    at = start + 12
+    count = u16(buf, start + 4)
+    if count > most:
+        return -1
+    for _ in range(count):
+        at = skip_name(buf, end, at)
+        if at < 0 or at + 4 > end:
+            return -1
+        at += 4
+    return at
+
+
+@packet_kernel
+def open_record(buf, end, at):
+    """(kind, TTL, start and end of data) of the record whose name ends at `at`; kind -1 if it is cut off."""
+    if at < 0 or at + 10 > end:
+        return np.int64(-1), np.int64(0), np.int64(0), np.int64(0)
+    stop = at + 10 + u16(buf, at + 8)
+    if stop > end:
+        return np.int64(-1), np.int64(0), np.int64(0), np.int64(0)
+    return u16(buf, at), u32(buf, at + 4), at + 10, stop

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capture.protocols.domain import first_label, read_name, skip_name
+from capture.protocols.domain import first_label, open_record, read_name, skip_name, skip_questions
 from tests.capture.packets import labels
 
 pytestmark = pytest.mark.uncompiled
@@ -70,3 +70,26 @@ def test_any_bytes(data: bytes, limit: int) -> None:
     assert -1 <= skip_name(buf, len(buf), 12) <= len(buf)
     start, end = first_label(buf, 0, len(buf), 12)
     assert -1 <= start <= end <= len(buf)
+
+
+@pytest.mark.parametrize(
+    ("data", "behind"),
+    [
+        (b"\0\1" + bytes(6) + b"\1a\0\0\1\0\1", 19),
+        (b"\0\0" + bytes(6), 12),
+        (b"\0\1" + bytes(6) + b"\1a\0\0\1\0", -1),
+        (b"\0\3" + bytes(6) + 3 * b"\0\0\1\0\1", -1),
+    ],
+)
+def test_question_sections(data: bytes, behind: int) -> None:
+    """The position behind the questions, none where one is cut off or there are more than asked for."""
+    buf = np.frombuffer(bytes(4) + data, np.uint8)
+    assert skip_questions(buf, 0, len(buf), 2) == behind
+
+
+def test_records() -> None:
+    """A record's head says where its data stand; one whose data are cut off is none."""
+    buf = np.frombuffer(b"\0\1\0\1\0\0\0\x0a\0\2ab", np.uint8)
+    assert open_record(buf, len(buf), 0) == (1, 10, 10, 12)
+    assert open_record(buf, len(buf) - 1, 0)[0] == -1
+    assert open_record(buf, len(buf), -1)[0] == -1
