@@ -15,6 +15,7 @@ import numpy as np
 from capture import content, dispatch
 from capture.frames import LINK_ETHERNET, NO_TAG, Frames
 from capture.sensor import Sensor
+from capture.sources.pcap import open_capture
 from tests.capture.mutated import made_seeds
 from tests.capture.packets import (
     ACK,
@@ -30,6 +31,7 @@ from tests.capture.packets import (
     tcp,
     udp,
 )
+from tests.capture.sources.made import standard_input
 
 
 def _refuse(index: Any, length: int) -> None:
@@ -133,7 +135,12 @@ class Harness:
             data, np.array([0]), size, np.array([wire]), np.array([self._ts]), np.array([link]),
             np.array([NO_TAG]), 1,
         )  # fmt: skip
-        while dispatch.run(self.sensor.table, frames, 0) == 0:
+        self.take(frames)
+
+    def take(self, frames: Frames) -> None:
+        """A block of a source."""
+        at = 0
+        while (at := dispatch.run(self.sensor.table, frames, at)) < frames.count:
             self._flush()
 
     def settle(self, check: bool = True) -> None:
@@ -233,12 +240,32 @@ def statements(harness: Harness, data: bytes) -> None:
             harness.feed(said, 105 if data[0] & 1 else 127)
 
 
+def files(harness: Harness, data: bytes) -> None:
+    """Capture files: how many bytes come at a time, then the file. Its frames lie within its buffer."""
+    if not data:
+        return
+    try:
+        with standard_input(data[1:], (1 << 20, 7, 100)[data[0] % 3]), open_capture("-") as capture:
+            for block in capture:
+                count = block.count
+                start, captured, wire = block.start[:count], block.captured[:count], block.wire[:count]
+                assert start.min() >= 0
+                assert (start + captured).max() <= len(block.data)
+                assert captured.min() >= 0
+                assert (wire >= captured).all()
+                harness.take(block._replace(data=block.data.view(Guarded)))
+    except ValueError:
+        # No capture.
+        return
+
+
 Target = Callable[[Harness, bytes], None]
 TARGETS: dict[str, Target] = {
     "frames": frames,
     "streams": streams,
     "datagrams": datagrams,
     "statements": statements,
+    "files": files,
 }
 
 

@@ -1,10 +1,26 @@
 """What the guided search begins with: inputs of each target from made frames and made words."""
 
+import gzip
 from collections.abc import Callable, Iterator
 
 from tests.capture.guarded import DATAGRAM_PORTS, LINKS, STREAM_PORTS
 from tests.capture.mutated import made_seeds
-from tests.capture.packets import KINDS
+from tests.capture.packets import KINDS, T0
+from tests.capture.sources.made import (
+    MICRO,
+    MODIFIED,
+    NANO,
+    Packet,
+    block,
+    enhanced,
+    interface,
+    obsolete,
+    option,
+    pcap,
+    pcapng,
+    section,
+    simple,
+)
 
 #: What the two sides of connections say first, by port; the client's bytes, then the server's.
 TALK: tuple[tuple[int, bytes, bytes], ...] = (
@@ -133,9 +149,25 @@ def statements() -> Iterator[bytes]:
             yield b"\x81" + frame
 
 
+def files() -> Iterator[bytes]:
+    """Both formats in both orders, all kinds of their blocks, packed and cut off."""
+    frames = [Packet(T0 + number, frame, len(frame) + 5) for number, frame in enumerate(KINDS[::20])]
+    for order in "<>":
+        for magic in (MICRO, NANO, MODIFIED):
+            yield b"\0" + pcap(frames, magic, order)
+        made = section(order) + interface(1, order, option(9, b"\x89", order) + option(14, bytes(8), order))
+        made += simple(frames[0].data, 60, order) + obsolete(0, 5, frames[1].data, 60, order)
+        made += block(5, bytes(12), order) + enhanced(0, 7, frames[2].data, 99, order)
+        yield b"\1" + made
+        yield b"\2" + pcapng(frames, order)
+        yield b"\0" + pcap(frames, order=order)[:-3]
+    yield b"\0" + gzip.compress(pcap(frames), mtime=0)
+
+
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "frames": frames,
     "streams": streams,
     "datagrams": datagrams,
     "statements": statements,
+    "files": files,
 }

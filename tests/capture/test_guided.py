@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-TARGETS = ("frames", "streams", "datagrams", "statements")
+TARGETS = ("frames", "streams", "datagrams", "statements", "files")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
