@@ -37,6 +37,8 @@ from pipeline.words import copy
 
 DHCP_REQUEST, DHCP_OFFER, DHCP_ACK = SOURCE["dhcp_request"], SOURCE["dhcp_offer"], SOURCE["dhcp_ack"]
 MAGIC = 0x63825363
+#: From here on no address is a host's: groups, reserved, the broadcast (RFC 5771; RFC 1112, 4; RFC 919, 7).
+NO_HOST = 0xE0000000
 
 #: Offsets of the fixed header (RFC 2131, 2).
 CLIENT_ADDRESS, YOUR_ADDRESS, RELAY_ADDRESS, HARDWARE, SERVER_NAME, FILE, COOKIE, OPTIONS = (
@@ -228,9 +230,9 @@ def sight_client(table, buf, at, end, packet, kind, overload):
     text, option = table.text, table.scratch
     client_mac = hardware_address(buf, at, packet)
     address = u32(buf, at + CLIENT_ADDRESS)
-    if address == 0 and gather_option(option, buf, at, end, overload, REQUESTED) == 4:
+    if (address == 0 or address >= NO_HOST) and gather_option(option, buf, at, end, overload, REQUESTED) == 4:
         address = u32(option, 0)
-    low = MAPPED_LO | address if address != 0 else 0
+    low = MAPPED_LO | address if 0 < address < NO_HOST else 0
     row = open_sighting(table, packet, DHCP_REQUEST, client_mac, MAPPED_HI, low)
     length = gather_option(option, buf, at, end, overload, HOST_NAME)
     set_name(table, row, option, 0, length)

@@ -97,6 +97,15 @@ def test_no_address_is_the_unspecified() -> None:
     assert one(from_client(message(1, kind(1))))["ip"] == "::"
 
 
+@pytest.mark.parametrize("address", ["255.255.255.255", "224.0.0.251"])
+def test_no_client_has_the_address_of_many(address: str) -> None:
+    """A broadcast or group address, as scanners' probes have it, is nobody's."""
+    assert one(from_client(message(1, kind(8), client=address)))["ip"] == "::"
+    asked = one(from_client(message(1, kind(3), option(50, packed(OFFERED)), client=address)))
+    assert asked["ip"] == OFFERED
+    assert one(from_client(message(1, kind(3), option(50, packed(address)))))["ip"] == "::"
+
+
 @pytest.mark.parametrize(("code", "source"), [(2, "dhcp_offer"), (5, "dhcp_ack")])
 def test_offers_and_acknowledgements(code: int, source: str) -> None:
     """A server's message tells who it is, what it hands out to whom, and the options of the lease."""
