@@ -167,7 +167,24 @@ def _kept(function: Any, **options: Any) -> Any:
     compiled = numba.njit(**OPTIONS, **options)(function)
     if isinstance(compiled, Dispatcher):
         compiled._cache = _LateCache(function)  # type: ignore[attr-defined]
+        if options.get("no_cpython_wrapper"):
+            _refuse_python(compiled)
     return compiled
+
+
+def _refuse_python(compiled: Any) -> None:
+    """Let a call from Python end in an error: there is no code for it, and Numba would jump to nowhere."""
+
+    def refuse(*_arguments: Any, **_named: Any) -> None:
+        raise TypeError(
+            f"{compiled.__name__} is called by kernels only; @entry_kernel is for what Python calls"
+        )
+
+    def keep(made: Any) -> None:
+        compiled.overloads[tuple(made.signature.args)] = made
+
+    compiled._compile_for_args = refuse
+    compiled.add_overload = keep
 
 
 def kernel(function: Any) -> Any:

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from capture.sha256 import BLOCK, DIGEST, STATE, WORK, absorb_blocks, begin_sha256, end_sha256, sha256
 
+pytestmark = pytest.mark.uncompiled
+
 
 def work_array() -> np.ndarray:
     """A dirty one: nothing may depend on what stood there."""

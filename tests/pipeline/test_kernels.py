@@ -37,6 +37,17 @@ def test_a_changed_kernel_changes_the_digest(monkeypatch: pytest.MonkeyPatch, tm
     assert digests[0] == digests[1] == digests[2] != digests[3]
 
 
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="is about compiled kernels")
+def test_inner_kernels_refuse_python() -> None:
+    """A kernel that only kernels may call says so, before and after one did."""
+    leaf = kernels.packet_kernel(made(LEAF, ONE=1))
+    with pytest.raises(TypeError, match="entry_kernel"):
+        leaf(1)
+    assert kernels.entry_kernel(made(CALLER, leaf=leaf))(3) == 8
+    with pytest.raises(TypeError, match="entry_kernel"):
+        leaf(1)
+
+
 LEAF, CALLER = "def leaf(x):\n    return x + ONE\n", "def caller(x):\n    return leaf(x) * 2\n"
 
 

@@ -3,11 +3,14 @@
 import struct
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from capture.sources.container import MAX_FRAME, believed_wire, u16, u32
 from tests.capture.sources.made import untimed
+
+pytestmark = pytest.mark.uncompiled
 
 
 @untimed
