@@ -8,7 +8,7 @@ from pipeline.kernels import packet_kernel
 
 CHALLENGE_SIZE = 16
 OK, FAILED, TOO_MANY = 0, 1, 2
-#: Most octets of a server up to the challenge: version, security types (7.1.1, 7.1.2), some more; our default.
+#: Most octets of a server up to the challenge: version, security types (7.1.1, 7.1.2), more; our default.
 OPENING_MAX = 512
 #: Values of `flow.step`.
 CHALLENGED, ANSWERED = 1, 2

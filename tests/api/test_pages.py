@@ -67,6 +67,10 @@ def test_the_overview_shows_the_gravest_findings(scratch: Running) -> None:
         finding(number, "scanning", LAPTOP, severity=severity) for number, severity in severities.items()
     ])  # fmt: skip
     put(scratch.store, "flows", [flow(220 * 60, LAPTOP)])
+    put(scratch.store, "batches", [
+        {"sensor": "aula", "boot": "gravest", "sequence": 0, "records": "flows", "rows": 1,
+         "first": NINE + 220 * 60 * SECOND, "last": NINE + 221 * 60 * SECOND, "inserted": NINE},
+    ])  # fmt: skip
     asked = "from=2026-03-02T20:00:00Z&to=2026-03-02T21:00:00Z"
 
     def order(path: str) -> list[int]:
@@ -77,6 +81,16 @@ def test_the_overview_shows_the_gravest_findings(scratch: Running) -> None:
 
     assert order(f"/?{asked}") == [204, 202, 203, 205, 201]
     assert order(f"/findings?{asked}") == [205, 204, 203, 202, 201]
+
+
+def test_an_input_of_zero_is_zero(scratch: Running) -> None:
+    """What a detector counted none of is shown as 0; only what it has no number for as a dash."""
+    counted = [("targets", 51.0), ("partial", 0.0)]
+    put(scratch.store, "findings", [finding(400, "scanning", LAPTOP, inputs=counted)])
+    shown = scratch.get(f"/findings/{400:032x}", "engineer").text
+    assert re.findall(r'partial</th><td class="number">(.*?)</td><td class="number">(.*?)</td>', shown) == [
+        ("0", "–")
+    ]
 
 
 @pytest.mark.parametrize("role", ROLES)
