@@ -7,6 +7,7 @@ import numpy as np
 
 from capture.octets import mix, u32
 from pipeline.kernels import packet_kernel
+from pipeline.words import copy
 
 #: What a client was told a name's address is.
 ANSWER = np.dtype(
@@ -94,9 +95,7 @@ def remember_addresses(table, message, name):
         answer.from_ts = message.ts
         answer.until = until
         answer.name_len = message.name_len
-        kept = table.answer_names[i]
-        for k in range(message.name_len):
-            kept[k] = name[k]
+        copy(table.answer_names[i], 0, name, 0, message.name_len)
 
 
 @packet_kernel
@@ -112,8 +111,6 @@ def name_from_answer(table, packet_ts, client_hi, client_lo, server_hi, server_l
         if is_answer(answer, client_hi, client_lo, server_hi, server_lo):
             if packet_ts > answer.until or packet_ts < answer.from_ts:
                 return np.int64(0)
-            kept = table.answer_names[i]
-            for k in range(answer.name_len):
-                slot[k] = kept[k]
+            copy(slot, 0, table.answer_names[i], 0, answer.name_len)
             return np.int64(answer.name_len)
     return np.int64(0)

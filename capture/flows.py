@@ -245,11 +245,15 @@ def find_flow(table, packet, key):
 @packet_kernel
 def record_hash(table, flow):
     """`flow_hash` of a record."""
-    seed = table.meter[0].seed
-    return mix(
-        side_hash(seed, flow.client_hi, flow.client_lo, np.int64(flow.client_port))
-        + side_hash(seed, flow.server_hi, flow.server_lo, np.int64(flow.server_port))
-        + flow.protocol
+    return ends_hash(
+        table.meter[0].seed,
+        flow.client_hi,
+        flow.client_lo,
+        np.int64(flow.client_port),
+        flow.server_hi,
+        flow.server_lo,
+        np.int64(flow.server_port),
+        np.int64(flow.protocol),
     )
 
 

@@ -55,6 +55,20 @@ DATAGRAM = np.dtype(
 
 
 @packet_kernel
+def is_same(datagram, packet):
+    """True if the fragment belongs to the datagram in use."""
+    return (
+        datagram.used == 1
+        and datagram.id == packet.ip_id
+        and datagram.protocol == packet.protocol
+        and datagram.source_lo == packet.source_lo
+        and datagram.target_lo == packet.target_lo
+        and datagram.source_hi == packet.source_hi
+        and datagram.target_hi == packet.target_hi
+    )
+
+
+@packet_kernel
 def find_datagram(table, packet, busy):
     """Place of the fragment's datagram: its own, a free one, or the oldest of its ways (then in use).
 
@@ -73,32 +87,11 @@ def find_datagram(table, packet, busy):
         if datagram.used == 0:
             if free == NONE:
                 free = place
-        elif (
-            datagram.id == packet.ip_id
-            and datagram.source_lo == packet.source_lo
-            and datagram.target_lo == packet.target_lo
-            and datagram.protocol == packet.protocol
-            and datagram.source_hi == packet.source_hi
-            and datagram.target_hi == packet.target_hi
-        ):
+        elif is_same(datagram, packet):
             return place
         elif datagram.started < table.datagrams[oldest].started or table.datagrams[oldest].used == 0:
             oldest = place
     return free if free != NONE else oldest
-
-
-@packet_kernel
-def is_same(datagram, packet):
-    """True if the fragment belongs to the datagram in use."""
-    return (
-        datagram.used == 1
-        and datagram.id == packet.ip_id
-        and datagram.protocol == packet.protocol
-        and datagram.source_lo == packet.source_lo
-        and datagram.target_lo == packet.target_lo
-        and datagram.source_hi == packet.source_hi
-        and datagram.target_hi == packet.target_hi
-    )
 
 
 @packet_kernel

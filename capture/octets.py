@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipeline.kernels import hot_kernel, packet_kernel
-from pipeline.words import load_8, load_16, load_32, load_64, load_native
+from pipeline.words import load_8, load_16, load_32, load_64, load_little_16, load_little_32, load_native
 
 
 @hot_kernel
@@ -45,13 +45,13 @@ def u64(buf, at):
 @packet_kernel
 def le16(buf, at):
     """Two bytes, least significant first, as int64."""
-    return load_8(buf, at + 1) << 8 | load_8(buf, at)
+    return load_little_16(buf, at)
 
 
 @packet_kernel
 def le32(buf, at):
     """Four bytes, least significant first, as int64."""
-    return le16(buf, at + 2) << 16 | le16(buf, at)
+    return load_little_32(buf, at)
 
 
 @packet_kernel
@@ -175,15 +175,21 @@ def put_ipv4(out, at, limit, buf, start):
 
 
 @packet_kernel
+def hex_digit(nibble):
+    """ASCII of one hexadecimal digit, lower case."""
+    return nibble + (48 if nibble < 10 else 87)
+
+
+@packet_kernel
 def put_mac(out, at, limit, mac):
     """Append an int64 MAC as `aa:bb:cc:dd:ee:ff`."""
     if at + 17 > limit:
         return at
     for i in range(6):
         octet = mac >> (40 - 8 * i) & 255
-        for nibble in (octet >> 4, octet & 15):
-            out[at] = nibble + (48 if nibble < 10 else 87)
-            at += 1
+        out[at] = hex_digit(octet >> 4)
+        out[at + 1] = hex_digit(octet & 15)
+        at += 2
         if i < 5:
             out[at] = 58
             at += 1
@@ -261,8 +267,7 @@ def put_ipv6(out, at, limit, buf, start):
         while shift > 0 and value >> shift == 0:
             shift -= 4
         while shift >= 0:
-            nibble = value >> shift & 15
-            out[at] = nibble + (48 if nibble < 10 else 87)
+            out[at] = hex_digit(value >> shift & 15)
             at += 1
             shift -= 4
         group += 1

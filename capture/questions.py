@@ -11,9 +11,10 @@ import numpy as np
 from capture.answers import remember_addresses
 from capture.arena import UNKNOWN
 from capture.flows import NONE
-from capture.octets import mix, mix_octets, same
+from capture.octets import hex_digit, mix, mix_octets, same
 from pipeline.kernels import hot_kernel, packet_kernel
 from pipeline.records import DNS_TRANSPORTS
+from pipeline.words import copy
 
 #: Room for any name as text: 255 octets, each of four characters if it is escaped.
 NAME_ROOM = 1_024
@@ -54,7 +55,6 @@ MESSAGE = np.dtype(
         ("response", "i8"),
         ("opcode", "i8"),
         ("rcode", "i8"),
-        ("rd", "i8"),
         ("ra", "i8"),
         ("questions", "i8"),
         ("qtype", "i8"),
@@ -187,8 +187,7 @@ def dns_row(table, length, name):
     row = table.dns_rows[meter.dns_rows]
     meter.dns_rows += 1
     text_at = meter.text_used
-    for i in range(length):
-        table.text[text_at + i] = name[i]
+    copy(table.text, text_at, name, 0, length)
     row.qname_at = text_at
     row.qname_len = length
     meter.text_used = text_at + length
@@ -202,8 +201,7 @@ def put_suffix(text, at, suffix):
     text[at + 1] = 4
     text[at + 2] = 60
     for i in range(2):
-        nibble = suffix >> (4 - 4 * i) & 15
-        text[at + 3 + i] = nibble + (48 if nibble < 10 else 87)
+        text[at + 3 + i] = hex_digit(suffix >> (4 - 4 * i) & 15)
     text[at + 5] = 62
     return at + 6
 
@@ -316,9 +314,7 @@ def ask(table):
     question.suffix = message.suffix
     question.name_len = message.name_len
     question.state = WAITING
-    names = table.question_names[i]
-    for k in range(message.name_len):
-        names[k] = name[k]
+    copy(table.question_names[i], 0, name, 0, message.name_len)
     bucket = key & (len(table.question_buckets) - 1)
     question.previous = NONE
     question.next = table.question_buckets[bucket]
@@ -413,6 +409,4 @@ def recall_question(table, i):
     message.behind = table.meter[0].text_used + question.name_len
     message.qtype = question.qtype
     message.name_len = question.name_len
-    kept = table.question_names[i]
-    for k in range(message.name_len):
-        table.name[k] = kept[k]
+    copy(table.name, 0, table.question_names[i], 0, message.name_len)

@@ -37,6 +37,7 @@ from capture.tcp import (
     QUIRK_URG_SET,
 )
 from pipeline.kernels import hot_kernel, packet_kernel, unit_kernel
+from pipeline.words import copy
 
 #: Text that one flow row may append.
 FLOW_TEXT = 1_024
@@ -152,8 +153,7 @@ def copy_text(table, slot, at, length):
     """Append `slot[at:at+length]` to the arena; returns where it stands."""
     meter = table.meter[0]
     start = meter.text_used
-    for i in range(length):
-        table.text[start + i] = slot[at + i]
+    copy(table.text, start, slot, at, length)
     meter.text_used = start + length
     return start
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from capture.arena import ATTRIBUTE_NAMES
-from capture.octets import mix, mix_octets, put_decimal, put_ipv4, put_ipv6, put_mac, put_text
+from capture.octets import hex_digit, mix, mix_octets, put_decimal, put_ipv4, put_ipv6, put_mac, put_text
 from pipeline.kernels import hot_kernel, packet_kernel
 from pipeline.records import SIGHTING_SOURCES
 
@@ -155,9 +155,9 @@ def put_hex(out, at, limit, buf, start, stop):
         if at + 2 > limit:
             break
         octet = np.int64(buf[i])
-        for nibble in (octet >> 4, octet & 15):
-            out[at] = nibble + (48 if nibble < 10 else 87)
-            at += 1
+        out[at] = hex_digit(octet >> 4)
+        out[at + 1] = hex_digit(octet & 15)
+        at += 2
     return at
 
 

@@ -56,6 +56,8 @@ def _loader(octets: int, *, swapped: bool) -> Any:
 
 #: Unsigned words in network order, as int64; the longest is the int64 of the same bits.
 load_8, load_16, load_32, load_64 = (_loader(octets, swapped=True) for octets in (1, 2, 4, 8))
+#: Words whose least octet comes first: the order of every machine that this runs on.
+load_little_16, load_little_32 = (_loader(octets, swapped=False) for octets in (2, 4))
 #: Eight bytes in the machine's order, for hashing and comparing.
 load_native = _loader(8, swapped=False)
 

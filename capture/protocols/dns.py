@@ -44,7 +44,6 @@ def read_header(buf, at, message):
     message.response = flags >> 15
     message.opcode = flags >> 11 & 15
     message.rcode = flags & 15
-    message.rd = flags >> 8 & 1
     message.ra = flags >> 7 & 1
     message.questions = u16(buf, at + 4)
     message.qtype = 0

@@ -8,7 +8,7 @@ algorithms. GREASE counts nowhere.
 import numpy as np
 
 from capture.flows import JA4_AT, JA4_MAX
-from capture.octets import mix, u8, u16
+from capture.octets import hex_digit, mix, u8, u16
 from capture.protocols.tls_numbers import (
     ALPN,
     OVER_DATAGRAMS,
@@ -41,12 +41,6 @@ VERSION_WORDS = np.array([list(word.encode()) for word in _VERSIONS.values()], n
 ZERO, COMMA, UNDERSCORE = ord("0"), ord(","), ord("_")
 #: With a server name, without one.
 DOMAIN, ADDRESS = ord("d"), ord("i")
-
-
-@packet_kernel
-def hex_digit(nibble):
-    """ASCII of one hexadecimal digit, lower case."""
-    return nibble + (48 if nibble < 10 else 87)
 
 
 @packet_kernel

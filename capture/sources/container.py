@@ -4,7 +4,7 @@ from typing import NamedTuple, Protocol
 
 from capture.frames import LINK_RAW, Frames
 from pipeline.kernels import entry_kernel, packet_kernel
-from pipeline.words import load_16, load_32
+from pipeline.words import load_16, load_32, load_little_16, load_little_32
 
 #: Longest frame that is believed, bytes: libpcap's MAXIMUM_SNAPLEN for all but D-Bus and USB.
 MAX_FRAME = 262_144
@@ -52,17 +52,13 @@ class Container(Protocol):
 @packet_kernel
 def u16(data, at, big):
     """Two bytes at `at` as an integer; the caller has checked the bounds."""
-    word = load_16(data, at)
-    return word if big else (word & 0xFF) << 8 | word >> 8
+    return load_16(data, at) if big else load_little_16(data, at)
 
 
 @entry_kernel
 def u32(data, at, big):
     """Four bytes at `at` as an integer; the caller has checked the bounds."""
-    word = load_32(data, at)
-    if big:
-        return word
-    return (word & 0xFF) << 24 | (word & 0xFF00) << 8 | word >> 8 & 0xFF00 | word >> 24
+    return load_32(data, at) if big else load_little_32(data, at)
 
 
 @packet_kernel

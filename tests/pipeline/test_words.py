@@ -22,6 +22,8 @@ def every(buf, at):
         words.load_16(buf, at),
         words.load_32(buf, at),
         words.load_64(buf, at),
+        words.load_little_16(buf, at),
+        words.load_little_32(buf, at),
         words.load_native(buf, at),
     )
 
@@ -35,9 +37,10 @@ def moved(out, at, buf, start, length):
 @settings(deadline=None)
 @given(st.binary(min_size=8, max_size=40), st.data())
 def test_words_are_those_of_the_bytes(data: bytes, chance: st.DataObject) -> None:
-    """Network order, unsigned to 32 bits; the 64-bit ones have the sign of their first bit."""
+    """Both orders, unsigned to 32 bits; the 64-bit ones have the sign of their first bit."""
     at = chance.draw(st.integers(0, len(data) - 8))
     expected = [int.from_bytes(data[at : at + n], "big", signed=n == 8) for n in (1, 2, 4, 8)]
+    expected += [int.from_bytes(data[at : at + n], "little") for n in (2, 4)]
     expected.append(int.from_bytes(data[at : at + 8], sys.byteorder, signed=True))
     assert list(every(np.frombuffer(data, np.uint8).copy(), at)) == expected
 
