@@ -3,12 +3,13 @@
 import hashlib
 import logging
 import os
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +42,9 @@ Circumstances = Callable[[], dict[str, Any]]
 
 #: Longest time to take what waits in the ring at the end, s: far more than a full ring needs. Our default.
 REST_S = 5.0
+#: Lists of batches that wait for a slow disk, one a second in quiet times: far above what a commit takes at
+#: full rate. Our default.
+COURIER_BATCHES = 64
 #: Seconds between two lines about the same trouble.
 COMPLAIN_S = 60.0
 
@@ -202,6 +206,8 @@ class Outbox:
         self._live = live
         self._sequence = 0
         self._lost = 0
+        self.waiting_bytes = 0
+        """Bytes in the log after the last `put`."""
         self._complained = -COMPLAIN_S
 
     def put(self, batches: Iterable[Batch]) -> None:
@@ -214,6 +220,7 @@ class Outbox:
             return
         try:
             self._lost += self._log.append(messages).lost_records
+            self.waiting_bytes = self._log.totals()["bytes"]
         except OSError as error:
             if not self._live:
                 raise
@@ -229,6 +236,44 @@ class Outbox:
         """Records lost to the bound since the last call."""
         lost, self._lost = self._lost, 0
         return lost
+
+
+class Courier:
+    """Hands batches to an outbox from a thread of its own, so that a slow disk costs no frame.
+
+    Up to `COURIER_BATCHES` wait; then `put` waits, too, and the ring fills. Leaving the block waits until all
+    is handed over. Start it after privileges are dropped: a thread would keep them.
+    """
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._waiting: queue.Queue[list[Batch] | None] = queue.Queue(COURIER_BATCHES)
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
+
+    def _run(self) -> None:
+        while (batches := self._waiting.get()) is not None:
+            if self._failure is None:
+                try:
+                    self._outbox.put(batches)
+                except BaseException as error:
+                    # Raised where the sensor is; what still comes has nowhere to go.
+                    self._failure = error
+
+    def put(self, batches: Iterable[Batch]) -> None:
+        """Let these be handed over. Raises what handing over an earlier one raised."""
+        if self._failure is not None:
+            raise self._failure
+        if ready := list(batches):
+            self._waiting.put(ready)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._waiting.put(None)
+        self._thread.join()
 
 
 def file_digest(path: str, settings: SensorSettings) -> bytes:
@@ -335,6 +380,7 @@ def run_live(settings: SensorSettings, log: Log, stop: threading.Event) -> None:
         drop_privileges(settings.user)
         boot = f"live-{time.time_ns() // 1_000:x}-{os.urandom(4).hex()}"
         outbox = Outbox(log, settings.name, boot, live=True)
+        courier = Courier(outbox)
 
         def circumstances() -> dict[str, Any]:
             kernel, blocks = ring.drops()
@@ -342,30 +388,34 @@ def run_live(settings: SensorSettings, log: Log, stop: threading.Event) -> None:
                 "dropped_kernel": kernel,
                 "dropped_ring": blocks,
                 "outbox_lost": outbox.take_lost(),
-                "outbox_bytes": log.totals()["bytes"],
+                "outbox_bytes": outbox.waiting_bytes,
             }
 
         sensor = Sensor(settings, boot, circumstances=circumstances)
         due = time.monotonic() + BATCH_S
         report = Report(sensor)
-        try:
-            outbox.put(sensor.tick(time.time_ns() // 1_000))
-            while not stop.is_set():
-                frames = ring.poll(POLL_S)
-                if frames is not None:
-                    outbox.put(sensor.feed(frames))
-                elif time.time_ns() // 1_000 - sensor.now > BATCH_S * 1_000_000:
-                    outbox.put(sensor.tick(time.time_ns() // 1_000))
-                if time.monotonic() >= due:
-                    due = time.monotonic() + BATCH_S
-                    outbox.put(sensor.flush())
-                    report.tell()
-        finally:
-            # Frames that wait in the ring were received: they count. Those that still come are another run's.
-            until, deadline = time.time_ns() // 1_000, time.monotonic() + REST_S
-            while sensor.now < until and time.monotonic() < deadline and (frames := _rest(ring)) is not None:
-                outbox.put(sensor.feed(frames))
-            outbox.put(sensor.finish(time.time_ns() // 1_000))
+        with courier:
+            try:
+                courier.put(sensor.tick(time.time_ns() // 1_000))
+                while not stop.is_set():
+                    frames = ring.poll(POLL_S)
+                    if frames is not None:
+                        courier.put(sensor.feed(frames))
+                    elif time.time_ns() // 1_000 - sensor.now > BATCH_S * 1_000_000:
+                        courier.put(sensor.tick(time.time_ns() // 1_000))
+                    if time.monotonic() >= due:
+                        due = time.monotonic() + BATCH_S
+                        courier.put(sensor.flush())
+                        report.tell()
+            finally:
+                # Frames that wait in the ring were received: they count. Those that still come are another
+                # run's.
+                until, deadline = time.time_ns() // 1_000, time.monotonic() + REST_S
+                while (
+                    sensor.now < until and time.monotonic() < deadline and (frames := _rest(ring)) is not None
+                ):
+                    courier.put(sensor.feed(frames))
+                courier.put(sensor.finish(time.time_ns() // 1_000))
 
 
 def _rest(ring: Ring) -> Frames | None:
