@@ -38,6 +38,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return first_frames(tmp_path_factory.mktemp("captures") / "small.pcap", 20_000)
 
 
+@pytest.mark.slow
 def test_again_adds_nothing(small: Path, tmp_path: Path) -> None:
     """A second replay of the same content, under any name, leaves all counts and sums as they were."""
     first = run("--state", tmp_path, "replay", small)
@@ -51,6 +52,7 @@ def test_again_adds_nothing(small: Path, tmp_path: Path) -> None:
     assert sums(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_bad_file_costs_nothing_else(small: Path, tmp_path: Path) -> None:
     """What could be read is in the store; the bad file has its one line and exit code 1."""
     bad = tmp_path / "bad.pcap"
@@ -72,6 +74,7 @@ def test_cut_off_file_keeps_what_was_before(small: Path, tmp_path: Path) -> None
     assert sums(tmp_path / "state")["health"][1] == 19_999
 
 
+@pytest.mark.slow
 def test_standard_input(small: Path, tmp_path: Path) -> None:
     """A capture that is piped in arrives whole; it is cut into other blocks, so health has other rows."""
     assert run("--state", tmp_path / "file", "replay", small).returncode == DONE
