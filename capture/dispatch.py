@@ -6,7 +6,7 @@ them as a batch; nothing is ever dropped for want of room.
 
 import numpy as np
 
-from capture.ahead import look_ahead
+from capture.ahead import copy_place, look_ahead
 from capture.content import drop_old_heads, give_up_heads, open_flow, take_datagram, take_segment
 from capture.flows import (
     ACTIVE,
@@ -177,16 +177,19 @@ def is_copy(table, buf, packet, key):
     h = mix(key ^ packet.seq << 32 ^ packet.ack ^ packet.source_port << 16 ^ packet.source_lo << 8)
     lengths = packet.ip_bytes << 16 ^ packet.tcp_flags << 8 ^ packet.protocol
     h = mix(h ^ packet.ip_id << 48 ^ packet.checksum << 32 ^ lengths)
+    place = copy_place(key, packet.ip_id, packet.seq, packet.ack)
     sure = True
     if packet.fragment_offset >= 0:
         h = mix(h ^ packet.ip_id << 16 ^ packet.fragment_offset)
+        place = h
     elif packet.ip_id == 0:
         if packet.protocol == TCP:
             sure = packet.payload_bytes > 0 or packet.tcp_flags & (SYN | FIN) != 0
         else:
             sure = packet.end - packet.payload >= CONTENT_LEAST
             h = mix_octets(h, buf, packet.at, min(packet.end, packet.at + CONTENT_MOST))
-    place = h & (len(table.copies) - 1)
+            place = h
+    place &= len(table.copies) - 1
     seen = table.copies[place]
     table.copies[place] = (h & COPY_KEY) | (packet.ts & COPY_TIME)
     if (seen ^ h) & COPY_KEY != 0 or (packet.ts - seen) & COPY_TIME > meter.duplicate_us:

@@ -170,7 +170,16 @@ class Sensor:
         row = self._health[self._health_rows]
         self._health_rows += 1
         row.ts = ts
-        for name in ("packets", "bytes", "truncated", "malformed", "unknown_link", "duplicates", "evicted"):
+        for name in (
+            "packets",
+            "bytes",
+            "truncated",
+            "malformed",
+            "unknown_link",
+            "duplicates",
+            "evicted",
+            "heads_refused",
+        ):
             row[name] = meter[name]
             meter[name] = 0
         row.flows = len(self.table.flows) - int(meter.flows_free)

@@ -216,6 +216,7 @@ RECORDS: dict[str, list[Field]] = {
         Field("lists", TEXT, "version of the lists in force, empty at a sensor"),
         Field("policy", TEXT, "version of the policy in force, empty at a sensor"),
         Field("version", TEXT, "version of spanwatch"),
+        Field("heads_refused", pa.uint64(), "streams and handshakes not read for want of a place", since=2),
     ],
 }  # fmt: skip
 
