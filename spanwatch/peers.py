@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ from rich.table import Table
 
 from spanwatch.progress import waiting_for
 
-#: A program that takes longer is left out, s; our default.
+#: A program that takes longer is ended and left out, s; our default.
 PATIENCE_S = 1_800
 OURS = "spanwatch"
 
@@ -86,7 +87,10 @@ def cpu_seconds(peer: Peer, file: str, core: int) -> float:
                 stderr=said,
                 preexec_fn=lambda: os.sched_setaffinity(0, {core}),
             )
+            patience = threading.Timer(PATIENCE_S, process.kill)
+            patience.start()
             _, status, usage = os.wait4(process.pid, 0)
+            patience.cancel()
             process.returncode = os.waitstatus_to_exitcode(status)
             if process.returncode != 0:
                 said.seek(0)

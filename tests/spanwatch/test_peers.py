@@ -27,14 +27,22 @@ def test_a_program_that_fails_is_named(tmp_path: Path) -> None:
         cpu_seconds(peer, str(tmp_path), CORE)
 
 
+def test_a_program_that_does_not_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Patience has an end."""
+    monkeypatch.setattr(peers, "PATIENCE_S", 0.5)
+    peer = Peer("endless", "", (sys.executable, "-c", "import time; time.sleep(60)"), "")
+    with pytest.raises(RuntimeError, match="endless ended with -9"):
+        cpu_seconds(peer, str(tmp_path), CORE)
+
+
 def test_only_installed_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Programs are looked for on the path; those that are not there are left out."""
-    program = tmp_path / "softflowd"
-    program.write_text("#!/bin/sh\necho softflowd 9.9\n")
+    program = tmp_path / "argus"
+    program.write_text("#!/bin/sh\necho argus 9.9\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     (found,) = [peer for peer in installed_peers() if peer.name != "nfstream"]
-    assert (found.name, found.version, found.command[0]) == ("softflowd", "softflowd 9.9", "softflowd")
+    assert (found.name, found.version, found.command[0]) == ("argus", "argus 9.9", "argus")
 
 
 def test_the_table(
