@@ -7,6 +7,7 @@ waits side by side. It decides nothing: a frame that it misreads is only slower.
 
 import numpy as np
 
+from capture.copies import copy_place
 from capture.flows import NONE, ends_hash
 from capture.frames import LINK_ETHERNET
 from capture.link import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN
@@ -22,12 +23,6 @@ AHEAD = 24
 SHORTEST = 38
 #: Bytes of a cache line.
 LINE = 64
-
-
-@hot_kernel
-def copy_place(key, ip_id, seq, ack):
-    """Where a packet with a number of its own is remembered, before the table's size cuts it off."""
-    return key >> 20 ^ seq ^ seq >> 12 ^ ack << 3 ^ ip_id << 5
 
 
 @hot_kernel

@@ -9,20 +9,12 @@ import numpy as np
 
 from capture.network import UNKNOWN_TTL
 from capture.octets import mix
-from capture.transport import TCP, UDP
 from pipeline.kernels import hot_kernel, packet_kernel
-from pipeline.records import APPLICATIONS, ENDED, NAME_SOURCES, STATES
+from pipeline.records import APPLICATIONS, ENDED, NAME_SOURCES
 
 NONE = -1
 #: Records looked at for one to evict; our default.
 EVICT_REACH = 64
-#: Seconds a closed TCP flow waits for late packets (Zeek's tcp_close_delay).
-LINGER_S = 5
-#: Seconds after which a living flow's row leaves (records.md).
-ROW_S = 60
-#: Seconds of packet time between sweeps, the delay that a row may have; each asks every flow's `due`. Our
-#: default.
-SWEEP_S = 4
 
 # Layout of a flow's text slot (one a record, touched only when there is text): name, ALPN, Location host or
 # the certificate's subject and issuer (what is plain HTTP shows no certificate), JA4.
@@ -140,7 +132,6 @@ ENDED_CODE = {word: code for code, word in enumerate(ENDED)}
 ACTIVE, IDLE, ENDED_CLOSED, EVICTED, SHUTDOWN = (
     ENDED_CODE[word] for word in ("active", "idle", "closed", "evicted", "shutdown")
 )
-(OTH, S0, S1, SF, REJ, S2, S3, RSTO, RSTR, RSTOS0, RSTRH, SH, SHR) = range(len(STATES))
 NAME_FROM_DNS = NAME_SOURCES.index("dns")
 APPLICATION = {word: code for code, word in enumerate(APPLICATIONS)}
 
@@ -172,45 +163,6 @@ def flow_hash(seed, packet):
 def ends_hash(seed, a_hi, a_lo, a_port, b_hi, b_lo, b_port, protocol):
     """The same whichever end is called a."""
     return mix(side_hash(seed, a_hi, a_lo, a_port) + side_hash(seed, b_hi, b_lo, b_port) + protocol)
-
-
-@packet_kernel
-def is_empty(flow):
-    """True if neither side of a TCP connection sent a byte."""
-    return flow.seq_up == flow.base_up and (flow.base_down == NONE or flow.seq_down == flow.base_down)
-
-
-@packet_kernel
-def conn_state(flow):
-    """Zeek's conn_state (docs.zeek.org, base/protocols/conn) of what was seen so far, a code of `STATES`."""
-    client, server = flow.client_state, flow.server_state
-    if flow.protocol != TCP:
-        if flow.protocol != UDP:
-            return OTH
-        if client == ESTABLISHED:
-            return SF if server == ESTABLISHED else S0
-        return SHR if server == ESTABLISHED else OTH
-    client_idle = client in (INACTIVE, PARTIAL)
-    server_idle = server in (INACTIVE, PARTIAL)
-    if server == RESET:
-        if client in (SYN_SENT, SYN_ACK_SENT) or (client == RESET and is_empty(flow)):
-            return REJ
-        return RSTRH if client_idle else RSTR
-    if client == RESET:
-        if server_idle:
-            return RSTOS0 if flow.syn_version != 0 and flow.history & CLIENT_SPOKE == 0 else OTH
-        return RSTO
-    if client == CLOSED and server == CLOSED:
-        return SF
-    if client == CLOSED:
-        return SH if server_idle else S2
-    if server == CLOSED:
-        return SHR if client_idle else S3
-    if client == SYN_SENT and server == INACTIVE:
-        return S0
-    if client == ESTABLISHED and server == ESTABLISHED:
-        return S1
-    return OTH
 
 
 @hot_kernel
@@ -430,40 +382,6 @@ def count_packet(flow, packet, up):
             flow.ttl_down_min = packet.ttl
         if packet.ttl > flow.ttl_down_max:
             flow.ttl_down_max = packet.ttl
-
-
-@packet_kernel
-def flow_timeout(table, flow):
-    """µs of silence after which the flow has ended."""
-    meter = table.meter[0]
-    if flow.protocol != TCP:
-        return meter.idle_udp
-    if (
-        flow.client_state == RESET
-        or flow.server_state == RESET
-        or (flow.client_state == CLOSED and flow.server_state == CLOSED)
-    ):
-        return np.int64(LINGER_S * 1_000_000)
-    return meter.idle_tcp
-
-
-@packet_kernel
-def next_due(table, flow):
-    """Packet time, µs, before which the flow neither ends by silence nor owes a row."""
-    due = flow.last + flow_timeout(table, flow)
-    if flow.row_start != NONE:
-        due = min(due, flow.row_start + ROW_S * 1_000_000)
-    return due
-
-
-@packet_kernel
-def is_over(flow):
-    """True if TCP ended the flow, by FINs or a reset."""
-    return flow.protocol == TCP and (
-        flow.client_state == RESET
-        or flow.server_state == RESET
-        or (flow.client_state == CLOSED and flow.server_state == CLOSED)
-    )
 
 
 @packet_kernel

@@ -9,11 +9,15 @@ another one needs, still counts in its flow: by its ports if its first fragment 
 
 import numpy as np
 
-from capture.flows import NONE
-from capture.network import MALFORMED, OK
+from capture.copies import is_copy
+from capture.flows import NONE, flow_hash
+from capture.network import BROKEN, CUT, HEADERS_BETWEEN, MALFORMED, OK, TRUNCATED, walk_extensions
 from capture.octets import mix, same
 from capture.reassembly import add_run
-from pipeline.kernels import packet_kernel
+from capture.tracking import take_packet
+from capture.transport import TCP, decode_transport, no_transport
+from capture.tunnels.peel import FRAGMENT, LEVELS, may_carry, peel
+from pipeline.kernels import packet_kernel, unit_kernel
 
 #: Datagrams put together at the same time; a power of two, our default.
 DATAGRAMS = 512
@@ -192,3 +196,100 @@ def take_datagram_out(table, place, packet):
         packet.end = datagram.whole
         packet.transport_bytes = datagram.whole
     return datagram.have > 0
+
+
+@unit_kernel
+def give_up_datagram(table, place):
+    """Take the unfinished datagram at `place` as a packet, by its ports if they came, and free its place."""
+    packet = table.packet[0]
+    data = table.datagram_data[place]
+    if table.datagrams[place].packets == 0:
+        # All that came was malformed, and counted so.
+        table.datagrams[place].used = 0
+        return np.int64(0)
+    if take_datagram_out(table, place, packet):
+        # Its lengths can't be right yet.
+        decode_transport(data, packet)
+    else:
+        no_transport(packet)
+    if table.datagrams[place].spoiled == 1:
+        packet.payload = packet.end
+    take_packet(table, data, packet, flow_hash(table.meter[0].seed, packet))
+    return np.int64(0)
+
+
+@packet_kernel
+def put_fragment(table, buf, busy):
+    """Add the fragment at hand to its datagram: its place if that is whole now, else `NONE`.
+
+    An older datagram may have to go for it; that at place `busy` may not.
+    """
+    packet = table.packet[0]
+    place = find_datagram(table, packet, busy)
+    if not is_same(table.datagrams[place], packet):
+        if table.datagrams[place].used == 1:
+            table.packet[1] = table.packet[0]
+            give_up_datagram(table, place)
+            table.packet[0] = table.packet[1]
+        open_datagram(table.datagrams[place], packet)
+    datagram = table.datagrams[place]
+    if add_fragment(table, place, buf, packet) == MALFORMED:
+        table.meter[0].malformed += 1
+    if datagram.whole != NONE and datagram.have >= datagram.whole:
+        return place
+    return np.int64(NONE)
+
+
+@packet_kernel
+def open_whole(table, place):
+    """Make the packet at hand of the whole datagram at `place`: OK, CUT or BROKEN."""
+    packet = table.packet[0]
+    datagram = table.datagrams[place]
+    take_datagram_out(table, place, packet)
+    data = table.datagram_data[place]
+    status = OK
+    if packet.version == 6 and packet.protocol in HEADERS_BETWEEN:
+        # Extension headers may stand behind the fragment header, another fragment header may not.
+        packet.fragment_offset = NONE
+        status = walk_extensions(data, 0, packet.end, packet.protocol, packet)
+        if packet.fragment_offset != NONE:
+            no_transport(packet)
+            return BROKEN
+        packet.fragment_offset = 0
+    outcome = decode_transport(data, packet)
+    if outcome == MALFORMED and datagram.spoiled == 0:
+        status = BROKEN
+    elif outcome == TRUNCATED:
+        status = CUT
+    if datagram.spoiled == 1:
+        # RFC 5722, 4: no host takes it, so no content is read.
+        packet.payload = packet.end
+    return status
+
+
+@unit_kernel
+def take_fragment(table, buf):
+    """Put the fragment at hand to the others; a whole datagram, or what it carries, is taken as a packet."""
+    meter = table.meter[0]
+    packet = table.packet[0]
+    no_transport(packet)
+    if is_copy(table, buf, packet, flow_hash(meter.seed, packet)):
+        meter.duplicates += 1
+        return np.int64(0)
+    place = put_fragment(table, buf, NONE)
+    for _ in range(LEVELS):
+        if place == NONE:
+            return np.int64(0)
+        data = table.datagram_data[place]
+        status = open_whole(table, place)
+        if status == OK and packet.protocol != TCP and may_carry(table, packet):
+            status = peel(table, data, status)
+        if status != FRAGMENT:
+            take_packet(table, data, packet, flow_hash(meter.seed, packet))
+            if status == CUT:
+                meter.truncated += 1
+            elif status == BROKEN:
+                meter.malformed += 1
+            return np.int64(0)
+        place = put_fragment(table, data, place)
+    return np.int64(0)

@@ -199,3 +199,11 @@ def walk_extensions(buf, position, stop, following, packet):
     packet.at = min(position, packet.end)
     packet.transport_bytes = stop - position
     return status
+
+
+@packet_kernel
+def is_group(high, low):
+    """True for a multicast address (RFC 1112, RFC 4291) or IPv4's limited broadcast (RFC 919)."""
+    if high == MAPPED_HI and low >> 32 == 0xFFFF:
+        return low & 0xF0000000 == 0xE0000000 or low & 0xFFFFFFFF == 0xFFFFFFFF
+    return high >> 56 & 0xFF == 0xFF

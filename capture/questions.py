@@ -12,6 +12,7 @@ from capture.answers import remember_addresses
 from capture.arena import UNKNOWN
 from capture.flows import NONE
 from capture.octets import hex_digit, mix, mix_octets, same
+from capture.tcp import RTT_MAX
 from pipeline.kernels import hot_kernel, packet_kernel
 from pipeline.records import DNS_TRANSPORTS
 from pipeline.words import copy
@@ -27,8 +28,6 @@ PACKET_TEXT = 1 << 21
 
 #: Seconds a question waits (records.md).
 UNANSWERED_US = 5_000_000
-#: Longest round trip that a record can say, µs.
-RTT_MAX = 0xFFFFFFFF
 #: Questions looked at in one chain: more share a key where one client asks them all with one id. Our default.
 CHAIN_MAX = 64
 

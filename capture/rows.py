@@ -10,7 +10,6 @@ from capture.flows import (
     ISSUER_AT,
     JA4_AT,
     LOCATION_AT,
-    conn_state,
     count_packet,
     start_row,
 )
@@ -24,6 +23,7 @@ from capture.network import (
     UNKNOWN_TTL,
 )
 from capture.octets import mix, put_decimal
+from capture.states import conn_state
 from capture.tcp import (
     QUIRK_ACK_SET,
     QUIRK_BAD,

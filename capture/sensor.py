@@ -3,21 +3,20 @@
 import hashlib
 import logging
 import os
-import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from capture import dispatch
+from capture import dispatch, expiry
 from capture.arena import UNKNOWN_OFFSET, batch_of, new_rows
 from capture.flows import NONE
 from capture.frames import Frames, empty_frames
+from capture.outbox import Batch, Courier, Outbox
 from capture.privileges import drop_privileges
 from capture.sources.pcap import open_capture
 from capture.sources.ring import Ring
@@ -26,7 +25,6 @@ from capture.table import new_table
 from pipeline.records import HEALTH_EVENTS, RECORDS, SCHEMA_VERSION
 from pipeline.settings import SensorSettings
 from pipeline.stream.log import Log
-from pipeline.stream.message import Message, encode
 
 #: µs of packet time between health rows (records.md).
 HEALTH_US = 10_000_000
@@ -35,18 +33,11 @@ HEALTH_ROWS = 256
 #: Seconds between two batches of a live sensor, and how long one poll waits. Our defaults.
 BATCH_S, POLL_S = 1.0, 0.25
 
-#: A batch with the kind of its records.
-Batch = tuple[str, pa.RecordBatch]
 #: What a health row says that the frames do not: names and values of its columns.
 Circumstances = Callable[[], dict[str, Any]]
 
 #: Longest time to take what waits in the ring at the end, s: far more than a full ring needs. Our default.
 REST_S = 5.0
-#: Lists of batches that wait for a slow disk, one a second in quiet times: far above what a commit takes at
-#: full rate. Our default.
-COURIER_BATCHES = 64
-#: Seconds between two lines about the same trouble.
-COMPLAIN_S = 60.0
 
 VERSION = version("spanwatch")
 logger = logging.getLogger("spanwatch.sensor")
@@ -114,7 +105,7 @@ class Sensor:
             if self._next_health == NONE:
                 self._next_health = now + HEALTH_US
                 self.note("start", now)
-            while not dispatch.tick(self.table, now):
+            while not expiry.tick(self.table, now):
                 yield from self.flush()
             yield from self._note_time()
 
@@ -156,7 +147,7 @@ class Sensor:
 
     def finish(self, ts: int | None = None) -> Iterator[Batch]:
         """Write out every flow and question, and the last health row at `ts` µs (none: packet time)."""
-        while not dispatch.finish(self.table):
+        while not expiry.finish(self.table):
             yield from self.flush()
         self.note("stop", max(self.now, 0) if ts is None else ts)
         yield from self.flush()
@@ -199,90 +190,6 @@ class Sensor:
         row.version_at, row.version_len = row.boot_len, len(self.version.encode())
         for name in self.totals:
             self.totals[name] += int(row[name])
-
-
-class Outbox:
-    """The log as the sensor's way out: numbers batches, remembers what was lost on the way.
-
-    A file can be read again, so a log that can't be written ends its replay. A mirror port can't: with
-    `live`, such batches are counted as lost and the sensor goes on.
-    """
-
-    def __init__(self, log: Log, sensor: str, boot: str, *, live: bool = False) -> None:
-        self._log = log
-        self._sensor = sensor
-        self._boot = boot
-        self._live = live
-        self._sequence = 0
-        self._lost = 0
-        self.waiting_bytes = 0
-        """Bytes in the log after the last `put`."""
-        self._complained = -COMPLAIN_S
-
-    def put(self, batches: Iterable[Batch]) -> None:
-        """Append batches in one transaction. Raises OSError unless live; then they are not in the log."""
-        messages: list[Message] = []
-        for kind, batch in batches:
-            number = self._sequence + len(messages)
-            messages.append(encode(kind, batch, sensor=self._sensor, boot=self._boot, sequence=number))
-        if not messages:
-            return
-        try:
-            self._lost += self._log.append(messages).lost_records
-            self.waiting_bytes = self._log.totals()["bytes"]
-        except OSError as error:
-            if not self._live:
-                raise
-            rows = sum(message.rows for message in messages)
-            self._lost += rows
-            if time.monotonic() - self._complained >= COMPLAIN_S:
-                self._complained = time.monotonic()
-                logger.error("%s; %d records are lost, later ones are counted in health", error, rows)
-        # Lost batches had their numbers: the hole shows.
-        self._sequence += len(messages)
-
-    def take_lost(self) -> int:
-        """Records lost to the bound since the last call."""
-        lost, self._lost = self._lost, 0
-        return lost
-
-
-class Courier:
-    """Hands batches to an outbox from a thread of its own, so that a slow disk costs no frame.
-
-    Up to `COURIER_BATCHES` wait; then `put` waits, too, and the ring fills. Leaving the block waits until all
-    is handed over. Start it after privileges are dropped: a thread would keep them.
-    """
-
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
-        self._waiting: queue.Queue[list[Batch] | None] = queue.Queue(COURIER_BATCHES)
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
-
-    def _run(self) -> None:
-        while (batches := self._waiting.get()) is not None:
-            if self._failure is None:
-                try:
-                    self._outbox.put(batches)
-                except BaseException as error:
-                    # Raised where the sensor is; what still comes has nowhere to go.
-                    self._failure = error
-
-    def put(self, batches: Iterable[Batch]) -> None:
-        """Let these be handed over. Raises what handing over an earlier one raised."""
-        if self._failure is not None:
-            raise self._failure
-        if ready := list(batches):
-            self._waiting.put(ready)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._waiting.put(None)
-        self._thread.join()
 
 
 def file_digest(path: str, settings: SensorSettings) -> bytes:
@@ -338,8 +245,8 @@ def warm_kernels() -> None:
     warm_sources()
     sensor = Sensor(SensorSettings(flows=1_024, heads=16, batch_rows=100), "warm")
     dispatch.run(sensor.table, empty_frames(np.zeros(64, np.uint8), 1), 0)
-    dispatch.tick(sensor.table, 1)
-    dispatch.finish(sensor.table)
+    expiry.tick(sensor.table, 1)
+    expiry.finish(sensor.table)
     # Columns of one row are contiguous, those of more are not, and a health row's text can't be written:
     # each is a type of its own to the compiler.
     for rows in (1, 2):

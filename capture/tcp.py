@@ -22,7 +22,7 @@ from capture.transport import ACK, FIN, PSH, RST, SYN, URG
 from pipeline.kernels import hot_kernel, packet_kernel
 
 # p0f 3 quirks of the TCP header; the lower bits are the IP header's (capture.network).
-QUIRK_SEQ_ZERO, QUIRK_ACK_SET, QUIRK_ACK_ZERO, QUIRK_URG_SET, QUIRK_URG = 64, 128, 256, 512, 1024
+QUIRK_SEQ_ZERO, QUIRK_ACK_SET, QUIRK_URG_SET, QUIRK_URG = 64, 128, 512, 1024
 QUIRK_PUSH, QUIRK_TS1_ZERO, QUIRK_TS2_SET, QUIRK_OPT_TAIL = 2048, 4096, 8192, 16384
 QUIRK_SCALE, QUIRK_BAD = 32768, 65536
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from capture.arena import UNKNOWN
 from capture.flows import APPLICATION, NONE
-from capture.network import MAPPED_HI
+from capture.network import is_group
 from capture.octets import same, u8, u16
 from capture.protocols.dns import put_address, put_target, read_header, set_datagram, take_ttl
 from capture.protocols.dns_sd import QUESTIONS_MAX, RECORDS_MAX, sight_announcement
@@ -35,14 +35,6 @@ APP_MDNS = APPLICATION["mdns"]
 
 #: Where `table.scratch` holds the owner of a record.
 OTHER = 1_024
-
-
-@packet_kernel
-def is_group(high, low):
-    """True if the address is a multicast or broadcast one."""
-    if high == MAPPED_HI and low >> 32 == 0xFFFF:
-        return low >> 28 & 15 == 14 or low & 0xFFFFFFFF == 0xFFFFFFFF
-    return high >> 56 & 255 == 255
 
 
 @packet_kernel

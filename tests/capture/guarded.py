@@ -7,12 +7,12 @@ raises, too.
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 
-from capture import content, dispatch
+from capture import content, dispatch, expiry, fragments
 from capture.frames import LINK_ETHERNET, NO_TAG, Frames
 from capture.sensor import Sensor
 from capture.sources.pcap import open_capture
@@ -89,7 +89,7 @@ def guarded_sensor() -> Sensor:
 @contextmanager
 def exact_ends() -> Iterator[None]:
     """While open, readers of packets and of streams see arrays that end with their bytes."""
-    take_packet, read_stream, expire = dispatch.take_packet, content.read_stream, dispatch.expire_datagrams
+    take_packet, read_stream, expire = dispatch.take_packet, content.read_stream, expiry.expire_datagrams
 
     def take_exactly(table: Any, buf: Any, packet: Any, key: int) -> Any:
         return take_packet(table, buf[: packet.end], packet, key)
@@ -101,20 +101,16 @@ def exact_ends() -> Iterator[None]:
         # Most inputs hold no fragment, and looking at each place takes longer than all the rest.
         return expire(table, now) if table.datagrams.used.any() else True
 
-    dispatch.take_packet, content.read_stream, dispatch.expire_datagrams = (
-        take_exactly,
-        read_exactly,
-        expire_any,
-    )
-    try:
-        with np.errstate(over="ignore"):
-            yield
-    finally:
-        dispatch.take_packet, content.read_stream, dispatch.expire_datagrams = (
-            take_packet,
-            read_stream,
-            expire,
-        )
+    with ExitStack() as changed, np.errstate(over="ignore"):
+        for module, name, guarded in (
+            (dispatch, "take_packet", take_exactly),
+            (fragments, "take_packet", take_exactly),
+            (content, "read_stream", read_exactly),
+            (expiry, "expire_datagrams", expire_any),
+        ):
+            changed.callback(setattr, module, name, getattr(module, name))
+            setattr(module, name, guarded)
+        yield
 
 
 class Harness:
@@ -146,7 +142,7 @@ class Harness:
     def settle(self, check: bool = True) -> None:
         """End every flow: whatever was borrowed is given back. `check`: look at all rows now."""
         table, meter = self.sensor.table, self.sensor.table.meter[0]
-        while not dispatch.finish(table):
+        while not expiry.finish(table):
             self._flush()
         if meter.text_used > 1 << 16 or check:
             self._flush()

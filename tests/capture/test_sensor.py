@@ -2,8 +2,6 @@
 
 import json
 import struct
-import threading
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from capture.sensor import HEALTH_ROWS, Courier, Outbox, Sensor, run_file
+from capture.sensor import HEALTH_ROWS, Sensor, run_file
 from pipeline.records import SCHEMAS, json_rows
 from pipeline.settings import SensorSettings
 from pipeline.stream.log import Log
@@ -273,39 +271,6 @@ def test_progress_is_told(tmp_path: Path) -> None:
     assert told == sorted(told)
 
 
-class Full:
-    """A log on a full disk: room for some messages, then none."""
-
-    def __init__(self, log: Log) -> None:
-        self.log, self.full = log, True
-
-    def append(self, made: Any) -> Any:
-        if self.full:
-            raise OSError(28, "No space left on device")
-        return self.log.append(made)
-
-    def totals(self) -> dict[str, int]:
-        return self.log.totals()
-
-
-def test_a_live_sensor_outlives_a_full_disk(tmp_path: Path) -> None:
-    """Batches that the log can't take are counted as lost; their numbers stay unused, so the hole shows."""
-    with new_log(tmp_path / "log") as log:
-        full = Full(log)
-        outbox = Outbox(full, "gate", "live-1", live=True)  # type: ignore[arg-type]
-        outbox.put(small_sensor().finish(T0))
-        assert outbox.take_lost() == 1
-        assert outbox.take_lost() == 0
-        full.full = False
-        outbox.put(small_sensor().finish(T0))
-        assert log.highest("gate", "live-1") == 1
-        log.register("reader")
-        assert [entry.message.sequence for entry in log.read("reader", 10)] == [1]
-        strict = Outbox(Full(log), "gate", "file-1")  # type: ignore[arg-type]
-        with pytest.raises(OSError, match="No space"):
-            strict.put(small_sensor().finish(T0))
-
-
 def test_rows_can_be_printed() -> None:
     """Every row of a run is JSON."""
     rows = rows_of(school_hour(5))
@@ -322,40 +287,3 @@ def test_a_tick_after_a_loss_is_a_gap(lost: dict[str, int], event: str) -> None:
     sensor.note("tick", T0)
     ((kind, batch),) = sensor.flush()
     assert (kind, batch["event"].to_pylist()) == ("health", [event])
-
-
-def test_a_slow_disk_holds_up_nothing_but_its_own_thread() -> None:
-    """Batches wait for an outbox that is busy, in their order, and all are handed over at the end."""
-    busy = threading.Event()
-    taken: list[str] = []
-
-    class Slow:
-        def put(self, batches: list[tuple[str, str]]) -> None:
-            busy.wait(10)
-            taken.extend(kind for kind, _ in batches)
-
-    with Courier(Slow()) as courier:  # type: ignore[arg-type]
-        for number in range(5):
-            courier.put([(f"{number}", "")])  # type: ignore[list-item]
-        assert taken == []
-        busy.set()
-    assert taken == ["0", "1", "2", "3", "4"]
-
-
-def test_what_stops_the_outbox_stops_the_sensor() -> None:
-    """An error of the outbox's thread is raised where the sensor hands over."""
-
-    class Broken:
-        def put(self, batches: object) -> None:
-            raise OSError("no disk")
-
-    with Courier(Broken()) as courier:  # type: ignore[arg-type]
-        courier.put([("flows", "")])  # type: ignore[list-item]
-        deadline = time.monotonic() + 10
-        raised = ""
-        while not raised and time.monotonic() < deadline:
-            try:
-                courier.put([("flows", "")])  # type: ignore[list-item]
-            except OSError as error:
-                raised = str(error)
-    assert raised == "no disk"
