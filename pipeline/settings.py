@@ -41,7 +41,7 @@ class SensorSettings(Section):
     interface: str = ""
     """Network interface that receives the mirror."""
     flows: int = Field(262_144, ge=1_024, le=16_777_216)
-    """Flows the table holds; memory is about 700 bytes each."""
+    """Flows the table holds; up to 920 bytes of memory each, 576 of them only where a flow has a name."""
     heads: int = Field(4_096, ge=16, le=1_048_576)
     """Stream heads (16 KiB each) put together at the same time."""
     ring_bytes: int = Field(64 << 20, ge=1 << 20)

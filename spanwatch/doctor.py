@@ -30,14 +30,19 @@ SIOCETHTOOL = 0x8946
 #: linux/ethtool.h: ETHTOOL_GGRO, ETHTOOL_GFLAGS and its bit ETH_FLAG_LRO
 ETHTOOL_GGRO, ETHTOOL_GFLAGS, ETH_FLAG_LRO = 0x2B, 0x25, 1 << 15
 #: linux/if.h
-IFF_UP, IFF_PROMISC = 1 << 0, 1 << 8
+IFF_UP = 1 << 0
 #: linux/timex.h: clock not synchronised; bytes of `struct timex` are 208 on 64-bit Linux
 STA_UNSYNC, TIMEX_BYTES, TIMEX_STATUS_OFFSET = 0x0040, 208, 40
 #: Frames longer than this on the wire are cut by a mirror with a small MTU. 802.1Q and 802.1ad tags: 8 bytes.
 FULL_MTU = 1500
 #: Bytes free below which the disk is a failure. Our default.
 LITTLE_DISK = 1 << 30
-FLOW_BYTES, HEAD_BYTES = 700, 16_384
+#: Bytes of the sensor's table for a flow, a name's included, and for a stream head with its share of QUIC
+#: handshakes; rounded up (capture/table.py).
+FLOW_BYTES, HEAD_BYTES = 920, 17_300
+#: What a sensor takes beside: tables of fixed size, and the process with its compiled code. Measured, rounded
+#: up.
+FIXED_BYTES = (180 + 300) << 20
 #: Shares of what is heard on the mirror that are a warning: duplicates, one-sided connections, cut frames,
 #: frames not decoded. Our defaults.
 DUPLICATES, ONE_SIDED, TRUNCATED, UNKNOWN = 0.01, 0.5, 0.01, 0.2
@@ -149,7 +154,7 @@ def judge(heard: Heard, seconds: float) -> Iterator[Check]:
         )
         yield Check("whole frames", WARN, f"{heard.truncated:,} frames are cut off", mend)
     if heard.unknown > UNKNOWN * heard.frames:
-        mend = "if the mirror comes in a tunnel, docs/operations.md says which are read"
+        mend = "if the mirror comes in a tunnel, docs/protocols.md says which are read"
         yield Check("decoded", WARN, f"{heard.unknown:,} frames are of a kind that is not decoded", mend)
 
 
@@ -168,7 +173,8 @@ def mirror(settings: Settings, seconds: float) -> Iterator[Check]:
 
 def memory(settings: Settings) -> Iterator[Check]:
     sensor = settings.sensor
-    need = sensor.processes * (sensor.ring_bytes + sensor.flows * FLOW_BYTES + sensor.heads * HEAD_BYTES)
+    tables = sensor.flows * FLOW_BYTES + sensor.heads * HEAD_BYTES
+    need = sensor.processes * (sensor.ring_bytes + tables + FIXED_BYTES)
     lines = Path("/proc/meminfo").read_text().splitlines()
     free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
     text = (

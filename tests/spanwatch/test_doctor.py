@@ -1,12 +1,15 @@
 """The doctor: each check's level and mend, on this machine and on broken ones."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from capture.table import new_table
 from pipeline.settings import ApiSettings, SensorSettings, Settings, StoreSettings
 from spanwatch import doctor
 from spanwatch.doctor import FAIL, OK, WARN, Check, run_doctor
@@ -41,7 +44,10 @@ def test_loopback_is_up() -> None:
 
 
 @pytest.mark.service
-@pytest.mark.skipif(os.geteuid() != 0, reason="making an interface needs root")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not (shutil.which("ip") and shutil.which("ethtool")),
+    reason="making an interface needs root, iproute2 and ethtool",
+)
 def test_offloads_and_mtu_of_a_made_interface() -> None:
     """Merging offloads and a short MTU are found, and gone after the mend that the doctor names."""
     subprocess.run(
@@ -69,6 +75,21 @@ def test_greedy_settings_are_a_warning() -> None:
     found = _only(doctor.memory, Settings(sensor=SensorSettings(ring_bytes=1 << 50)))
     assert found.level == WARN
     assert "ring_bytes" in found.mend
+
+
+def _table_bytes(flows: int, heads: int) -> int:
+    table = new_table(SensorSettings(flows=flows, heads=heads), 1, 1)
+    return sum(array.nbytes for array in vars(table).values() if isinstance(array, np.ndarray))
+
+
+def test_memory_is_what_the_tables_take() -> None:
+    """The doctor reckons with a flow's and a head's bytes as they are, and little more."""
+    base = _table_bytes(1_024, 64)
+    flow = (_table_bytes(2_048, 64) - base) / 1_024
+    head = (_table_bytes(1_024, 128) - base) / 64
+    assert 0.97 * doctor.FLOW_BYTES <= flow <= doctor.FLOW_BYTES
+    assert 0.97 * doctor.HEAD_BYTES <= head <= doctor.HEAD_BYTES
+    assert base - 1_024 * flow - 64 * head <= doctor.FIXED_BYTES
 
 
 def test_port_in_use_fails(tmp_path: Path) -> None:
