@@ -25,6 +25,9 @@ from spanwatch.peers import run_comparison
 from spanwatch.progress import waiting_for
 from spanwatch.warm import run_warm
 
+#: Seconds that one process waits for the others to be ready; our default.
+READY_S = 600
+
 
 class Measured(NamedTuple):
     """One run over a capture."""
@@ -97,10 +100,13 @@ def _beside(path: str, settings: SensorSettings, folder: Path, begin: Any) -> Me
 
 
 def measure_together(path: str, settings: SensorSettings, folder: Path, processes: int) -> float:
-    """Packets/s of wall time that `processes` processes take together, each the whole file."""
+    """Packets/s of wall time that `processes` processes take together, each the whole file.
+
+    Raises what the first of them raised.
+    """
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, context.Pool(processes) as pool:
-        begin = manager.Barrier(processes)
+        begin = manager.Barrier(processes, timeout=READY_S)
         parts = [(path, settings, folder / f"{processes}-{number}", begin) for number in range(processes)]
         figures = pool.starmap(_beside, parts, chunksize=1)
     return sum(figure.packets for figure in figures) / max(figure.wall_s for figure in figures)

@@ -197,7 +197,7 @@ def bench(
     runs: Annotated[int, typer.Option(min=1, help="processes to measure")] = 5,
     compare: Annotated[bool, typer.Option(help="measure other installed programs, too")] = False,
     processes: Annotated[int, typer.Option(min=1, help="measure so many at the same time, too")] = 1,
-    once: Annotated[Path | None, typer.Option(help="one run in this process, records to this folder")] = None,
+    once: Annotated[Path | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """How fast this machine takes a capture: packets/s, Gbit/s, CPU, memory."""
     settings = context.obj.settings()

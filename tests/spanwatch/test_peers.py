@@ -14,7 +14,7 @@ BUSY = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() 
 
 
 def test_cpu_is_that_of_the_process_and_its_children(tmp_path: Path) -> None:
-    """A program that computes for 0.3 s itself and in a child is charged 0.6 s and little more."""
+    """A program that computes for 0.3 s itself and in a child is charged 0.6 s or more."""
     program = f"import subprocess, sys\n{BUSY}subprocess.run([sys.executable, '-c', '''{BUSY}'''])\n"
     spent = cpu_seconds(Peer("busy", "", (sys.executable, "-c", program), ""), str(tmp_path), CORE)
     assert spent >= 0.6
@@ -43,6 +43,17 @@ def test_only_installed_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setenv("PATH", str(tmp_path))
     (found,) = [peer for peer in installed_peers() if peer.name != "nfstream"]
     assert (found.name, found.version, found.command[0]) == ("argus", "argus 9.9", "argus")
+
+
+def test_without_ourselves_there_is_nothing_to_compare(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where spanwatch itself fails, the comparison ends with its last words."""
+    ours = Peer("spanwatch", "", (sys.executable, "-c", "import sys; sys.exit('no room')"), "")
+    monkeypatch.setattr(peers, "ourselves", lambda: ours)
+    monkeypatch.setattr(peers, "installed_peers", list)
+    with pytest.raises(RuntimeError, match="spanwatch ended with 1: no room"):
+        run_comparison(str(tmp_path), 1_000, 1)
 
 
 def test_the_table(
