@@ -12,6 +12,8 @@ from benchmarks.sensed import sense
 
 pytestmark = [
     pytest.mark.slow,
+    # The first test of all compares every capture.
+    pytest.mark.timeout(1_800),
     pytest.mark.skipif(
         not (CAPTURES / "pcap").is_dir(), reason="no folder of real captures; set REAL_CAPTURES"
     ),

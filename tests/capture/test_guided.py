@@ -36,7 +36,7 @@ def test_the_corpus_stays_inside() -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_short_search_finds_nothing(target: str, tmp_path: Path) -> None:
     """A few seconds of search reach code beyond the seeds and raise nowhere."""
-    done = uncompiled("tests.capture.guided", target, "3", str(tmp_path))
+    done = uncompiled("tests.capture.guided", target, "10", str(tmp_path))
     assert done.returncode == 0, done.stderr[-4_000:]
     assert "FOUND" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["corpus"]

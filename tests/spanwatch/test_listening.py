@@ -1,11 +1,13 @@
 """Listening on a mirror port: what the doctor is told."""
 
 import os
+import shutil
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +17,10 @@ from tests.capture.packets import ACK, Conversation
 
 pytestmark = [
     pytest.mark.service,
-    pytest.mark.skipif(os.geteuid() != 0, reason="interfaces and raw sockets need root"),
+    pytest.mark.skipif(
+        os.geteuid() != 0 or shutil.which("ip") is None,
+        reason="interfaces and raw sockets need root and iproute2",
+    ),
 ]
 
 
@@ -26,7 +31,7 @@ def mirror() -> Iterator[tuple[str, str]]:
     subprocess.run(["ip", "link", "add", near, "type", "veth", "peer", "name", far], check=True)
     try:
         for name in (near, far):
-            subprocess.run(["sysctl", "-qw", f"net.ipv6.conf.{name}.disable_ipv6=1"], check=True)
+            Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
             subprocess.run(["ip", "link", "set", name, "up"], check=True)
         yield near, far
     finally:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -23,7 +24,10 @@ from tests.spanwatch.program import COMMAND, environment, one_line, run
 
 pytestmark = [
     pytest.mark.service,
-    pytest.mark.skipif(os.geteuid() != 0, reason="interfaces and raw sockets need root"),
+    pytest.mark.skipif(
+        os.geteuid() != 0 or shutil.which("ip") is None,
+        reason="interfaces and raw sockets need root and iproute2",
+    ),
 ]
 
 ETH_P_ALL = 3
@@ -243,6 +247,8 @@ def test_several_processes_share_the_interface(mirror: tuple[str, str], tmp_path
             if sum(row[4] == index and row[5] == "1" for row in rows) == 2:
                 break
             time.sleep(0.2)
+        else:
+            pytest.fail("the two sensors never listened")
         time.sleep(1)
         _send(near, 5_000)
         time.sleep(2)
