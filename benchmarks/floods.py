@@ -29,7 +29,7 @@ BLOCK, GAP_US = 16_384, 1
 SEED = 7
 
 # Offsets in an Ethernet frame with an IPv4 header of 20 bytes.
-IP_ID, SOURCE, TARGET, SOURCE_PORT, TARGET_PORT, PAYLOAD_UDP, SEQUENCE = 18, 26, 30, 34, 36, 42, 38
+IP_ID, SOURCE, SOURCE_PORT, SEQUENCE, PAYLOAD_UDP = 18, 26, 34, 38, 42
 SYN, PSH, ACK = 2, 8, 16
 #: Where the label of the question's name begins: behind UDP, the DNS header and the label's length.
 LABEL = PAYLOAD_UDP + 12 + 1

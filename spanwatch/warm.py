@@ -82,7 +82,7 @@ def run_warm() -> None:
         print(f"compiled code is ready in {CACHE}")
         return
     started = time.monotonic()
-    print("compiling the kernels, once for this version: a minute or two", flush=True)
+    print("compiling the kernels, once for this version: a few minutes", flush=True)
     with waiting_for("compiling the kernels") as say:
         listener = _Compiling(say)
         with event.install_listener("numba:compile", listener):
