@@ -5,53 +5,22 @@ import numpy as np
 from pipeline.kernels import hot_kernel, packet_kernel
 from pipeline.words import load_8, load_16, load_32, load_64, load_little_16, load_little_32, load_native
 
-
-@hot_kernel
-def u8(buf, at):
-    """One byte as int64."""
-    return load_8(buf, at)
-
-
-@hot_kernel
-def u16(buf, at):
-    """Two bytes, network order, as int64."""
-    return load_16(buf, at)
+#: One, two, four and eight bytes in network order, as int64; the last the int64 of the same bits.
+u8, u16, u32, u64 = load_8, load_16, load_32, load_64
+#: Two and four bytes, least significant first, as int64.
+le16, le32 = load_little_16, load_little_32
 
 
 @hot_kernel
 def u24(buf, at):
     """Three bytes, network order, as int64."""
-    return load_16(buf, at) << 8 | load_8(buf, at + 2)
-
-
-@hot_kernel
-def u32(buf, at):
-    """Four bytes, network order, as int64."""
-    return load_32(buf, at)
+    return u16(buf, at) << 8 | u8(buf, at + 2)
 
 
 @hot_kernel
 def u48(buf, at):
     """Six bytes, network order, as int64: a MAC."""
-    return load_16(buf, at) << 32 | load_32(buf, at + 2)
-
-
-@hot_kernel
-def u64(buf, at):
-    """Eight bytes, network order, as the int64 of the same bits."""
-    return load_64(buf, at)
-
-
-@packet_kernel
-def le16(buf, at):
-    """Two bytes, least significant first, as int64."""
-    return load_little_16(buf, at)
-
-
-@packet_kernel
-def le32(buf, at):
-    """Four bytes, least significant first, as int64."""
-    return load_little_32(buf, at)
+    return u16(buf, at) << 32 | u32(buf, at + 2)
 
 
 @packet_kernel
