@@ -105,3 +105,13 @@ def test_keep_alive_before_the_hello() -> None:
     """A probe below the first byte does not end the looking."""
     talk = Conversation().open().up(ACK, b"\0", seq=1_000, keep=True).up(ACK, client_hello())
     assert rows_of(talk.packets).flow["server_name"] == "www.example.org"
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_hello_of_one_byte_a_segment(closed: bool) -> None:
+    """It is named once its bytes have doubled often enough, or at the latest when the connection ends."""
+    talk = Conversation(step=1_000).open()
+    for octet in client_hello():
+        talk.up(ACK, bytes([octet]))
+    packets = talk.close().packets if closed else talk.packets
+    assert rows_of(packets).flow["server_name"] == "www.example.org"
