@@ -1,6 +1,7 @@
 """How far the sensor agrees with tshark, Zeek, nDPI, Suricata, arkime and JA4 over real captures.
 
-    python -m benchmarks.agreement [--kind KIND …] [--path SUBSTRING] [--misses] [--write docs/agreement.md]
+    python -m benchmarks.agreement [--kind KIND …] [--path SUBSTRING] [--misses] [--counts FOLDER]
+                                   [--write docs/agreement.md]
 
 The captures stand in the folder that `REAL_CAPTURES` names, else in `shared/captures` beside the repository.
 Each is run through the sensor; what it says is compared, flow by flow, with what the others say. A difference

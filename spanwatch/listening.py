@@ -19,11 +19,13 @@ class Heard(NamedTuple):
     """What was heard."""
 
     frames: int
+    """Frames taken from the ring, copies included."""
     dropped: int
     """Frames that the kernel had no room for."""
     duplicates: int
     """Frames that came twice within `sensor.duplicate_us`."""
     truncated: int
+    """Frames shorter than they were on the wire, or than the packet in them."""
     unknown: int
     """Frames of a link or network layer that is not decoded."""
     connections: int
@@ -33,7 +35,7 @@ class Heard(NamedTuple):
 
 
 def listen(settings: SensorSettings, seconds: float) -> Heard:
-    """Listen on the interface and count; nothing is written anywhere. Raises OSError."""
+    """Listen on the interface for `seconds` and count; nothing is written anywhere. Raises OSError."""
     from capture.sensor import Sensor, warm_kernels
     from capture.sources.ring import Ring
 
@@ -61,7 +63,7 @@ def listen(settings: SensorSettings, seconds: float) -> Heard:
             frames = ring.poll(POLL_S)
             if frames is not None:
                 take(sensor.feed(frames))
-        dropped = sum(ring.drops())
+        dropped, _ = ring.drops()
         take(sensor.finish())
     long = [side for side in sides.values() if sum(side) >= ENOUGH]
     return Heard(

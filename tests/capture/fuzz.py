@@ -130,7 +130,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("frames", type=int)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--captures", type=Path, help="folder of captures whose frames are damaged, too")
+    parser.add_argument(
+        "--captures", type=Path, help="folder of captures whose frames are damaged instead of made ones"
+    )
     parser.add_argument("--stretch", type=int, help="only this one, of `frames` frames")
     parser.add_argument("--until", type=float, default=float("inf"), help="seconds since 1970 to stop at")
     options = parser.parse_args()

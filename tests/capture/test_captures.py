@@ -76,7 +76,7 @@ def test_frames_flows_packets_and_bytes_are_tsharks(tmp_path: Path) -> None:
 
 
 def test_frames_and_their_bytes_are_dpkts() -> None:
-    """Whatever the link layer, each frame of a pcap file is counted with its length on the wire."""
+    """Whatever the link layer, each frame of a pcap file is counted, with all its bytes."""
     compared = 0
     for path in capture_paths(CAPTURES)[::7]:
         file = CAPTURES / "pcap" / path

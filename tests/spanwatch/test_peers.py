@@ -4,10 +4,14 @@ import os
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from spanwatch import peers
-from spanwatch.peers import Peer, cpu_seconds, installed_peers, run_comparison
+from spanwatch.cli import DONE
+from spanwatch.peers import Peer, cpu_seconds, installed_peers, ourselves, run_comparison
+from tests.spanwatch.captures import first_frames
+from tests.spanwatch.program import run
 
 CORE = max(os.sched_getaffinity(0))
 BUSY = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass\n"
@@ -18,6 +22,18 @@ def test_cpu_is_that_of_the_process_and_its_children(tmp_path: Path) -> None:
     program = f"import subprocess, sys\n{BUSY}subprocess.run([sys.executable, '-c', '''{BUSY}'''])\n"
     spent = cpu_seconds(Peer("busy", "", (sys.executable, "-c", program), ""), str(tmp_path), CORE)
     assert spent >= 0.6
+
+
+@pytest.mark.slow
+def test_ourselves_as_a_peer(tmp_path: Path) -> None:
+    """What is compared runs: the records of the capture are written, and the time is charged."""
+    capture = first_frames(tmp_path / "small.pcap", 2_000)
+    assert cpu_seconds(ourselves(), str(capture), CORE) > 0
+    done = run("bench", capture, "--once", tmp_path)
+    assert done.returncode == DONE, done.stderr
+    with pa.ipc.open_stream(tmp_path / "health.arrows") as written:
+        assert sum(sum(batch["packets"].to_pylist()) for batch in written) == 2_000
+    assert (tmp_path / "flows.arrows").stat().st_size > 0
 
 
 def test_a_program_that_fails_is_named(tmp_path: Path) -> None:
