@@ -29,7 +29,7 @@ from capture.protocols.ssdp import sight_ssdp
 from capture.protocols.starttls import read_upgrade, read_upgrade_answer
 from capture.protocols.tls import read_tls
 from capture.protocols.tor import note_tor
-from capture.reassembly import HEAD_BYTES, HEAD_US, READS, add_run, take_head
+from capture.reassembly import HEAD_BYTES, HEAD_US, SHOWN, add_run, take_head
 from capture.tcp import ahead
 from capture.transport import ICMP, ICMP6, SYN, TCP, UDP
 from pipeline.kernels import packet_kernel, unit_kernel
@@ -202,8 +202,8 @@ def take_segment(table, buf, up, i):
     final = have == HEAD_BYTES or not whole or late
     if have < head.next_read and not final:
         return np.int64(0)
-    head.reads += 1
-    if head.reads >= READS:
+    head.shown += have
+    if head.shown >= SHOWN:
         head.next_read = 2 * have
     outcome = read_stream(table, table.head_data[h], 0, have, 1 if final else 0, up, i)
     if outcome != MORE or final:

@@ -11,9 +11,9 @@ from pipeline.words import copy
 
 HEAD_BYTES = 16_384
 HEAD_US = 3_000_000
-#: Times that a head is shown to the readers at each new byte; then only when it has doubled, so that a hello
-#: of one byte a segment costs no more than a whole one many times over. Our default.
-READS = 64
+#: Bytes of one head that are shown to the readers as they come, those shown before counted again; then only
+#: when it has doubled, so that 16 KiB of one byte a segment cost no more than 64 whole heads. Our default.
+SHOWN = 64 * HEAD_BYTES
 #: Runs of bytes kept apart while holes are open; a segment that would need one more is dropped.
 RUNS = 16
 
@@ -24,8 +24,8 @@ HEAD = np.dtype(
         ("started", "i8"),
         ("origin", "i8"),  # sequence number of offset 0
         ("have", "i8"),  # contiguous bytes from offset 0
-        ("reads", "i8"),  # how often they were shown to the readers
-        ("next_read", "i8"),  # and how many must be there before they are shown again
+        ("shown", "i8"),  # sum of `have` over the times that the readers were shown it
+        ("next_read", "i8"),  # bytes that must be there before they are shown it again
         ("up", "i8"),  # 1: the client's bytes
     ],
     align=True,
@@ -54,7 +54,7 @@ def take_head(table, i, up, ts, base):
     head.started = ts
     head.origin = base
     head.have = 0
-    head.reads = 0
+    head.shown = 0
     head.next_read = 0
     head.up = up
     used = len(table.heads) - meter.heads_free

@@ -109,7 +109,7 @@ def test_keep_alive_before_the_hello() -> None:
 
 @pytest.mark.parametrize("closed", [True, False])
 def test_a_hello_of_one_byte_a_segment(closed: bool) -> None:
-    """It is named once its bytes have doubled often enough, or at the latest when the connection ends."""
+    """It is named at its last byte, whether the connection ends or not."""
     talk = Conversation(step=1_000).open()
     for octet in client_hello():
         talk.up(ACK, bytes([octet]))
