@@ -23,6 +23,7 @@ from capture.network import (
     UNKNOWN_TTL,
 )
 from capture.octets import mix, put_decimal
+from capture.sightings import put_word, word_table
 from capture.states import conn_state
 from capture.tcp import (
     QUIRK_ACK_SET,
@@ -45,16 +46,8 @@ FLOW_TEXT = 1_024
 SIGNATURE_MAX = 250
 
 
-def _padded(words: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    width = max(len(w) for w in words)
-    table = np.zeros((len(words), width), np.uint8)
-    for row, text in enumerate(words):
-        table[row, : len(text)] = np.frombuffer(text.encode(), np.uint8)
-    return table, np.array([len(w) for w in words], np.int64)
-
-
 # Words of p0f 3 signatures, by the option codes of capture.tcp and by quirk bit.
-OPTION_WORDS, OPTION_LENGTHS = _padded(["", "eol+", "nop", "mss", "ws", "sok", "sack", "ts", "?"])
+OPTION_WORDS = word_table("", "eol+", "nop", "mss", "ws", "sok", "sack", "ts", "?")
 QUIRK_BITS = np.array(
     [
         QUIRK_DF, QUIRK_ID_PLUS, QUIRK_ID_MINUS, QUIRK_ECN, QUIRK_ZERO, QUIRK_FLOW, QUIRK_SEQ_ZERO,
@@ -62,20 +55,10 @@ QUIRK_BITS = np.array(
         QUIRK_SCALE, QUIRK_BAD,
     ]
 )  # fmt: skip
-QUIRK_WORDS, QUIRK_LENGTHS = _padded(
-    ["df", "id+", "id-", "ecn", "0+", "flow", "seq-", "ack+", "uptr+", "urgf+", "pushf+", "ts1-", "ts2+",
-     "opt+", "exws", "bad"]
+QUIRK_WORDS = word_table(
+    "df", "id+", "id-", "ecn", "0+", "flow", "seq-", "ack+", "uptr+", "urgf+", "pushf+", "ts1-", "ts2+",
+    "opt+", "exws", "bad",
 )  # fmt: skip
-
-
-@packet_kernel
-def put_word(out, at, limit, words, row, length):
-    """Append one word of a table."""
-    if at + length > limit:
-        return at
-    for i in range(length):
-        out[at + i] = words[row, i]
-    return at + length
 
 
 @packet_kernel
@@ -125,7 +108,7 @@ def put_signature(out, at, flow):
             at = put_octet(out, at, limit, 44)
         first = False
         kind = layout & 15
-        at = put_word(out, at, limit, OPTION_WORDS, kind, OPTION_LENGTHS[kind])
+        at = put_word(out, at, OPTION_WORDS, kind)
         if kind == 1:
             at = put_decimal(out, at, limit, np.int64(flow.syn_padding))
         layout = layout >> 4 & 0x0FFFFFFFFFFFFFFF
@@ -136,7 +119,7 @@ def put_signature(out, at, flow):
             if not first:
                 at = put_octet(out, at, limit, 44)
             first = False
-            at = put_word(out, at, limit, QUIRK_WORDS, i, QUIRK_LENGTHS[i])
+            at = put_word(out, at, QUIRK_WORDS, i)
     at = put_octet(out, at, limit, 58)
     return put_octet(out, at, limit, 43 if flow.syn_payload else 48)
 
@@ -234,6 +217,13 @@ def write_flow(table, i, ended):
     return np.int64(0)
 
 
+@packet_kernel
+def is_from_client(flow, packet):
+    """1 if the packet's source is the flow's client."""
+    same = packet.source_port == flow.client_port and packet.source_lo == flow.client_lo
+    return 1 if same and packet.source_hi == flow.client_hi else 0
+
+
 @unit_kernel
 def leave_name(table, i):
     """Write the row that record `i` has up to the packet at hand, which begins the row of another name.
@@ -247,8 +237,7 @@ def leave_name(table, i):
         # The last place is for what the caller may still write: the names share a row.
         return np.int64(0)
     at_hand = (
-        packet.source_port == flow.client_port
-        and packet.source_lo == flow.client_lo
+        is_from_client(flow, packet)
         and flow.packets_up >= packet.packets
         and flow.bytes_up >= packet.ip_bytes
         and flow.payload_up >= packet.payload_bytes

@@ -60,6 +60,7 @@ from capture.protocols.signatures import (
 from capture.protocols.stun import is_stun
 from capture.protocols.tftp import is_tftp, is_tftp_request
 from capture.protocols.wireguard import is_wireguard
+from capture.rows import is_from_client
 from pipeline.kernels import packet_kernel, unit_kernel
 
 #: Names that `check=` may have in `signatures.txt`; `check` below calls their functions.
@@ -313,13 +314,6 @@ def identify_server(table, buf, start, end, final, i):
     if flow.done & CLIENT_HEAD_DONE == 0 or flow.evidence & CLIENT_UNKNOWN or flow.application == 0:
         flow.application = code
     return np.int64(DONE)
-
-
-@packet_kernel
-def is_from_client(flow, packet):
-    """1 if the packet's source is the flow's client."""
-    same = packet.source_port == flow.client_port and packet.source_lo == flow.client_lo
-    return 1 if same and packet.source_hi == flow.client_hi else 0
 
 
 @packet_kernel

@@ -12,6 +12,7 @@ from capture.protocols.quic_frames import read_frames
 from capture.protocols.quic_handshakes import begin_handshake, end_handshake, find_handshake, take_handshake
 from capture.protocols.quic_keys import CLIENT_SIDE, IV_AT, KEY_AT, PROTECTION_AT, SERVER_SIDE, derive_keys
 from capture.reassembly import HEAD_BYTES
+from capture.rows import is_from_client
 from pipeline.kernels import packet_kernel
 from pipeline.words import copy
 
@@ -35,11 +36,7 @@ def take_initial(table, buf, at, number_at, stop, salt, token, i):
     """
     flow = table.flows[i]
     packet = table.packet[0]
-    from_up = (
-        packet.source_port == flow.client_port
-        and packet.source_lo == flow.client_lo
-        and packet.source_hi == flow.client_hi
-    )
+    from_up = is_from_client(flow, packet)
     version, cid_len = u32(buf, at + 1), u8(buf, at + 5)
     spare = len(table.handshakes) - 1
     k = find_handshake(table, flow)

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from capture.flows import ALPN_MAX, LOCATION_MAX, NAME_MAX
+from capture.flows import ALPN_MAX, LOCATION_MAX, NAME_MAX, start_row
 from capture.rows import (
     FLOW_TEXT,
-    OPTION_LENGTHS,
     OPTION_WORDS,
     QUIRK_BITS,
-    QUIRK_LENGTHS,
+    QUIRK_WORDS,
     SIGNATURE_MAX,
     has_flow_room,
     initial_ttl,
+    is_from_client,
+    leave_name,
     put_octet,
-    put_word,
 )
 from tests.capture.packets import ACK, SYN, Conversation, client_hello, rows_of, small_sensor
 
@@ -27,8 +27,8 @@ def test_the_longest_texts_fit_what_is_asked_for() -> None:
 def test_every_quirk_at_once_fits() -> None:
     """The longest signature that can be is shorter than its bound."""
     numbers = len("6:255:0:65535:65535,255:") + 3
-    options = 15 * int(OPTION_LENGTHS.max() + 1)
-    quirks = int(QUIRK_LENGTHS.sum()) + len(QUIRK_BITS)
+    options = 15 * OPTION_WORDS.shape[1]
+    quirks = int(np.count_nonzero(QUIRK_WORDS)) + len(QUIRK_BITS)
     assert numbers + options + quirks <= SIGNATURE_MAX
     assert len(set(QUIRK_BITS.tolist())) == len(QUIRK_BITS)
 
@@ -43,14 +43,29 @@ def test_initial_ttl(ttl: int, start: int) -> None:
 
 
 @pytest.mark.uncompiled
-def test_words_that_do_not_fit_are_left_out() -> None:
-    """Neither a word nor an octet is written beyond the limit."""
+def test_an_octet_that_does_not_fit_is_left_out() -> None:
+    """No octet is written at the limit or beyond."""
     out = np.zeros(8, np.uint8)
-    assert put_word(out, 2, 5, OPTION_WORDS, 3, OPTION_LENGTHS[3]) == 5
-    assert bytes(out) == b"\0\0mss\0\0\0"
-    assert put_word(out, 3, 5, OPTION_WORDS, 3, OPTION_LENGTHS[3]) == 3
     assert put_octet(out, 5, 5, 58) == 5
     assert put_octet(out, 5, 6, 58) == 6
+    assert bytes(out) == b"\0\0\0\0\0:\0\0"
+
+
+@pytest.mark.uncompiled
+@pytest.mark.parametrize("end", ["source_hi", "source_lo", "source_port"])
+def test_a_packet_of_another_end_stays_in_its_row(end: str) -> None:
+    """A new name takes the packet at hand into its row only if the whole of its source is the client."""
+    table = small_sensor().table
+    flow, packet = table.flows[0], table.packet[0]
+    start_row(flow)
+    flow.client_hi = packet.source_hi = 7
+    flow.client_lo = packet.source_lo = 8
+    flow.client_port = packet.source_port = 80
+    assert is_from_client(flow, packet)
+    packet[end] += 1
+    flow.packets_up, packet.packets = 3, 1
+    leave_name(table, 0)
+    assert (table.flow_rows[0].packets_up, flow.packets_up) == (3, 0)
 
 
 @pytest.mark.uncompiled
