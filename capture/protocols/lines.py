@@ -47,17 +47,21 @@ def without_blanks(buf, at, end):
 
 
 @packet_kernel
-def begins(buf, at, end, lower):
-    """True if `buf[at:end]` begins with the lower-case text, in any case."""
-    if end - at < len(lower):
-        return False
-    for i in range(len(lower)):
+def is_prefix(buf, at, end, lower):
+    """True if `buf[at:end]` begins with the lower-case text in any case, as far as both go."""
+    for i in range(min(len(lower), end - at)):
         octet = np.int64(buf[at + i])
         if 65 <= octet <= 90:
             octet += 32
         if octet != lower[i]:
             return False
     return True
+
+
+@packet_kernel
+def begins(buf, at, end, lower):
+    """True if `buf[at:end]` begins with the lower-case text, in any case."""
+    return end - at >= len(lower) and is_prefix(buf, at, end, lower)
 
 
 @packet_kernel
@@ -67,18 +71,6 @@ def begins_exactly(buf, at, end, text):
         return False
     for i in range(len(text)):
         if buf[at + i] != text[i]:
-            return False
-    return True
-
-
-@packet_kernel
-def is_prefix(buf, at, end, lower):
-    """True if `buf[at:end]` begins with the lower-case text in any case, as far as both go."""
-    for i in range(min(len(lower), end - at)):
-        octet = np.int64(buf[at + i])
-        if 65 <= octet <= 90:
-            octet += 32
-        if octet != lower[i]:
             return False
     return True
 

@@ -38,7 +38,7 @@ IPV4, IPV6 = 1, 2
 
 #: Organizations, and their subtypes: IEEE 802.1 (annex D), TIA LLDP-MED (TIA-1057, 10.2).
 IEEE_802_1, PORT_VLAN = 0x0080C2, 1
-MED, POLICY, HARDWARE, FIRMWARE, SERIAL, MANUFACTURER, MODEL = 0x0012BB, 2, 5, 6, 8, 9, 10
+MED, POLICY, FIRMWARE, SERIAL, MANUFACTURER, MODEL = 0x0012BB, 2, 6, 8, 9, 10
 #: Application type of a MED network policy.
 VOICE = 1
 

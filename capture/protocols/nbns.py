@@ -25,7 +25,7 @@ DATAGRAM_PORT = 138
 #: Record types (RFC 1002, 4.2.1.3): a name's addresses, a node's status.
 NB, NBSTAT = 32, 33
 #: Operations (RFC 1002, 4.2.1.1); 15 is the registration of a multi-homed host (Microsoft).
-QUERY, REGISTRATION, RELEASE, WAIT, REFRESH, REFRESH_OTHER, MULTIHOMED = 0, 5, 6, 7, 8, 9, 15
+QUERY, REGISTRATION, REFRESH, REFRESH_OTHER, MULTIHOMED = 0, 5, 8, 9, 15
 #: Last byte of a name: what it is used for. 03 may be a user's name, and is not told.
 WORKSTATION, MESSENGER, FILE_SERVER, DOMAIN_CONTROLLERS = 0x00, 0x03, 0x20, 0x1C
 MASTER_BROWSER, BROWSERS = 0x1D, 0x1E

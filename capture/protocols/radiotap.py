@@ -18,7 +18,7 @@ WIRED = 8
 CUT_OFF, OTHER = -1, -2
 
 # Radiotap: bits of the present word, bits of its flags field.
-TIME, FLAGS, RATE, CHANNEL, HOPPING, SIGNAL, MORE = 0, 1, 2, 3, 4, 5, 31
+TIME, FLAGS, CHANNEL, HOPPING, SIGNAL, MORE = 0, 1, 3, 4, 5, 31
 FLAG_CHECKED, FLAG_PADDED, FLAG_WRONG = 0x10, 0x20, 0x40
 #: Present words followed; our default.
 WORDS_MAX = 16

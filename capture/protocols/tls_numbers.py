@@ -7,7 +7,7 @@ from pipeline.records import TLS_VERSIONS
 TLS, DTLS = APPLICATION["tls"], APPLICATION["dtls"]
 
 # Content types of records.
-CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = range(20, 25)
+CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, HEARTBEAT = 20, 21, 22, 24
 #: Most bytes that a record may hold, the allowance for encryption included (RFC 5246, 6.2.3).
 RECORD_MAX = (1 << 14) + 2_048
 #: Fewest bytes of an encrypted record with data: one and a tag of 16.
