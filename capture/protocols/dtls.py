@@ -32,7 +32,7 @@ WITH_CID, ACKNOWLEDGEMENT = 25, 26
 UNIFIED, UNIFIED_MASK = 0x20, 0xE0
 #: DTLS 1.0, 1.2, and what was in use before the first RFC.
 VERSIONS = (0xFEFF, 0xFEFD, 0x0100)
-#: Packets of a flow after which its handshake is looked for no more; our default.
+#: Packets of a flow's row after which its handshake is looked for no more; our default.
 PACKETS_MAX = 40
 
 

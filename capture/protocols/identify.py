@@ -85,6 +85,9 @@ FTP_DATA_PORT = 20
 LITTLE = 8
 #: Longest datagram that only keeps an address translator's mapping alive; our default.
 KEEP_ALIVE_MAX = 4
+#: Packets of a row after which a flow that nobody knew from its first datagram on is looked at no more, though
+#: its port is one of names, where messages may follow what else came first; our default.
+UNKNOWN_PACKETS = 100
 
 #: What is always known by its content when it is seen from the beginning; others keep their port's word.
 _ALWAYS_TCP = (
@@ -352,4 +355,10 @@ def identify_datagram(table, buf, start, end, i):
         flow.evidence |= FIRST_UNKNOWN
     if flow.evidence & FIRST_UNKNOWN and contradicts(flow, buf, start, end):
         flow.application = 0
+    if (
+        flow.application == 0
+        and flow.evidence & FIRST_UNKNOWN
+        and flow.packets_up + flow.packets_down >= UNKNOWN_PACKETS
+    ):
+        flow.done |= CLIENT_HEAD_DONE
     return np.int64(NOT)

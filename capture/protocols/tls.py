@@ -37,7 +37,8 @@ CLIENT_HELLO_MIN = 38
 #: Longest hello that is believed; our default.
 MESSAGE_MAX = 1 << 17
 WARNING, FATAL = 1, 2
-#: Packets of a client among which a ClientHello is looked for behind its stream's head; our default.
+#: Packets of a client in a row among which a ClientHello is looked for behind its stream's head: a connection
+#: may idle for minutes before it turns to TLS; our default.
 LATE_PACKETS = 16
 #: Highest alert that is assigned (IANA).
 ALERT_LAST = 121

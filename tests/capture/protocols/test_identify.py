@@ -13,6 +13,7 @@ from capture.network import PACKET
 from capture.protocols.identify import (
     CHECKS,
     IP_ROW,
+    UNKNOWN_PACKETS,
     identify_client,
     identify_datagram,
     identify_server,
@@ -30,6 +31,7 @@ from tests.capture.packets import (
     T0,
     Conversation,
     Packet,
+    dns,
     ethernet,
     ipv4,
     rows_of,
@@ -142,6 +144,17 @@ def test_what_comes_in_a_later_row() -> None:
     rows = rows_of(talk).flows
     assert len(rows) > 1
     assert {row["application"] for row in rows} == {"stun"}
+
+
+@pytest.mark.parametrize(
+    ("before", "unknown", "rows"),
+    [(0, UNKNOWN_PACKETS - 1, 1), (0, UNKNOWN_PACKETS, 0), (1, UNKNOWN_PACKETS, 2)],
+)
+def test_what_nobody_knows_on_a_port_of_names(before: int, unknown: int, rows: int) -> None:
+    """Questions behind much that is no DNS are left, but not those of a flow that began with one."""
+    said = [dns(1)] * before + [b"\x3f?????????"] * unknown + [dns(2)]
+    talk = [Packet(T0 + n, udp(data, 50_000, 53, ident=n + 1)) for n, data in enumerate(said)]
+    assert len(rows_of(talk).dns) == rows
 
 
 def test_what_a_port_may_carry_in_the_middle() -> None:
