@@ -10,6 +10,7 @@ from pipeline.kernels import unit_kernel
 BITTORRENT = APPLICATION["bittorrent"]
 #: First keys of a message: arguments, error, address, question, answer.
 FIRST_KEYS = (97, 101, 105, 113, 114)
+#: Shortest message that is believed; our default.
 MESSAGE_MIN = 12
 HEADER = 20
 SYN, TYPE_LAST = 4, 4

@@ -4,6 +4,7 @@ import numpy as np
 
 from capture.octets import put_decimal, put_ipv6, u8, u16, u32, u48, u64
 from capture.protocols.dhcp import put_domain
+from capture.protocols.options import find_option
 from capture.sightings import (
     ATTRIBUTE,
     SOURCE,
@@ -63,19 +64,6 @@ HARDWARE = (1, 6, 27)
         "subscriber", "client_id", "client_name", "user_class", "vendor", "prefix", "duid_mac", "server",
     )
 )  # fmt: skip
-
-
-@packet_kernel
-def find_option(buf, at, end, wanted):
-    """(start, end) of the first option of a kind (21.1), (-1, -1) if it is absent or cut off."""
-    while at >= 0 and end - at >= 4:
-        stop = at + 4 + u16(buf, at + 2)
-        if stop > end:
-            break
-        if u16(buf, at) == wanted:
-            return at + 4, stop
-        at = stop
-    return -1, -1
 
 
 @packet_kernel

@@ -25,7 +25,7 @@ from pipeline.kernels import packet_kernel, unit_kernel
 
 #: Resource records read of one message; our default.
 RECORDS_MAX = 256
-#: Questions that a message may have; only the first is told.
+#: Questions that a message may have; only the first is told; our default.
 QUESTIONS_MAX = 64
 
 NS, CNAME, PTR, MX, SRV, DNAME, OPT = 2, 5, 12, 15, 33, 39, 41

@@ -29,7 +29,7 @@ QUESTIONS_MAX = 32
 RECORDS_MAX = 64
 #: Hosts told of one message: a device announces itself, a sleep proxy several. Our default.
 HOSTS_MAX = 8
-#: Service types told of one device.
+#: Service types told of one device; our default.
 SERVICES_MAX = 16
 
 TXT = 16

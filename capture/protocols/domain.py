@@ -5,7 +5,7 @@ import numpy as np
 from capture.octets import put_escaped, u8, u16, u32
 from pipeline.kernels import packet_kernel
 
-#: Compression pointers followed in one name; each must point backwards, so this only bounds work.
+#: Compression pointers followed in one name, each backwards, so that this only bounds work; our default.
 POINTERS_MAX = 64
 #: Labels that a name of 255 octets can have.
 LABELS_MAX = 128

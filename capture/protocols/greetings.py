@@ -36,6 +36,7 @@ OPENS_STREAM, JABBER, MINING, JSON_RPC, LOGIN, SUBMIT = (
 )
 #: Telnet: the command byte, its verbs WILL to DONT and subnegotiation, the last option in use (IANA).
 IAC, SB, DONT, OPTION_LAST = 255, 250, 254, 49
+#: Syslog: facility 23, severity 7 (RFC 5424, 6.2.1).
 PRIORITY_MAX = 191
 
 

@@ -85,8 +85,8 @@ FTP_DATA_PORT = 20
 LITTLE = 8
 #: Longest datagram that only keeps an address translator's mapping alive; our default.
 KEEP_ALIVE_MAX = 4
-#: Packets of a row after which a flow that nobody knew from its first datagram on is looked at no more, though
-#: its port is one of names, where messages may follow what else came first; our default.
+#: Packets of a row after which a flow that nobody knew from its first datagram on is looked at no more, on a
+#: port of names, too, where messages may follow what else came first; our default.
 UNKNOWN_PACKETS = 100
 
 #: What is always known by its content when it is seen from the beginning; others keep their port's word.

@@ -13,6 +13,7 @@ from pipeline.kernels import packet_kernel, unit_kernel
 
 MYSQL = APPLICATION["mysql"]
 HEADER = 4
+#: Longest version that a greeting may tell; our default.
 VERSION_MAX = 64
 #: Behind the version's zero: thread number, eight bytes of challenge, a zero.
 FILLER = 13

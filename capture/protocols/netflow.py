@@ -10,7 +10,7 @@ NETFLOW = APPLICATION["netflow"]
 #: Header and record of version 5, and the most records in a datagram.
 HEADER_5, RECORD_5, RECORDS_5_MAX = 24, 48, 30
 HEADER_9, HEADER_10 = 20, 16
-#: Exporters' clocks say 2000 or later.
+#: Exporters' clocks say 2000 or later; our default.
 TIME_MIN = 946_684_800
 
 

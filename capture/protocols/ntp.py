@@ -12,6 +12,7 @@ HEADER = 48
 #: Authentication behind the header: none, a crypto-NAK, key number with MD5 or SHA-1 (RFC 5905, 7.5).
 SIZES = (HEADER, HEADER + 4, HEADER + 20, HEADER + 24)
 CLIENT, SERVER, CONTROL, PRIVATE = 3, 4, 6, 7
+#: Highest stratum and poll exponent (RFC 5905, 7.2).
 STRATUM_MAX, POLL_MAX = 16, 17
 #: Precision of a clock: a power of two of seconds, 2**-32 to 2**-1, or 0 for unset.
 PRECISION_MIN = 0xE0

@@ -12,6 +12,7 @@ GNUTELLA, ETHEREUM = APPLICATION["gnutella"], APPLICATION["ethereum"]
 HEADER = 23
 #: Ping, pong, bye, reset tables, vendor messages, push, hash table, query, hits.
 KINDS = (0x00, 0x01, 0x02, 0x30, 0x31, 0x32, 0x40, 0x44, 0x80, 0x81)
+#: Hops made and still allowed, together; our default.
 HOPS_MAX = 16
 #: Behind the hash and the signature: kind of packet, then a list.
 KIND_AT, KIND_LAST = 97, 6

@@ -17,6 +17,7 @@ CALLED = 0xC2
 #: Negotiation: request, answer, refusal, each of 8 bytes, least byte first (2.2.1.1.1, 2.2.1.2.1, 2.2.1.2.2).
 NEGOTIATION = (1, 2, 3)
 COOKIE = 0x436F6F6B
+#: What either side may say of its datagrams (MS-RDPEUDP, 2.2.2.5).
 MTU_MIN, MTU_MAX = 1132, 1232
 SYN = 1
 TPKT_VERSION, CONNECTION_REQUEST, CONNECTION_CONFIRM = 3, 0xE0, 0xD0

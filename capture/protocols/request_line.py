@@ -11,6 +11,7 @@ from pipeline.kernels import packet_kernel, unit_kernel
 SIP, RTSP, MGCP, SSDP, HTTP, GNUTELLA, BITTORRENT = (
     APPLICATION[word] for word in ("sip", "rtsp", "mgcp", "ssdp", "http", "gnutella", "bittorrent")
 )
+#: Octets within which the line is over; our default.
 LINE_MAX = 1024
 
 

@@ -11,8 +11,8 @@ TFTP = APPLICATION["tftp"]
 DATA, ACKNOWLEDGEMENT, ERROR, OPTIONS = 3, 4, 5, 6
 #: Size of a full block of data with its header, where no option says otherwise.
 FULL = 516
-ERROR_CODE_MAX = 8
-NAME_MAX = 255
+#: Highest error code (RFC 2347); longest file name or mode, our default.
+ERROR_CODE_MAX, NAME_MAX = 8, 255
 #: The first letters of `netascii`, `octet` and `mail`, in small ones.
 MODES = (0x6E657461, 0x6F637465, 0x6D61696C)
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from capture.link import ETHERTYPE_ETHERNET, ETHERTYPE_LLC, ETHERTYPE_NONE
-from capture.octets import le16, put_text, u8, u16, u24, u32, u48
+from capture.octets import le16, put_text, u8, u24, u32, u48
+from capture.protocols.options import find_option
 from capture.protocols.radiotap import (
     CHECKED,
     CUT_OFF,
@@ -54,6 +55,7 @@ SSID, DS_PARAMETER, RSN, HT_OPERATION, CISCO_NAME, VENDOR, EXTENDED, HE_OPERATIO
     0, 3, 48, 61, 133, 221, 255, 36,
 )  # fmt: skip
 WPA, WPS = 0x0050F201, 0x0050F204
+#: Longest name of a network (9.4.2.2).
 SSID_MAX = 32
 #: Attributes of WPS (Wi-Fi Simple Configuration, 12).
 WPS_MANUFACTURER, WPS_MODEL, WPS_NAME, WPS_SERIAL = 0x1021, 0x1023, 0x1011, 0x1042
@@ -110,19 +112,6 @@ def find_element(buf, at, end, wanted, inner):
                     return at + 3, stop
             else:
                 return at + 2, stop
-        at = stop
-    return -1, -1
-
-
-@packet_kernel
-def find_wps(buf, at, end, wanted):
-    """(start, end) of an attribute of a WPS element, (-1, -1) if it is absent or cut off."""
-    while at >= 0 and end - at >= 4:
-        stop = at + 4 + u16(buf, at + 2)
-        if stop > end:
-            break
-        if u16(buf, at) == wanted:
-            return at + 4, stop
         at = stop
     return -1, -1
 
@@ -233,7 +222,7 @@ def sight_station(table, buf, at, end, kind, body, channel, signal):
     mac = bssid if network else sender
     row = open_sighting(table, table.packet[0], source, mac, np.int64(0), np.int64(0))
     wps, wps_stop = find_element(buf, body, end, VENDOR, WPS)
-    first, stop = find_wps(buf, wps, wps_stop, WPS_NAME)
+    first, stop = find_option(buf, wps, wps_stop, WPS_NAME)
     if first < 0:
         # The access point's name and the number of its clients, behind ten bytes.
         first, stop = find_element(buf, body, end, CISCO_NAME, 0)
@@ -259,11 +248,11 @@ def sight_station(table, buf, at, end, kind, body, channel, signal):
         add_word(table, row, A_TYPE, TYPES, REQUEST_WORD if kind == PROBE_REQUEST else ASSOCIATION_WORD)
         if kind != PROBE_REQUEST:
             add_mac(table, row, A_BSSID, bssid)
-    first, stop = find_wps(buf, wps, wps_stop, WPS_MANUFACTURER)
+    first, stop = find_option(buf, wps, wps_stop, WPS_MANUFACTURER)
     add_text(table, row, A_MANUFACTURER, buf, first, stop)
-    first, stop = find_wps(buf, wps, wps_stop, WPS_MODEL)
+    first, stop = find_option(buf, wps, wps_stop, WPS_MODEL)
     add_text(table, row, A_MODEL, buf, first, stop)
-    first, stop = find_wps(buf, wps, wps_stop, WPS_SERIAL)
+    first, stop = find_option(buf, wps, wps_stop, WPS_SERIAL)
     add_text(table, row, A_SERIAL, buf, first, stop)
     known = table.meter[0].text_used
     if stated == NO_CHANNEL and channel != NO_CHANNEL:

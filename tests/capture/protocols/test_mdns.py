@@ -176,7 +176,7 @@ def test_damaged_messages(data: st.DataObject) -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_records(data: bytes) -> None:
-    """Any bytes behind a header that promises much are read within their bounds, and say no more than eight."""
+    """Any bytes behind a header that promises much are read within bounds, and say no more than eight."""
     for flags in (0, 0x8400):
         rows = rows_of([said(struct.pack("!HHHHHH", 0, flags, 40, 200, 0, 200) + data)])
         assert len(rows.sightings) <= 8
