@@ -10,7 +10,10 @@ from typing import Any
 
 import numpy as np
 
-MAGIC = b"SPANLST1"
+MAGIC = b"SPANLST2"
+#: Hex digits of a version.
+VERSION = 16
+_HEAD = len(MAGIC) + 32
 _ALIGN = 64
 _CHUNK = 1 << 20
 
@@ -19,11 +22,11 @@ def _padded(size: int) -> int:
     return -size % _ALIGN
 
 
-def write(path: Path, header: dict[str, Any], sections: dict[str, np.ndarray]) -> None:
+def write(path: Path, header: dict[str, Any], sections: dict[str, np.ndarray], version: str) -> None:
     """Writes beside `path`, then takes its place. Raises OSError; `path` is then untouched.
 
-    Layout: magic, SHA-256 of all that follows, header length (uint64), header, arrays, each at a
-    multiple of 64 bytes.
+    Layout: magic, SHA-256 of all that follows, version, header length (uint64), header, arrays, each
+    at a multiple of 64 bytes.
     """
     place = 0
     table = {}
@@ -31,7 +34,7 @@ def write(path: Path, header: dict[str, Any], sections: dict[str, np.ndarray]) -
         table[name] = [array.dtype.str, len(array), place]
         place += array.nbytes + _padded(array.nbytes)
     head = json.dumps({**header, "sections": table, "body": place}, ensure_ascii=True).encode()
-    head += b" " * _padded(len(MAGIC) + 32 + 8 + len(head))
+    head += b" " * _padded(_HEAD + VERSION + 8 + len(head))
     digest = hashlib.sha256()
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
@@ -42,6 +45,7 @@ def write(path: Path, header: dict[str, Any], sections: dict[str, np.ndarray]) -
                 digest.update(data)
                 out.write(data)
 
+            put(version.encode("ascii"))
             put(len(head).to_bytes(8, "little"))
             put(head)
             for array in sections.values():
@@ -59,24 +63,24 @@ def write(path: Path, header: dict[str, Any], sections: dict[str, np.ndarray]) -
 
 
 def version_of(header: dict[str, Any], sections: dict[str, np.ndarray]) -> str:
-    """First 16 hex digits of a SHA-256 over the content; the same content has the same version."""
+    """First `VERSION` hex digits of a SHA-256 over the content; the same content has the same version."""
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name, array in sections.items():
         digest.update(name.encode())
         digest.update(array.tobytes())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()[:VERSION]
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray], str]:
-    """Header, read-only arrays over the mapped file, and the version the header carries.
+    """Header, read-only arrays over the mapped file, and the version it carries.
 
     The whole file is read once, outside the map, to check its digest. Raises OSError, and
     ValueError for a file that is damaged or no compiled list.
     """
     mend = "remove it and compile the lists again"
     with open(path, "rb") as file:
-        start = file.read(len(MAGIC) + 32)
-        if start[: len(MAGIC)] != MAGIC or len(start) < len(MAGIC) + 32:
+        start = file.read(_HEAD)
+        if start[: len(MAGIC)] != MAGIC or len(start) < _HEAD:
             raise ValueError(f"{path}: no compiled list of this version; {mend}")
         digest = hashlib.sha256()
         while chunk := file.read(_CHUNK):
@@ -84,7 +88,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray], str]:
         if digest.digest() != start[len(MAGIC) :]:
             raise ValueError(f"{path}: damaged, its digest differs; {mend}")
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    at = len(MAGIC) + 32
+    at = _HEAD + VERSION
     size = int.from_bytes(mapped[at : at + 8], "little")
     header = json.loads(mapped[at + 8 : at + 8 + size])
     base = at + 8 + size
@@ -92,4 +96,16 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray], str]:
         name: np.frombuffer(mapped, np.dtype(kind), count, base + place)
         for name, (kind, count, place) in header["sections"].items()
     }
-    return header, sections, header["version"]
+    return header, sections, mapped[_HEAD:at].decode("ascii")
+
+
+def version_in(path: Path) -> str:
+    """Version of a compiled file, from its first bytes alone, unchecked; empty where there is none."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(_HEAD + VERSION)
+    except OSError:
+        return ""
+    if start[: len(MAGIC)] != MAGIC or len(start) < _HEAD + VERSION:
+        return ""
+    return start[_HEAD:].decode("ascii", "replace")

@@ -293,7 +293,7 @@ class Matcher:
 
     def save(self, path: Path) -> None:
         """Writes the compiled file atomically. Raises OSError."""
-        compiled.write(path, {**self._header, "version": self.version}, self._sections)
+        compiled.write(path, self._header, self._sections, self.version)
 
     def match(self, names: pa.StringArray) -> np.ndarray:
         """int32[n]: entry id of the longest listed suffix of each name, -1 for none and for null.

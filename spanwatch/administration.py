@@ -1,4 +1,4 @@
-"""Commands that look things up or change who may ask: `lookup`, `lists`, `policy`, `token`."""
+"""Commands about the policy and about who may ask: `policy`, `token`."""
 
 import contextlib
 import json
@@ -10,80 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spanwatch.invocation import refuse
+
 if TYPE_CHECKING:
     from api.access import Access
 
-lists_app = typer.Typer(no_args_is_help=True, help="Blocklists.")
 policy_app = typer.Typer(no_args_is_help=True, help="The policy: who may use what, when, by which clause.")
 token_app = typer.Typer(no_args_is_help=True, help="Tokens of the pages and the API.")
 
-#: Exit code of a broken policy or list: wrong configuration.
-USAGE = 2
-
 PolicyFile = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="else the one in force")]
-
-
-def _broken(problems: list[str]) -> None:
-    """The first problem as the error; where there are more, all of them on standard output too."""
-    if not problems:
-        return
-    more = ""
-    if len(problems) > 1:
-        print("\n".join(problems))
-        more = f" (and {len(problems) - 1} more)"
-    print(f"spanwatch: {problems[0]}{more}", file=sys.stderr)
-    raise typer.Exit(USAGE)
-
-
-def lookup(
-    context: typer.Context,
-    names: Annotated[
-        list[str], typer.Argument(metavar="NAME...", help="host names; - reads them a line each")
-    ],
-    group: Annotated[str | None, typer.Option(help="group of the policy that asks")] = None,
-    at: Annotated[datetime | None, typer.Option(help="as of this time; without an offset, UTC")] = None,
-) -> None:
-    """What a name is, on which lists it stands, and what the policy says: one JSON object a line."""
-    from spanwatch.services import open_classifier
-
-    classifier = open_classifier(context.obj.settings())
-    moment = at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
-    for name in names:
-        for asked in (line.strip() for line in sys.stdin) if name == "-" else (name,):
-            if asked:
-                try:
-                    told = classifier.explain(asked, group=group, at=moment)
-                except ValueError as error:
-                    raise typer.BadParameter(str(error)) from None
-                print(json.dumps(told, ensure_ascii=False, default=str))
-
-
-@lists_app.command("check")
-def check_lists(
-    context: typer.Context,
-    files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE...]", help="or folders; else those in force")
-    ] = None,
-) -> None:
-    """Whether lists can be used; each refused line with file, line and mend."""
-    from blocklists.lists import check
-
-    folder = context.obj.settings().lists
-    reports = check(*(files or ([folder] if folder else [])))
-    for report in reports:
-        if report.good:
-            held = f", {report.counts['skipped']:,} lines skipped" if report.counts["skipped"] else ""
-            print(f"{report.file}: good; {report.entries:,} entries as {report.listed.format}{held}")
-    _broken([line for report in reports if not report.good for line in report.messages()])
-
-
-@lists_app.command("show")
-def show_lists(context: typer.Context) -> None:
-    """The lists in force, one JSON object a line."""
-    from blocklists.lists import load_matcher, show
-
-    for source in show(load_matcher(context.obj.settings().lists)):
-        print(json.dumps(source, ensure_ascii=False))
 
 
 @policy_app.command("check")
@@ -92,7 +27,7 @@ def check_policy(context: typer.Context, file: PolicyFile = None) -> None:
     from classifiers.policy import STARTER, load_policy, problems
 
     path = file or context.obj.settings().policy or STARTER
-    _broken([str(problem) for problem in problems(path)])
+    refuse([str(problem) for problem in problems(path)])
     policy = load_policy(path)
     print(
         f"{path}: good; {len(policy.sites)} sites, {len(policy.groups)} groups, {len(policy.rules)} rules, "

@@ -16,10 +16,11 @@ from typing import Annotated, Any
 import typer
 
 from spanwatch import __version__
-from spanwatch.administration import lists_app, lookup, policy_app, token_app
-from spanwatch.invocation import Invocation, capture_files
+from spanwatch.administration import policy_app, token_app
+from spanwatch.invocation import USAGE, Invocation, capture_files
+from spanwatch.list_commands import lists_app, lookup
 
-DONE, FAILED, USAGE = 0, 1, 2
+DONE, FAILED = 0, 1
 #: As a shell reports a program that Ctrl-C ended.
 INTERRUPTED = 130
 

@@ -1,4 +1,4 @@
-"""How the command was called: the options before the subcommand, and the settings they lead to."""
+"""How the command was called: the options before the subcommand, the settings they lead to, refusals."""
 
 import os
 import sys
@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 import typer
 
 from pipeline.settings import Settings, load_settings
+
+#: Exit code of wrong usage, and of a settings, policy or list file that can't be used.
+USAGE = 2
 
 
 class Invocation(NamedTuple):
@@ -45,3 +48,18 @@ def capture_files(names: list[str]) -> list[str]:
         if name != "-" and not os.path.exists(name):
             raise typer.BadParameter(f"there is no file {name}; check the name")
     return names
+
+
+def refuse(problems: list[str]) -> None:
+    """The first problem as the error, if any; where there are more, all of them on standard output too.
+
+    Raises Exit (wrong configuration).
+    """
+    if not problems:
+        return
+    more = ""
+    if len(problems) > 1:
+        print("\n".join(problems))
+        more = f" (and {len(problems) - 1} more)"
+    print(f"spanwatch: {problems[0]}{more}", file=sys.stderr)
+    raise typer.Exit(USAGE)

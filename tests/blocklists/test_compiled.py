@@ -7,7 +7,8 @@ import pytest
 
 from blocklists import compiled
 
-HEADER = {"names": 3, "version": "v1"}
+HEADER = {"names": 3}
+FIRST, SECOND = "0123456789abcdef", "fedcba9876543210"
 SECTIONS = {
     "a": np.arange(1_000, dtype=np.uint32),
     "empty": np.zeros(0, np.uint8),
@@ -17,14 +18,14 @@ SECTIONS = {
 
 @pytest.fixture
 def path(tmp_path):
-    compiled.write(tmp_path / "compiled", HEADER, SECTIONS)
+    compiled.write(tmp_path / "compiled", HEADER, SECTIONS, FIRST)
     return tmp_path / "compiled"
 
 
 def test_what_is_written_is_read(path):
     """Header, arrays of every length and the version come back; the arrays can't be written to."""
     header, sections, version = compiled.read(path)
-    assert (header["names"], version) == (3, "v1")
+    assert (header["names"], version) == (3, FIRST)
     for name, array in SECTIONS.items():
         assert sections[name].dtype == array.dtype
         assert sections[name].tolist() == array.tolist()
@@ -59,7 +60,7 @@ def test_a_failed_write_leaves_the_old_file(path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        compiled.write(path, {"version": "v2"}, SECTIONS)
+        compiled.write(path, HEADER, SECTIONS, SECOND)
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == ["compiled"]
 
@@ -67,9 +68,9 @@ def test_a_failed_write_leaves_the_old_file(path, monkeypatch):
 def test_an_open_file_outlives_its_replacement(path):
     """Arrays stay readable after another file has taken the place of theirs."""
     _, sections, _ = compiled.read(path)
-    compiled.write(path, {"version": "v2"}, {"a": np.zeros(1, np.uint8)})
+    compiled.write(path, HEADER, {"a": np.zeros(1, np.uint8)}, SECOND)
     assert sections["a"].sum() == SECTIONS["a"].sum()
-    assert compiled.read(path)[2] == "v2"
+    assert compiled.read(path)[2] == SECOND
 
 
 def test_version_is_of_the_content():
@@ -78,3 +79,14 @@ def test_version_is_of_the_content():
     assert compiled.version_of(dict(HEADER), dict(SECTIONS)) == first
     assert compiled.version_of({**HEADER, "names": 4}, SECTIONS) != first
     assert compiled.version_of(HEADER, {**SECTIONS, "b": np.array([7, 8, 8], np.uint16)}) != first
+
+
+def test_the_version_is_told_from_the_first_bytes(path):
+    """The version can be asked without reading the file; no file, a cut one or another has none."""
+    assert compiled.version_in(path) == FIRST
+    path.write_bytes(path.read_bytes()[:40])
+    assert compiled.version_in(path) == ""
+    path.write_bytes(b"something else, and long enough to hold a version" * 2)
+    assert compiled.version_in(path) == ""
+    path.unlink()
+    assert compiled.version_in(path) == ""
