@@ -16,9 +16,10 @@ from typing import Annotated, Any
 import typer
 
 from spanwatch import __version__
-from spanwatch.administration import policy_app, token_app
+from spanwatch.administration import token_app
 from spanwatch.invocation import USAGE, Invocation, capture_files
 from spanwatch.list_commands import lists_app, lookup
+from spanwatch.policy_commands import policy_app
 
 DONE, FAILED = 0, 1
 #: As a shell reports a program that Ctrl-C ended.
