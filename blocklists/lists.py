@@ -1,24 +1,21 @@
 """The lists in force: our starter lists, a folder of fetched ones, and what is wrong with any of them.
 
-A folder of lists holds `sources.toml` (see `ListFile` for its keys) and the files it names.
+A folder of lists holds `sources.toml` (`blocklists.sources`) and the files it names.
 """
 
 import hashlib
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
-
 from blocklists import compiled, taxonomy
 from blocklists.build import Builder, Statement
 from blocklists.formats import FORMATS, Entry, Problem
 from blocklists.matcher import Matcher, Source
+from blocklists.sources import ListError, ListFile, read_sources
 
 STARTER = Path(__file__).with_name("data")
-SOURCES = "sources.toml"
 COMPILED = "compiled.spanlist"
 
 #: Problems of a list that are kept word for word; the rest is counted.
@@ -27,59 +24,6 @@ SAMPLES = 25
 JUDGED_FROM = 1_000
 #: Names handed on at once.
 _BLOCK = 65_536
-
-
-class ListError(ValueError):
-    """A list, or the table of lists, that can't be used: file, line, what, and how to mend it."""
-
-    def __init__(self, file: Path, line: int, what: str, mend: str) -> None:
-        super().__init__(f"{file}:{line}: {what}; {mend}" if line else f"{file}: {what}; {mend}")
-        self.file = file
-        self.line = line
-        self.what = what
-        self.mend = mend
-
-
-class ListFile(BaseModel):
-    """One `[[lists]]` table of a `sources.toml`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    name: str
-    file: str
-    """Path below the folder."""
-    format: str = "domains"
-    title: str = ""
-    categories: tuple[str, ...] = ()
-    """What its names carry; a list that carries them itself needs none."""
-    allow: bool = False
-    """An allow list: takes every category from its names."""
-    ports: tuple[int, ...] = ()
-    """Of a list of addresses: server ports it is about; empty all."""
-    url: str = ""
-    licence: str = ""
-
-    @field_validator("format")
-    @classmethod
-    def _known_format(cls, name: str) -> str:
-        if name not in FORMATS:
-            raise ValueError(f"unknown format {name!r}; use one of {', '.join(FORMATS)}")
-        return name
-
-    @field_validator("categories")
-    @classmethod
-    def _known_categories(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if name not in taxonomy.CATEGORIES:
-                raise ValueError(f"unknown category {name!r}; use one of {', '.join(taxonomy.NAMES)}")
-        return names
-
-    @field_validator("file")
-    @classmethod
-    def _inside(cls, file: str) -> str:
-        if Path(file).is_absolute() or ".." in Path(file).parts:
-            raise ValueError(f"{file!r} leads out of the folder")
-        return file
 
 
 @dataclass
@@ -121,37 +65,6 @@ class Report:
             listed.name, listed.title or listed.name, listed.file, listed.format, listed.categories,
             listed.allow, self.sha256, self.entries, listed.ports, listed.url, listed.licence,
         )  # fmt: skip
-
-
-def read_sources(folder: Path) -> list[ListFile]:
-    """The lists a folder's `sources.toml` names, in its order. Raises ListError."""
-    path = folder / SOURCES
-    try:
-        tables = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ListError(
-            path, 0, f"cannot read: {error.strerror}", "write one or set another folder"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ListError(path, 0, f"not TOML: {error}", "mend the line") from None
-    unknown = set(tables) - {"lists"}
-    if unknown or not isinstance(tables.get("lists", []), list):
-        raise ListError(
-            path, 0, f"unexpected {', '.join(sorted(unknown)) or 'lists'}", "write [[lists]] tables"
-        )
-    listed = []
-    for number, table in enumerate(tables.get("lists", []), 1):
-        try:
-            listed.append(ListFile.model_validate(table))
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            what = first["msg"].removeprefix("Value error, ")
-            raise ListError(path, 0, f"list {number}: {key}: {what}", "mend the table") from None
-    twice = [name for name, count in Counter(one.name for one in listed).items() if count > 1]
-    if twice:
-        raise ListError(path, 0, f"list {twice[0]!r} is named twice", "give each its own name")
-    return listed
 
 
 def entries(report: Report) -> Iterator[Entry]:
@@ -229,7 +142,7 @@ def compile_lists(folders: list[Path]) -> tuple[Matcher, list[Report]]:
     Lines that are refused or held are left out and reported. Raises ListError.
     """
     builder = Builder()
-    reports = [_compile(builder, folder, listed) for folder in folders for listed in read_sources(folder)]
+    reports = [_compile(builder, folder, listed) for folder in folders for listed in read_sources(folder)[0]]
     return builder.build(), reports
 
 
@@ -260,7 +173,7 @@ def load_matcher(folder: Path | None = None) -> Matcher:
     wanted = [
         (listed.name, _digest(place / listed.file), listed.categories, listed.allow, listed.ports)
         for place in (STARTER, folder)
-        for listed in read_sources(place)
+        for listed in read_sources(place)[0]
     ]
     path = folder / COMPILED
     try:
@@ -310,9 +223,9 @@ def check(*paths: Path) -> list[Report]:
     reports = []
     for path in paths or (STARTER,):
         if path.is_dir():
-            found = [Report(path / listed.file, listed) for listed in read_sources(path)]
+            found = [Report(path / listed.file, listed) for listed in read_sources(path)[0]]
         else:
-            found = [Report(path, ListFile(name=path.stem, file=path.name, format=guess_format(path)))]
+            found = [Report(path, ListFile(name="file", file=path.name, format=guess_format(path)))]
         for report in found:
             try:
                 for _ in entries(report):

@@ -62,3 +62,13 @@ def show_lists(context: typer.Context) -> None:
 
     for source in show(load_matcher(context.obj.settings().lists)):
         print(json.dumps(source, ensure_ascii=False))
+
+
+@lists_app.command("known")
+def known_lists() -> None:
+    """Published lists that `use` in a folder's sources.toml may name, one JSON object a line."""
+    from blocklists.sources import catalogue
+
+    for listed in catalogue().values():
+        keys = {"name", "title", "url", "format", "categories", "ports", "licence"}
+        print(json.dumps(listed.model_dump(include=keys), ensure_ascii=False))

@@ -54,3 +54,11 @@ def test_lists_in_force(capsys: Captured) -> None:
     assert shown
     assert all(source["entries"] > 0 and source["sha256"] for source in shown)
     assert main(["lists", "check"]) == DONE
+
+
+def test_known_lists(capsys: Captured) -> None:
+    """`lists known` prints each list of the catalogue with its address and licence."""
+    assert main(["lists", "known"]) == DONE
+    known = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {"stevenblack-porn", "tor-exits"} <= {row["name"] for row in known}
+    assert all(row["url"] and row["licence"] for row in known)
