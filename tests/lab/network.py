@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from tests.lab import vlan_tag
 from tests.lab.plan import INTERNET_RANGES, INTERNET_TTL, RESOLVER, UPLINK, VLANS, Vlan
@@ -90,7 +91,7 @@ class Lab:
         self.processes: list[subprocess.Popen[bytes]] = []
         self.path = Path()
 
-    def __enter__(self) -> Lab:
+    def __enter__(self) -> Self:
         sweep()
         self.path = Path(tempfile.mkdtemp(prefix=f"{self.name}-"))
         try:

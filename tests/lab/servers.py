@@ -119,7 +119,7 @@ def _internet_names(lab: Lab) -> None:
     for service in SERVICES.values():
         for domain in service.domains:
             lines += [f"address=/{domain}/{ip}" for ip in (*service.ipv4, *service.ipv6)]
-    _dnsmasq(lab, "internet", "internet-dns", lines)
+    start_dnsmasq(lab, "internet", "internet-dns", lines)
 
 
 def _web(lab: Lab, certificates: Certificates) -> None:
@@ -146,7 +146,7 @@ def _web(lab: Lab, certificates: Certificates) -> None:
                 root=root,
             )
         )
-    _nginx(lab, "internet", "web", "\n".join(servers))
+    start_nginx(lab, "internet", "web", "\n".join(servers))
 
 
 def _quic(lab: Lab, certificates: Certificates) -> None:
@@ -183,7 +183,7 @@ def _doh(lab: Lab, certificates: Certificates) -> None:
         zones="",
         upstream=INTERNET_NAMESERVER,
     )
-    _unbound(lab, "internet", "doh", text)
+    start_unbound(lab, "internet", "doh", text)
 
 
 def start_filter(lab: Lab) -> None:
@@ -234,7 +234,7 @@ def _resolver(lab: Lab) -> None:
         zones=policy_zones,
         upstream=INTERNET_NAMESERVER,
     )
-    _unbound(lab, "resolver", "resolver", text)
+    start_unbound(lab, "resolver", "resolver", text)
 
 
 def _guest_resolver(lab: Lab) -> None:
@@ -250,7 +250,7 @@ def _block_page(lab: Lab) -> None:
     root = lab.path / "block"
     root.mkdir()
     (root / "blocked.html").write_text(filled("blocked.html"))
-    _nginx(
+    start_nginx(
         lab,
         "sinkhole",
         "block-page",
@@ -303,7 +303,7 @@ def start_dhcp(lab: Lab, reservations: dict[str, str] | None = None) -> None:
             lines.append(f"dhcp-range={vlan.network6[0]},ra-only,64,1h")
             lines.append(f"ra-param=vlan{vlan.number},30,600")
     lines += [f"dhcp-host={mac},{address}" for mac, address in (reservations or {}).items()]
-    _dnsmasq(lab, "gateway", "dhcp", lines)
+    start_dnsmasq(lab, "gateway", "dhcp", lines)
 
 
 def start_school(lab: Lab, reservations: dict[str, str] | None = None) -> None:
@@ -331,19 +331,22 @@ def filled(file: str, /, **values: object) -> str:
     return re.sub("@([a-z]+)@", lambda found: str(values[found[1]]), text)
 
 
-def _dnsmasq(lab: Lab, host: str, name: str, lines: list[str]) -> None:
+def start_dnsmasq(lab: Lab, host: str, name: str, lines: list[str]) -> None:
+    """dnsmasq on a host with these lines as its configuration; its log is `name`.log."""
     path = lab.path / f"{name}.conf"
     path.write_text("\n".join([*lines, "user=root", "group=root", f"pid-file={lab.path / name}.pid"]) + "\n")
     lab.start(host, ["dnsmasq", "--keep-in-foreground", f"--conf-file={path}"], f"{name}.log")
 
 
-def _unbound(lab: Lab, host: str, name: str, text: str) -> None:
+def start_unbound(lab: Lab, host: str, name: str, text: str) -> None:
+    """unbound on a host with this configuration; its log is `name`.log."""
     path = lab.path / f"{name}.conf"
     path.write_text(text)
     lab.start(host, ["unbound", "-d", "-p", "-c", str(path)], f"{name}.log")
 
 
-def _nginx(lab: Lab, host: str, name: str, servers: str) -> None:
+def start_nginx(lab: Lab, host: str, name: str, servers: str) -> None:
+    """nginx on a host with these server blocks; its log is `name`.log."""
     path = lab.path / f"{name}.conf"
     path.write_text(filled("nginx.conf", folder=lab.path, name=name, servers=servers))
     lab.start(host, ["nginx", "-c", str(path), "-p", str(lab.path)], f"{name}.log")

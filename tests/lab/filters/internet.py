@@ -1,0 +1,94 @@
+"""The internet of the filter lab: names, and web servers for TLS 1.2 and 1.3, HTTP/2 and 3, and plain HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.lab.certificates import Certificates
+from tests.lab.filters.scenario import PAGE_MARK, PLAIN, STOPPED, WANTED, ZONES
+from tests.lab.filters.topology import FilterLab
+from tests.lab.plan import INTERNET_NAMESERVER
+from tests.lab.servers import QUIC_PORT, filled, start_dnsmasq, start_nginx
+
+CONFIGURATION = Path(__file__).with_name("configuration")
+ADDRESSES: Mapping[str, tuple[str, str]] = {
+    STOPPED: ("198.51.100.10", "2001:db8:f00::10"),
+    WANTED: ("198.51.100.20", "2001:db8:f00::20"),
+    PLAIN: ("198.51.100.30", "2001:db8:f00::30"),
+}
+"""Where each zone is served."""
+PAGE_BYTES = 40_000
+
+
+def start(lab: FilterLab, own: Mapping[str, Sequence[str]]) -> None:
+    """All servers, answering when this returns. `own`: names or zones with addresses of a scenario's own."""
+    taken = [address for addresses in (*ADDRESSES.values(), *own.values()) for address in addresses]
+    lab.serve_on(sorted({INTERNET_NAMESERVER, *taken}))
+    _names(lab, {**ADDRESSES, **own})
+    certificates = Certificates(lab.path / "public-ca", "Lab Public Root")
+    root = lab.path / "www"
+    root.mkdir()
+    head = f"<!doctype html><title>Page</title><p>{PAGE_MARK}</p>"
+    (root / "index.html").write_text(head + "<!-- " + "." * (PAGE_BYTES - len(head) - 9) + " -->")
+    (root / "small").write_text(PAGE_MARK)
+    lab.path.chmod(0o755)
+    sites = {zone: (*certificates.leaf(zone, (zone,)), addresses) for zone, addresses in ADDRESSES.items()}
+    start_nginx(
+        lab,
+        "internet",
+        "web",
+        "\n".join(
+            filled(
+                str(CONFIGURATION / "site.conf"),
+                zone=zone,
+                listen=" ".join(
+                    f"listen {address}:80; listen {address}:443 ssl http2;"
+                    for address in (addresses[0], f"[{addresses[1]}]")
+                ),
+                key=key,
+                chain=chain,
+                root=root,
+                mark=PAGE_MARK,
+            )
+            for zone, (key, chain, addresses) in sites.items()
+        ),
+    )
+    _quic(lab, root, {zone: (key, chain) for zone, (key, chain, _) in sites.items()})
+    for zone, addresses in ADDRESSES.items():
+        for address in (addresses[0], f"[{addresses[1]}]"):
+            target = ["--resolve", f"up.{zone}:443:{address}", f"https://up.{zone}/"]
+            lab.wait_for("internet", ["curl", "-sk", "-o", "/dev/null", *target])
+    lab.wait_for(
+        "internet", ["dig", "+time=1", "+tries=1", f"@{INTERNET_NAMESERVER}", f"up.{next(iter(ZONES))}"]
+    )
+
+
+def _names(lab: FilterLab, addresses: Mapping[str, Sequence[str]]) -> None:
+    lines = [
+        "no-resolv",
+        "no-hosts",
+        "bind-interfaces",
+        f"listen-address={INTERNET_NAMESERVER}",
+        "local=/#/",
+        "local-ttl=60",
+        "log-facility=-",
+    ]
+    lines += [f"address=/{name}/{address}" for name, given in addresses.items() for address in given]
+    start_dnsmasq(lab, "internet", "internet-dns", lines)
+
+
+def _quic(lab: FilterLab, root: Path, chains: Mapping[str, tuple[Path, Path]]) -> None:
+    sites = "".join(
+        filled("quic_site.caddy", hosts=f"https://*.{zone}:{QUIC_PORT}", chain=chain, key=key, root=root)
+        for zone, (key, chain) in chains.items()
+    )
+    path = lab.path / "Caddyfile"
+    path.write_text(filled("quic.caddy") + sites)
+    lab.nft("internet", filled("quic.nft", port=QUIC_PORT))
+    home = [f"HOME={lab.path}", f"XDG_DATA_HOME={lab.path}"]
+    lab.start(
+        "internet",
+        ["env", *home, "caddy", "run", "--adapter", "caddyfile", "--config", str(path)],
+        "caddy.log",
+    )
