@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.lab.filters import browse
 from tests.lab.filters.scenario import BLOCK_MARK, PAGE_MARK, Cell, Got, Outcome, Visit
 from tests.lab.filters.topology import CLIENTS, SINKHOLE, SINKHOLE6, Client
 
@@ -81,6 +82,7 @@ def dig(visit: Visit, options: Sequence[str], path: str, timeout_s: float) -> tu
 
 
 PROGRAMS: Mapping[str, Callable[[Visit, Sequence[str], str, float], tuple[Got, int, int, str]]] = {
+    "chromium": browse.chromium,
     "curl": curl,
     "dig": dig,
 }
@@ -126,6 +128,7 @@ def main() -> None:
         for entry in plan["visits"]:
             pool.submit(one, entry)
             time.sleep(plan["pace_s"])
+    browse.close()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The internet of the filter lab: names, and web servers for TLS 1.2 and 1.3, HTTP/2 and 3, and plain HTTP."""
+"""The internet of the filter lab: names, and web servers for TLS 1.2, TLS 1.3, HTTP/2, HTTP/3 and HTTP."""
 
 from __future__ import annotations
 
@@ -33,7 +33,13 @@ def start(lab: FilterLab, own: Mapping[str, Sequence[str]]) -> None:
     (root / "index.html").write_text(head + "<!-- " + "." * (PAGE_BYTES - len(head) - 9) + " -->")
     (root / "small").write_text(PAGE_MARK)
     lab.path.chmod(0o755)
-    sites = {zone: (*certificates.leaf(zone, (zone,)), addresses) for zone, addresses in ADDRESSES.items()}
+    sites = {zone: certificates.leaf(zone, (zone,)) for zone in ADDRESSES}
+    # Every server knows every zone, so that a scenario can put two of them behind one address.
+    everywhere = " ".join(
+        f"listen {address}:80; listen {address}:443 ssl http2;"
+        for addresses in ADDRESSES.values()
+        for address in (addresses[0], f"[{addresses[1]}]")
+    )
     start_nginx(
         lab,
         "internet",
@@ -42,19 +48,16 @@ def start(lab: FilterLab, own: Mapping[str, Sequence[str]]) -> None:
             filled(
                 str(CONFIGURATION / "site.conf"),
                 zone=zone,
-                listen=" ".join(
-                    f"listen {address}:80; listen {address}:443 ssl http2;"
-                    for address in (addresses[0], f"[{addresses[1]}]")
-                ),
+                listen=everywhere,
                 key=key,
                 chain=chain,
                 root=root,
                 mark=PAGE_MARK,
             )
-            for zone, (key, chain, addresses) in sites.items()
+            for zone, (key, chain) in sites.items()
         ),
     )
-    _quic(lab, root, {zone: (key, chain) for zone, (key, chain, _) in sites.items()})
+    _quic(lab, root, sites)
     for zone, addresses in ADDRESSES.items():
         for address in (addresses[0], f"[{addresses[1]}]"):
             target = ["--resolve", f"up.{zone}:443:{address}", f"https://up.{zone}/"]

@@ -1,0 +1,8 @@
+"""Filters of web traffic, and what looks like one and isn't."""
+
+from __future__ import annotations
+
+from tests.lab.filters import line
+from tests.lab.filters.scenario import Scenario
+
+SCENARIOS: tuple[Scenario, ...] = line.SCENARIOS
