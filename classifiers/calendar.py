@@ -1,7 +1,7 @@
-"""Duty hours of a site: which moments are inside them, right across daylight saving changes."""
+"""Duty hours of a site: which moments are inside them, by what the clock on its wall shows."""
 
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,11 +11,25 @@ from pipeline.settings import Section
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_US = 86_400_000_000
+MINUTE_US = 60_000_000
+#: Zones change their offset at a whole quarter of an hour UTC.
+_SLOT_US = 15 * MINUTE_US
+_DAY_MINUTES = 24 * 60
+#: Moments outside the years 2 to 9998 have no calendar.
+_FIRST_US = (date(2, 1, 1).toordinal() - date(1970, 1, 1).toordinal()) * DAY_US
+_LAST_US = (date(9998, 1, 1).toordinal() - date(1970, 1, 1).toordinal()) * DAY_US
 
 
 def _minutes(text: str) -> int:
     hour, _, minute = text.partition(":")
-    if not (hour.isdigit() and minute.isdigit() and len(minute) == 2 and int(minute) < 60):
+    if not (
+        hour.isascii()
+        and hour.isdigit()
+        and minute.isascii()
+        and minute.isdigit()
+        and len(minute) == 2
+        and int(minute) < 60
+    ):
         raise ValueError(f"{text!r} is no time of day; write it as HH:MM")
     minutes = int(hour) * 60 + int(minute)
     if minutes > 24 * 60:
@@ -37,20 +51,28 @@ def _days(words: tuple[str, ...]) -> tuple[str, ...]:
 class Duty(Section):
     """One span of the day, on some days of the week."""
 
-    days: tuple[str, ...]
-    """`mon` … `sun`, or ranges as `mon-fri`."""
+    days: tuple[str, ...] = Field(min_length=1)
+    """`mon` … `sun`, or ranges as `mon-fri`: the days on which the span begins."""
     begin: str = Field(alias="from")
     """Local time HH:MM."""
     end: str = Field(alias="to")
-    """Local time HH:MM, up to 24:00, not included."""
+    """Local time HH:MM, up to 24:00, not included. Before `from`: on the next day."""
 
     _spread = field_validator("days")(_days)
 
     @model_validator(mode="after")
-    def _ordered(self) -> "Duty":
-        if _minutes(self.begin) >= _minutes(self.end):
-            raise ValueError(f"duty from {self.begin} to {self.end} is empty; split it at 24:00")
+    def _lasts(self) -> "Duty":
+        if _minutes(self.begin) == _minutes(self.end) or _minutes(self.begin) == _DAY_MINUTES:
+            raise ValueError(f"duty from {self.begin} to {self.end} is empty")
         return self
+
+    def __str__(self) -> str:
+        return f"{' '.join(self.days)} {self.begin} to {self.end}"
+
+    @property
+    def edges(self) -> tuple[int, int]:
+        """Begin and end, minutes after midnight; the end is smaller where it is on the next day."""
+        return _minutes(self.begin), _minutes(self.end)
 
 
 class Holiday(Section):
@@ -66,6 +88,10 @@ class Holiday(Section):
             raise ValueError(f"holiday from {self.first} to {self.last} is empty; swap the dates")
         return self
 
+    def __str__(self) -> str:
+        days = str(self.first) if self.first == self.last else f"{self.first} to {self.last}"
+        return f"{self.title} ({days})" if self.title else days
+
 
 class Calendar(Section):
     """When people of a site are on duty. Without any duty span every moment is off duty."""
@@ -74,56 +100,119 @@ class Calendar(Section):
     holidays: tuple[Holiday, ...] = ()
 
 
-def _instant(day: date, minutes: int, zone: ZoneInfo) -> int:
-    """Microseconds since 1970 of a local wall time; a time the clock skips moves past the gap."""
-    local = datetime.combine(day, time()) + timedelta(minutes=minutes)
-    return round(local.replace(tzinfo=zone).astimezone(UTC).timestamp() * 1_000_000)
+class Moment(NamedTuple):
+    """What a calendar says of a moment."""
+
+    local: datetime
+    duty: Duty | None
+    """The span it is in; none off duty."""
+    holiday: Holiday | None
+    """The holiday of its day."""
+
+
+def local_times(us: np.ndarray, zone: ZoneInfo) -> np.ndarray:
+    """int64[n]: what a clock of the zone shows at each moment (int64 µs since 1970 UTC), as µs since 1970.
+
+    Work grows with the distinct quarters of an hour, not with the moments. Moments outside the years 2
+    to 9998 are shown as UTC.
+    """
+    slots, place = np.unique(us // _SLOT_US, return_inverse=True)
+    offsets = np.zeros(len(slots), np.int64)
+    for i, slot in enumerate(slots.tolist()):
+        if _FIRST_US <= slot * _SLOT_US < _LAST_US:
+            moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=slot * _SLOT_US)
+            offset = moment.astimezone(zone).utcoffset()
+            offsets[i] = round((offset or timedelta()).total_seconds()) * 1_000_000
+    return us + offsets[place.reshape(-1)]
 
 
 class Duties:
-    """A site's calendar, ready to be asked for many moments."""
+    """A site's calendar, ready to be asked for many moments.
+
+    It goes by the clock on the wall: an hour that the clock shows twice is on duty both times, one that
+    it skips not at all. What is left of a span past midnight belongs to the day it began on, and is off
+    duty where either day is a holiday.
+    """
 
     def __init__(self, calendar: Calendar, zone: ZoneInfo) -> None:
         self.zone = zone
-        self._holidays = [(h.first, h.last) for h in calendar.holidays]
-        self._spans: list[list[tuple[int, int]]] = [[] for _ in DAYS]
+        self._calendar = calendar
+        self._today = np.zeros((7, _DAY_MINUTES), bool)
+        self._overnight = np.zeros((7, _DAY_MINUTES), bool)
         for duty in calendar.duty:
-            for day in duty.days:
-                self._spans[DAYS.index(day)].append((_minutes(duty.begin), _minutes(duty.end)))
-        self._of_day = lru_cache(maxsize=4_096)(self._compute)
-
-    def _compute(self, day: date) -> tuple[tuple[int, int], ...]:
-        if any(first <= day <= last for first, last in self._holidays):
-            return ()
-        return tuple(
-            (_instant(day, begin, self.zone), _instant(day, end, self.zone))
-            for begin, end in self._spans[day.weekday()]
-        )
-
-    def on_duty(self, us: np.ndarray) -> np.ndarray:
-        """bool[n]: whether each moment (int64 µs since 1970 UTC) is inside duty hours.
-
-        Work grows with the distinct days, not with the moments. Moments outside the years 2 to
-        9998 are off duty.
-        """
-        result = np.zeros(len(us), bool)
-        if not any(self._spans) or len(us) == 0:
-            return result
+            begin, end = duty.edges
+            for day in (DAYS.index(word) for word in duty.days):
+                self._today[day, begin : end if end > begin else _DAY_MINUTES] = True
+                if end < begin:
+                    self._overnight[(day + 1) % 7, :end] = True
+        # Holidays may overlap: days after 1970 of their union, as alternating begins and ends.
         epoch = date(1970, 1, 1).toordinal()
-        days = np.unique(us // DAY_US)
-        days = days[(days + epoch > 366) & (days + epoch < date(9998, 1, 1).toordinal())]
-        spans: set[tuple[int, int]] = set()
-        for day in days.tolist():
-            utc_day = date.fromordinal(day + epoch)
-            for shift in (-1, 0, 1):
-                spans.update(self._of_day(utc_day + timedelta(days=shift)))
-        if not spans:
-            return result
-        # Spans may overlap: their union, as alternating begins and ends.
         edges: list[int] = []
-        for begin, end in sorted(spans):
+        for first, last in sorted((h.first.toordinal(), h.last.toordinal()) for h in calendar.holidays):
+            begin, end = first - epoch, last - epoch + 1
             if edges and begin <= edges[-1]:
                 edges[-1] = max(edges[-1], end)
             else:
                 edges += [begin, end]
-        return np.searchsorted(np.array(edges, np.int64), us, "right") % 2 == 1
+        self._holidays = np.array(edges, np.int64)
+
+    def on_duty(self, us: np.ndarray) -> np.ndarray:
+        """bool[n]: whether each moment (int64 µs since 1970 UTC) is inside duty hours.
+
+        Moments outside the years 2 to 9998 are off duty.
+        """
+        if not self._calendar.duty or len(us) == 0:
+            return np.zeros(len(us), bool)
+        known = (us >= _FIRST_US) & (us < _LAST_US)
+        local = local_times(np.where(known, us, 0), self.zone)
+        day = local // DAY_US
+        minute = local % DAY_US // MINUTE_US
+        weekday = (day + 3) % 7
+        free = self._free(day)
+        on = self._today[weekday, minute] & ~free
+        on |= self._overnight[weekday, minute] & ~free & ~self._free(day - 1)
+        return on & known
+
+    def _free(self, day: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self._holidays, day, "right") % 2 == 1
+
+    def at(self, moment: datetime) -> Moment:
+        """What the calendar says of an aware moment."""
+        local = moment.astimezone(self.zone)
+        holiday = next((h for h in self._calendar.holidays if h.first <= local.date() <= h.last), None)
+        us = round(moment.timestamp() * 1_000_000)
+        if not self.on_duty(np.array([us]))[0]:
+            return Moment(local, None, holiday)
+        minute = local.hour * 60 + local.minute
+        today, yesterday = DAYS[local.weekday()], DAYS[(local.weekday() - 1) % 7]
+        for duty in self._calendar.duty:
+            begin, end = duty.edges
+            past = end if end > begin else _DAY_MINUTES
+            if (today in duty.days and begin <= minute < past) or (
+                yesterday in duty.days and end < begin and minute < end
+            ):
+                return Moment(local, duty, holiday)
+        raise AssertionError("a moment on duty is in one of the spans")
+
+
+def clock_change_days(zone: ZoneInfo, first: date, days: int) -> list[date]:
+    """Days on which the zone's clock skips or repeats a time."""
+    found = []
+    before = datetime(first.year, first.month, first.day, tzinfo=zone)
+    for _ in range(days):
+        after = datetime.combine(before.date() + timedelta(days=1), before.time(), zone)
+        if after.utcoffset() != before.utcoffset():
+            found.append(before.date())
+        before = after
+    return found
+
+
+def clock_change(zone: ZoneInfo, day: date, minutes: int) -> str:
+    """`skipped` or `repeated`: what the clock does with a local time of day (minutes) on that day; empty
+    neither (PEP 495)."""
+    naive = datetime(day.year, day.month, day.day) + timedelta(minutes=minutes)
+    early, late = naive.replace(tzinfo=zone), naive.replace(tzinfo=zone, fold=1)
+    if early.utcoffset() == late.utcoffset():
+        return ""
+    back = early.astimezone(UTC).astimezone(zone).replace(tzinfo=None)
+    return "repeated" if back == naive else "skipped"

@@ -28,6 +28,38 @@ class Decision(NamedTuple):
 NO_RULE = Decision("allow", "", -1)
 
 
+class Ranking:
+    """The rules of a policy by the groups they name."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._naming: dict[str, list[int]] = {}
+        for number, rule in enumerate(policy.rules):
+            for group in dict.fromkeys(rule.groups):
+                self._naming.setdefault(group, []).append(number)
+        self._everybody: dict[tuple[str, str], dict[str, int]] = {}
+
+    def rules(self, kind: str, group: str, when: str) -> dict[str, int]:
+        """Rule that decides about each category or service (`kind`: `categories`, `services`).
+
+        One that names the group outranks one for everybody, then one that names the time outranks one
+        for always; of equals the first in the file. `group` is empty for clients of none.
+        """
+        if (kind, when) not in self._everybody:
+            self._everybody[kind, when] = self._timed(self._naming.get("*", []), kind, when)
+        return self._everybody[kind, when] | self._timed(self._naming.get(group, []), kind, when)
+
+    def _timed(self, numbers: list[int], kind: str, when: str) -> dict[str, int]:
+        best: dict[str, int] = {}
+        for named in (True, False):
+            for number in numbers:
+                rule = self._policy.rules[number]
+                if rule.when == (when if named else "always"):
+                    for name in getattr(rule, kind):
+                        best.setdefault(name, number)
+        return best
+
+
 class Decisions:
     """Answers for every (label set, group, duty); the last label set and group mean "none"."""
 
@@ -40,32 +72,31 @@ class Decisions:
         self.known += [Decision(rule.action, rule.clause, i) for i, rule in enumerate(policy.rules)]
         self.forbids = np.array([decision.action != "allow" for decision in self.known])
         """bool[known]: whether an exemption would change the answer."""
+        self.ranking = Ranking(policy)
+        self._strictness = [ACTIONS.index(decision.action) for decision in self.known]
         groups = [group.id for group in policy.groups] + [""]
         self.table = np.zeros((len(sets) + 1, len(groups), 2), np.int16)
         """int16[sets + 1, groups + 1, 2]: index into `known`; the last axis is off duty, on duty."""
-        sanctioned = set(policy.sanctioned.services)
+        masks = np.array([labels.mask for labels in sets], np.int64)
+        of_set: dict[str, list[int]] = {}
+        for s, labels in enumerate(sets):
+            of_set.setdefault(labels.service, []).append(s)
+        by_service = {service: np.array(places) for service, places in of_set.items()}
         for g, group in enumerate(groups):
             for duty, when in enumerate(TIMES):
-                of_category = _ranked(policy, "categories", group, when)
-                of_service = dict.fromkeys(sanctioned, -1) | _ranked(policy, "services", group, when)
-                for s, labels in enumerate(sets):
-                    self.table[s, g, duty] = self._decide(labels, of_category, of_service) + 2
+                column = self.table[:-1, g, duty]
+                self._by_category(column, masks, self.ranking.rules("categories", group, when))
+                sanctioned = dict.fromkeys(policy.sanctioned.services, -1)
+                for service, rule in (sanctioned | self.ranking.rules("services", group, when)).items():
+                    if service in by_service:
+                        column[by_service[service]] = rule + 2
 
-    def _decide(self, labels: LabelSet, of_category: dict[str, int], of_service: dict[str, int]) -> int:
-        if labels.service in of_service:
-            return of_service[labels.service]
-        rules = [of_category[name] for name in taxonomy.names_of(labels.mask) if name in of_category]
-        return max(rules, key=lambda rule: ACTIONS.index(self.known[rule + 2].action), default=-2)
-
-
-def _ranked(policy: Policy, kind: str, group: str, when: str) -> dict[str, int]:
-    """Rule for each category or service: one that names the group first, then one that names the time."""
-    best: dict[str, tuple[tuple[bool, bool], int]] = {}
-    for number, rule in enumerate(policy.rules):
-        if rule.when not in ("always", when) or not (group in rule.groups or "*" in rule.groups):
-            continue
-        rank = (group in rule.groups, rule.when != "always")
-        for name in getattr(rule, kind):
-            if name not in best or rank > best[name][0]:
-                best[name] = (rank, number)
-    return {name: number for name, (_, number) in best.items()}
+    def _by_category(self, column: np.ndarray, masks: np.ndarray, rules: dict[str, int]) -> None:
+        """Enters the strictest rule among each set's categories, the first in the taxonomy of equals."""
+        strictest = np.full(len(column), -1, np.int8)
+        for bit, name in enumerate(taxonomy.NAMES):
+            if name in rules:
+                strictness = self._strictness[rules[name] + 2]
+                better = (masks >> bit & 1).astype(bool) & (strictest < strictness)
+                column[better] = rules[name] + 2
+                strictest[better] = strictness

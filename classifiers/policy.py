@@ -1,165 +1,94 @@
-"""Reading a policy file, and what must hold in it beyond the shape of each value.
+"""Reading a policy file: bytes → TOML → model → what must hold across its sections.
 
 `docs/policy.md` explains every key. A policy never blocks anything: it says how what was seen is
 to be judged.
 """
 
+import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from blocklists import taxonomy
+from classifiers.inventory import InventoryError, read_inventory
+from classifiers.policy_checks import CHECKS, Fault, did_you_mean, unknown_services
+from classifiers.policy_doubts import Doubts
 from classifiers.policy_model import Policy
-from classifiers.toml_lines import key_lines, line_of
+from classifiers.toml_lines import crowded_line, key_lines, line_of
 
-__all__ = ["STARTER", "Policy", "PolicyError", "load_policy", "problems"]
+__all__ = ["EXAMPLES", "STANDARD_INPUT", "STARTER", "Policy", "PolicyError", "load_policy", "problems"]
 
 STARTER = Path(__file__).with_name("starter.toml")
+#: Policies to copy, one for each regulation.
+EXAMPLES = {path.stem: path for path in sorted((Path(__file__).parent / "examples").glob("*.toml"))}
+#: The path that means standard input.
+STANDARD_INPUT = Path("-")
+#: Most bytes of a policy; devices belong in an inventory. Our default.
+MOST_BYTES = 4 << 20
+#: Problems that are told one by one.
+MOST_TOLD = 500
+
+KeyPath = tuple[str | int, ...]
 
 
 class PolicyError(ValueError):
-    """A policy that can't be used: `file`, `line`, what is wrong and how to mend it."""
+    """A policy that can't be used, or of which something can't be meant: `file`, `line`, what, and mend."""
 
-    def __init__(self, file: Path, line: int, what: str, mend: str) -> None:
-        super().__init__(f"{file}:{line}: {what}; {mend}")
+    def __init__(self, file: Path, line: int, what: str, mend: str, warning: bool = False) -> None:
+        super().__init__(f"{file}:{line}: {'warning: ' if warning else ''}{what}; {mend}")
         self.file = file
         self.line = line
         self.what = what
         self.mend = mend
+        self.warning = warning
+        """It can be used all the same."""
 
 
-class _MisplacedError(ValueError):
-    """What a check across sections found, and the path of the key it is about."""
+class Reading(NamedTuple):
+    """What reading a policy file gave."""
 
-    def __init__(self, path: tuple[str | int, ...], what: str, mend: str) -> None:
-        super().__init__(what)
-        self.path = path
-        self.mend = mend
-
-
-def _unique(policy: Policy) -> Iterator[_MisplacedError]:
-    if not policy.sites:
-        yield _MisplacedError(("sites",), "the policy has no site", "add a [[sites]]")
-    for section in ("sites", "groups", "exemptions"):
-        seen: dict[str, int] = {}
-        for index, item in enumerate(getattr(policy, section)):
-            if item.id in seen:
-                yield _MisplacedError(
-                    (section, index, "id"), f"{section}: id {item.id!r} is used twice", "give each its own id"
-                )
-            seen[item.id] = index
+    policy: Policy | None
+    """None where it can't be used."""
+    problems: list[PolicyError]
+    """In the order of lines; warnings among them."""
 
 
-def _references(policy: Policy) -> Iterator[_MisplacedError]:
-    groups = {group.id for group in policy.groups}
-    sites = {site.id for site in policy.sites}
-    for section in ("rules", "exemptions", "quotas"):
-        for index, item in enumerate(getattr(policy, section)):
-            for name in item.categories:
-                if name not in taxonomy.CATEGORIES:
-                    known = ", ".join(taxonomy.NAMES)
-                    yield _MisplacedError(
-                        (section, index, "categories"), f"unknown category {name!r}", f"use one of {known}"
-                    )
-            for name in item.groups:
-                if name not in groups and name != "*":
-                    yield _MisplacedError(
-                        (section, index, "groups"),
-                        f"unknown group {name!r}",
-                        f"add a [[groups]] with id = {name!r}",
-                    )
-            clause = getattr(item, "clause", "")
-            if clause and clause not in policy.clauses:
-                yield _MisplacedError(
-                    (section, index, "clause"),
-                    f"clause {clause!r} is not explained",
-                    f"add {clause!r} to [clauses]",
-                )
-    for index, group in enumerate(policy.groups):
-        for name in group.sites:
-            if name not in sites:
-                yield _MisplacedError(
-                    ("groups", index, "sites"),
-                    f"unknown site {name!r}",
-                    f"add a [[sites]] with id = {name!r}",
-                )
+_MENDS = {"missing": "add it", "literal_error": "use one of these"}
 
 
-def _rules_agree(policy: Policy) -> Iterator[_MisplacedError]:
-    seen: dict[tuple[str, str, str, str], tuple[str, int]] = {}
-    for index, rule in enumerate(policy.rules):
-        targets = [("category", name) for name in rule.categories] + [
-            ("service", name) for name in rule.services
-        ]
-        for kind, name in targets:
-            for group in rule.groups:
-                key = (kind, name, group, rule.when)
-                action, other = seen.setdefault(key, (rule.action, index))
-                if action != rule.action:
-                    yield _MisplacedError(
-                        ("rules", index, "action"),
-                        f"{kind} {name!r} for group {group!r} ({rule.when}) is {rule.action!r} here"
-                        f" and {action!r} in rule {other + 1}",
-                        "keep one of them",
-                    )
-
-
-def _places_apart(policy: Policy) -> Iterator[_MisplacedError]:
-    for kind in ("subnets", "vlans"):
-        taken: dict[tuple[str, Any], str] = {}
-        for index, group in enumerate(policy.groups):
-            for site in group.sites or [site.id for site in policy.sites]:
-                for place in getattr(group, kind):
-                    owner = taken.setdefault((site, place), group.id)
-                    if owner != group.id:
-                        yield _MisplacedError(
-                            ("groups", index, kind),
-                            f"{place} belongs to group {owner!r} and to group {group.id!r} at site {site!r}",
-                            "give it to one of them, or a longer prefix to one",
-                        )
-    for index, here in enumerate(policy.sites):
-        for other in policy.sites[:index]:
-            if set(other.sensors) & set(here.sensors) or (not other.sensors and not here.sensors):
-                for kind in ("subnets", "vlans"):
-                    both = set(getattr(here, kind)) & set(getattr(other, kind))
-                    if both:
-                        yield _MisplacedError(
-                            ("sites", index, kind),
-                            f"{min(both, key=str)} belongs to sites {other.id!r} and {here.id!r}",
-                            "name the sensors of each site, or give the prefix to one of them",
-                        )
-
-
-def _value_path(error_path: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    # pydantic adds the names of union members and constraints below the value they are about.
-    return tuple(
-        part
-        for part in error_path
-        if isinstance(part, int) or not part.startswith(("function", "IPv", "ip_"))
-    )
-
-
-_MENDS = {
-    "extra_forbidden": "remove or rename it (docs/policy.md lists the keys)",
-    "missing": "add it",
-    "literal_error": "use one of these",
-}
-
-
-def _text_path(path: Path) -> tuple[str, dict[str, Any]]:
+def _text(path: Path) -> str:
     try:
-        text = path.read_text("utf-8")
+        if path == STANDARD_INPUT:
+            data = sys.stdin.buffer.read(MOST_BYTES + 1)
+        else:
+            with path.open("rb") as file:
+                data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise PolicyError(
             path, 1, f"cannot read the policy: {error.strerror}", "give a readable file"
         ) from None
-    except UnicodeDecodeError as error:
-        raise PolicyError(path, 1, f"not UTF-8 text at byte {error.start}", "save it as UTF-8") from None
+    if len(data) > MOST_BYTES:
+        mend = "keep devices in an inventory, and one policy in the file"
+        raise PolicyError(path, 1, f"more than {MOST_BYTES >> 20} MiB, no policy", mend)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise PolicyError(path, 1, "not UTF-8 text, but UTF-16", "save it as UTF-8")
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise PolicyError(path, 1, "begins with a byte order mark", "save it as UTF-8 without one")
     try:
-        return text, tomllib.loads(text)
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise PolicyError(path, line, f"not UTF-8 text at byte {error.start}", "save it as UTF-8") from None
+
+
+def _values(path: Path, text: str) -> dict[str, Any]:
+    if line := crowded_line(text):
+        raise PolicyError(path, line, "a key of hundreds of parts", "write tables instead")
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         what = str(error)
         line = 1
@@ -169,33 +98,145 @@ def _text_path(path: Path) -> tuple[str, dict[str, Any]]:
         elif "end of document" in what:
             what = what.partition(" (at")[0]
             line = text.count("\n") + 1
-        raise PolicyError(path, line, f"not TOML: {what}", "mend the line") from None
+        raise PolicyError(path, line, f"not TOML: {what[:200]}", "mend the line") from None
+    except RecursionError:
+        raise PolicyError(path, 1, "nested too deeply", "a policy needs four levels") from None
+    except ValueError as error:
+        # Numbers longer than Python reads, and dates that no calendar has.
+        raise PolicyError(path, 1, f"not TOML: {str(error)[:200]}", "mend that value") from None
+
+
+def _unprintable(values: dict[str, Any]) -> Iterator[Fault]:
+    """Control and direction characters in keys and texts: they could forge what others read."""
+    left: list[tuple[KeyPath, Any]] = [((), values)]
+    while left:
+        path, value = left.pop()
+        if isinstance(value, dict):
+            for key, below in value.items():
+                if not key.isprintable():
+                    yield Fault(path, f"control characters in the key {key[:40]!r}", "remove them")
+                left.append(((*path, key), below))
+        elif isinstance(value, list):
+            left.extend(((*path, i), below) for i, below in enumerate(value))
+        elif isinstance(value, str) and not value.isprintable():
+            shown = ".".join(str(part + 1) if isinstance(part, int) else part for part in path)
+            yield Fault(path, f"{shown}: control characters in {value[:40]!r}", "remove them")
+
+
+def _value_path(error_path: KeyPath) -> KeyPath:
+    # pydantic adds the names of union members and constraints below the value they are about.
+    return tuple(
+        part
+        for part in error_path
+        if isinstance(part, int) or not part.startswith(("function", "IPv", "ip_"))
+    )
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
+
+
+def _keys_at(path: KeyPath) -> list[str]:
+    """Keys that the table at that path may have."""
+    model: type[BaseModel] = Policy
+    for part in path:
+        if isinstance(part, int):
+            continue
+        by_key = {field.alias or name: field for name, field in model.model_fields.items()}
+        if part not in by_key:
+            return []
+        below = next(_models(by_key[part].annotation), None)
+        if below is None:
+            return []
+        model = below
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_faults(error: ValidationError) -> Iterator[Fault]:
+    for fault in error.errors(include_url=False, include_context=False):
+        where = _value_path(fault["loc"])
+        if fault["type"] == "missing" and where[:1] == ("exemptions",) and where[-1] == "until":
+            yield Fault(where, "exemption without an end", "add until = YYYY-MM-DD")
+            continue
+        dotted = ".".join(str(part + 1) if isinstance(part, int) else part for part in where)
+        if fault["type"] == "extra_forbidden":
+            mend = did_you_mean(str(where[-1]), _keys_at(where[:-1]))
+            what = f"{dotted[:200]}: unknown key"
+            yield Fault(where, what, mend or "remove or rename it (docs/policy.md lists the keys)")
+            continue
+        what = f"{dotted[:200]}: {fault['msg'].removeprefix('Value error, ')}"
+        what, _, mend = what.partition("; ")
+        yield Fault(where, what, mend or _MENDS.get(fault["type"], "set another value"))
+
+
+def _with_devices(path: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """The values with the devices of their inventories. Raises InventoryError."""
+    files = values.get("inventory")
+    devices = values.get("devices", {})
+    if not isinstance(files, list) or not isinstance(devices, dict):
+        return values
+    merged = {tag: set(macs) for tag, macs in devices.items() if isinstance(macs, list) and _texts(macs)}
+    if len(merged) != len(devices) or not _texts(files):
+        return values
+    folder = Path() if path == STANDARD_INPUT else path.parent
+    for file in files:
+        for tag, macs in read_inventory(folder / file).items():
+            merged.setdefault(tag, set()).update(macs)
+    return {**values, "devices": {tag: sorted(macs) for tag, macs in sorted(merged.items())}}
+
+
+def _texts(values: list[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def read_policy(path: Path, *, services: Collection[str] | None = None, today: date | None = None) -> Reading:
+    """The policy of a file (`-`: standard input), and everything that is wrong with it.
+
+    With `services`, those of the lists in force, a service that no list knows is wrong, too. `today`, by
+    default UTC's, is what exemptions are held against.
+    """
+    try:
+        text = _text(path)
+        values = _values(path, text)
+    except PolicyError as error:
+        return Reading(None, [error])
+    lines = key_lines(text)
+    policy, faults, elsewhere = None, list(_unprintable(values)), []
+    try:
+        # What can't be shown can't be told about: those first.
+        policy = Policy.model_validate(_with_devices(path, values)) if not faults else None
+    except ValidationError as error:
+        faults += _model_faults(error)
+    except InventoryError as error:
+        elsewhere.append(PolicyError(error.file, error.line, f"inventory: {error.what}", error.mend))
+    if policy is not None:
+        for check in CHECKS:
+            faults += check(policy)
+        if not faults:
+            faults += Doubts(policy, today or datetime.now(UTC).date()).all()
+        if services is not None:
+            faults += unknown_services(policy, services)
+    told = [
+        PolicyError(path, line_of(lines, fault.path), fault.what, fault.mend, fault.warning)
+        for fault in faults
+    ]
+    told = [*elsewhere, *sorted(told, key=lambda problem: problem.line)]
+    if any(not problem.warning for problem in told):
+        policy = None
+    if len(told) > MOST_TOLD:
+        errors_first = sorted(told, key=lambda problem: problem.warning)
+        left = len(told) - MOST_TOLD
+        told = sorted(errors_first[:MOST_TOLD], key=lambda problem: problem.line)
+        told.append(PolicyError(path, told[-1].line, f"{left:,} more problems", "mend those above first"))
+    return Reading(policy, told)
 
 
 def problems(path: Path) -> list[PolicyError]:
-    """Everything that is wrong with a policy file, in the order of its lines; empty if it can be used."""
-    try:
-        text, values = _text_path(path)
-    except PolicyError as error:
-        return [error]
-    lines = key_lines(text)
-    found: list[PolicyError] = []
-    try:
-        policy = Policy.model_validate(values)
-    except ValidationError as error:
-        for fault in error.errors():
-            where = _value_path(fault["loc"])
-            if fault["type"] == "missing" and where[:1] == ("exemptions",) and where[-1] == "until":
-                what, mend = "exemption without an end", "add until = YYYY-MM-DD"
-            else:
-                dotted = ".".join(str(part + 1) if isinstance(part, int) else part for part in where)
-                what = f"{dotted}: {fault['msg'].removeprefix('Value error, ')}"
-                mend = _MENDS.get(fault["type"], "set another value")
-            found.append(PolicyError(path, line_of(lines, where), what, mend))
-    else:
-        for check in (_unique, _references, _rules_agree, _places_apart):
-            found += [PolicyError(path, line_of(lines, p.path), str(p), p.mend) for p in check(policy)]
-    return sorted(found, key=lambda problem: problem.line)
+    """Everything that keeps a policy file from being used, in the order of its lines."""
+    return [problem for problem in read_policy(path).problems if not problem.warning]
 
 
 def load_policy(path: Path | None = None) -> Policy:
@@ -203,7 +244,7 @@ def load_policy(path: Path | None = None) -> Policy:
 
     Raises PolicyError, a ValueError whose one line names file, line and mend, for the first problem.
     """
-    path = path or STARTER
-    for problem in problems(path):
-        raise problem
-    return Policy.model_validate(_text_path(path)[1])
+    reading = read_policy(path or STARTER)
+    if reading.policy is None:
+        raise next(problem for problem in reading.problems if not problem.warning)
+    return reading.policy

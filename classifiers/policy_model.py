@@ -2,12 +2,13 @@
 
 import hashlib
 import ipaddress
-from datetime import date
+import json
+from datetime import date, datetime, time
 from functools import cached_property
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from classifiers.calendar import Calendar
 from pipeline.settings import Section
@@ -18,14 +19,25 @@ Method = Literal["dns", "reset", "redirect", "inspection", "drop"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+#: Most sites, and most groups, of a policy. Our default, like the two below.
+MOST_PLACES = 500
+#: Most rules, and most exemptions.
+MOST_RULES = 5_000
+#: Most names in a list of a rule, a group or an exemption.
+MOST_NAMES = 5_000
+#: Years that a date of a policy may be in.
+YEARS = (1970, 2200)
+
 
 def _network(value: Any) -> Any:
-    if not isinstance(value, str):
+    if isinstance(value, Network):
         return value
     try:
+        if not isinstance(value, str):
+            raise ValueError("write it as text")
         return ipaddress.ip_network(value)
     except ValueError as error:
-        raise ValueError(f"{value!r} is no network: {error}") from None
+        raise ValueError(f"{str(value)[:60]!r} is no network: {str(error)[-80:]}") from None
 
 
 def _vlan(value: int) -> int:
@@ -34,15 +46,39 @@ def _vlan(value: int) -> int:
     return value
 
 
+def mac_of(text: str) -> str:
+    """`aa:bb:cc:dd:ee:ff` of an address with colons, dashes, dots or nothing between. Raises ValueError."""
+    bare = text.strip().lower()
+    for mark, parts, digits in ((":", 6, 2), ("-", 6, 2), (".", 3, 4)):
+        split = bare.split(mark)
+        if len(split) == parts and all(len(part) == digits for part in split):
+            bare = "".join(split)
+            break
+    if len(bare) != 12 or not set(bare) <= set("0123456789abcdef"):
+        raise ValueError(f"{text[:40]!r} is no MAC address; write it as aa:bb:cc:dd:ee:ff")
+    return ":".join(bare[i : i + 2] for i in range(0, 12, 2))
+
+
 def _mac(value: Any) -> Any:
-    parts = str(value).lower().replace("-", ":").split(":")
-    if len(parts) != 6 or any(len(p) != 2 or not set(p) <= set("0123456789abcdef") for p in parts):
-        raise ValueError(f"{value!r} is no MAC address; write it as aa:bb:cc:dd:ee:ff")
-    return ":".join(parts)
+    return mac_of(value) if isinstance(value, str) else value
+
+
+def _midnight(value: Any) -> Any:
+    return datetime.combine(value, time()) if type(value) is date else value
+
+
+def _year(value: date) -> date:
+    if not YEARS[0] <= value.year <= YEARS[1]:
+        raise ValueError(f"the year {value.year} is not between {YEARS[0]} and {YEARS[1]}")
+    return value
 
 
 NetworkText = Annotated[Network, BeforeValidator(_network)]
-VlanId = Annotated[int, BeforeValidator(_vlan)]
+Day = Annotated[date, AfterValidator(_year)]
+Moment = Annotated[datetime, BeforeValidator(_midnight), AfterValidator(_year)]
+Names = Annotated[tuple[str, ...], Field(max_length=MOST_NAMES)]
+Networks = Annotated[tuple[NetworkText, ...], Field(max_length=MOST_NAMES)]
+VlanId = Annotated[int, AfterValidator(_vlan)]
 MacText = Annotated[str, BeforeValidator(_mac)]
 
 
@@ -53,7 +89,7 @@ class Site(Section):
     title: str = ""
     sensors: tuple[str, ...] = ()
     """Names of the sensors that watch this site; empty: any sensor that no site names."""
-    subnets: tuple[NetworkText, ...] = ()
+    subnets: Networks = ()
     """Inside addresses of the site."""
     vlans: tuple[VlanId, ...] = ()
     """VLANs that are only at this site."""
@@ -81,9 +117,11 @@ class Group(Section):
     device_ownership: Literal["", "school", "personal"] = ""
     """Whose the group's devices are, where that is known."""
     sites: tuple[str, ...] = ()
-    """Sites the subnets and VLANs below are meant for; empty: all."""
-    subnets: tuple[NetworkText, ...] = ()
-    """Looked at first, the longest prefix wins."""
+    """Sites the places below are meant for; empty: all."""
+    tags: Names = ()
+    """Tags of `devices`; looked at first, where the client's MAC is known."""
+    subnets: Networks = ()
+    """Looked at where no tag decided; the longest prefix wins."""
     vlans: tuple[VlanId, ...] = ()
     """Looked at where no subnet matched."""
 
@@ -91,9 +129,9 @@ class Group(Section):
 class Rule(Section):
     """What a group may do with a category or service. A rule for a service outranks its categories'."""
 
-    categories: tuple[str, ...] = ()
-    services: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ("*",)
+    categories: Names = ()
+    services: Names = ()
+    groups: Names = ("*",)
     """`*` is every group, and clients of none; a rule that names the group outranks it."""
     when: When = "always"
     """`duty` and `off_duty` outrank `always`."""
@@ -112,17 +150,17 @@ class Exemption(Section):
     """Someone may do what a rule forbids, for a reason, until a day."""
 
     id: str
-    groups: tuple[str, ...] = ()
-    hosts: tuple[NetworkText, ...] = ()
+    groups: Names = ()
+    hosts: Networks = ()
     """Addresses or networks; with `groups` too, both must hold."""
-    categories: tuple[str, ...] = ()
-    services: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
+    categories: Names = ()
+    services: Names = ()
+    names: Names = ()
     """Domain names, with everything below them."""
     reason: str = Field(min_length=1)
     authorised_by: str = Field(min_length=1)
-    since: date = Field(alias="from")
-    until: date
+    since: Day = Field(alias="from")
+    until: Day
     """Last day it holds, in the site's time zone."""
 
     @model_validator(mode="after")
@@ -179,8 +217,8 @@ class Sanctioned(Section):
 
     services: tuple[str, ...] = ()
     vpn: tuple[NetworkText, ...] = ()
-    """End points of its own VPN."""
-    names: tuple[str, ...] = ()
+    """End points of its own VPN: what is exchanged with them is allowed."""
+    names: Names = ()
 
 
 class Quota(Section):
@@ -194,6 +232,12 @@ class Quota(Section):
     bytes_per_day: int | None = Field(default=None, gt=0)
     clause: str = ""
 
+    @model_validator(mode="after")
+    def _bounds_something(self) -> "Quota":
+        if self.link_share is None and self.bytes_per_day is None:
+            raise ValueError("the quota has no bound: set link_share or bytes_per_day")
+        return self
+
 
 class Retention(Section):
     """Days that records are meant to be kept; the store's settings do it."""
@@ -206,7 +250,7 @@ class Consent(Section):
     """What users agreed to, where an agreement is recorded."""
 
     version: str = ""
-    adopted: date | None = None
+    adopted: Day | None = None
 
 
 class Policy(Section):
@@ -215,26 +259,47 @@ class Policy(Section):
     organisation: str = Field(min_length=1)
     regulation: str = ""
     """The text the clauses refer to."""
+    valid_from: Moment | None = None
+    """When it comes into force; without an offset by the clock of the first site. Without it: when it is
+    loaded."""
     clauses: dict[str, str] = Field(default_factory=dict)
     """Reference → what the clause asks."""
-    sites: tuple[Site, ...]
+    sites: Annotated[tuple[Site, ...], Field(max_length=MOST_PLACES)]
     """At least one."""
-    groups: tuple[Group, ...] = ()
-    rules: tuple[Rule, ...] = ()
-    exemptions: tuple[Exemption, ...] = ()
+    groups: Annotated[tuple[Group, ...], Field(max_length=MOST_PLACES)] = ()
+    inventory: tuple[str, ...] = ()
+    """CSV files of devices (MAC, tags), relative to the policy's folder; they add to `devices`."""
+    devices: dict[str, tuple[MacText, ...]] = Field(default_factory=dict)
+    """Tag → MAC addresses of the devices that carry it."""
+    rules: Annotated[tuple[Rule, ...], Field(max_length=MOST_RULES)] = ()
+    exemptions: Annotated[tuple[Exemption, ...], Field(max_length=MOST_RULES)] = ()
     filter: Filter = Filter()
     approved: Approved = Approved()
     sanctioned: Sanctioned = Sanctioned()
     thresholds: dict[str, dict[str, float]] = Field(default_factory=dict)
     """Detector → parameter → value, over the detector's own default."""
-    quotas: tuple[Quota, ...] = ()
+    quotas: Annotated[tuple[Quota, ...], Field(max_length=MOST_RULES)] = ()
     retention: Retention = Retention()
     consent: Consent = Consent()
 
+    def content(self) -> dict[str, Any]:
+        """Everything that differs from the defaults, JSON-ready, keys as in the file."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
     @cached_property
     def version(self) -> str:
-        """First 16 hex digits of the SHA-256 of the content; comments and layout don't count."""
-        return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()[:16]
+        """First 16 hex digits of the SHA-256 of the content; comments, layout and defaults don't count."""
+        return hashlib.sha256(json.dumps(self.content(), sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def starts(self) -> int | None:
+        """`valid_from` in µs since 1970 UTC; None where the policy doesn't say."""
+        if self.valid_from is None:
+            return None
+        aware = self.valid_from
+        if aware.tzinfo is None:
+            aware = aware.replace(tzinfo=ZoneInfo(self.sites[0].time_zone))
+        return round(aware.timestamp() * 1_000_000)
 
     def site(self, site_id: str) -> Site:
         """The site of that id. Raises KeyError."""
@@ -242,3 +307,7 @@ class Policy(Section):
             if site.id == site_id:
                 return site
         raise KeyError(site_id)
+
+    def groups_at(self, site: Site) -> list[tuple[int, Group]]:
+        """The groups that a site has, each with its place in `groups`."""
+        return [(i, g) for i, g in enumerate(self.groups) if not g.sites or site.id in g.sites]

@@ -7,6 +7,12 @@ _KEY = re.compile(
     r"\s*((?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'))*)\s*="
 )
 _PART = re.compile(r"[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'")
+#: Longest line that is looked at for a table header.
+_HEADER_MOST = 1_000
+#: Parts of a dotted key, past which a text is hostile: each costs more than the one before.
+_PARTS_MOST = 256
+#: Strings, comments, and what stands between them; a string that doesn't end goes to the end of its line.
+_OUTSIDE = re.compile(r"\"(?:[^\"\\\n]|\\[^\n])*\"?|'[^'\n]*'?|#[^\n]*|[.\n]")
 #: What can change the nesting: comments, the four kinds of string, brackets.
 _TOKEN = re.compile(
     r"#.*|\"\"\"|'''|\"(?:[^\"\\]|\\.)*\"|'[^']*'|[\[\]{}]",
@@ -17,6 +23,20 @@ Path = tuple[str | int, ...]
 
 def _parts(dotted: str) -> list[str]:
     return [part.strip("\"'") for part in _PART.findall(dotted)]
+
+
+def crowded_line(text: str) -> int:
+    """First line with more dots outside strings than a key needs, which a parser takes ages for; 0 none."""
+    line, dots = 1, 0
+    for found in _OUTSIDE.finditer(text):
+        word = found.group()
+        if word == "\n":
+            line, dots = line + 1, 0
+        elif word == ".":
+            dots += 1
+            if dots > _PARTS_MOST:
+                return line
+    return 0
 
 
 class _Nesting:
@@ -50,7 +70,7 @@ class _Nesting:
 
 
 def key_lines(text: str) -> dict[Path, int]:
-    """Line number (from 1) of each table header and key, by its path.
+    """Line number (from 1) of each table header and key of a valid text, by its path.
 
     Elements of arrays of tables carry their index: `("sites", 0, "subnets")`. Keys inside inline
     values are not listed; ask `line_of`, which falls back to the nearest key that is.
@@ -72,7 +92,7 @@ def key_lines(text: str) -> dict[Path, int]:
         if nesting.depth > 0 or nesting.quote:
             nesting.feed(line)
             continue
-        if header := _HEADER.match(line):
+        if len(line) <= _HEADER_MOST and (header := _HEADER.match(line)):
             parts = _parts(header.group(2))
             if header.group(1) == "[[":
                 array = (*resolve(parts[:-1]), *parts[-1:])

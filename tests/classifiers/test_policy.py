@@ -1,12 +1,15 @@
 """Policy files: what is accepted, and what is said about the rest."""
 
+import io
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classifiers.policy import STARTER, PolicyError, load_policy, problems
+from classifiers.policy import STANDARD_INPUT, STARTER, PolicyError, load_policy, problems, read_policy
+from classifiers.policy_model import Policy
 
 BASE = """organisation = "Test district"
 
@@ -61,19 +64,20 @@ def test_version_is_of_the_content(written):
 #: What is changed in the good file: text, its replacement, line and words of the error.
 FAULTS = [
     ("unknown key", 'id = "staff"', 'id = "staff"\ncolour = 1', 18, "colour", "remove or rename"),
-    ("unknown section", BASE, BASE + "[filters]\n", 25, "filters", "remove or rename"),
+    ("unknown section", BASE, BASE + "[filters]\n", 25, "filters", "did you mean 'filter'"),
     ("host bits", "10.30.0.0/16", "10.30.0.1/16", 18, "host bits", "set another value"),
     ("no network", "10.30.0.0/16", "ten", 18, "no network", "set another value"),
-    ("zone", "America/Los_Angeles", "Sacramento", 9, "time zone", "set another value"),
+    ("zone", "America/Los_Angeles", "Sacramento", 9, "time zone", "America/Los_Angeles"),
     ("vlan", "vlans = [20]", "vlans = [4095]", 14, "no VLAN id", "set another value"),
     ("action", '"prohibit"', '"forbid"', 23, "'allow', 'limit' or 'prohibit'", "use one of these"),
-    ("category", '["games"]', '["gaming"]', 21, "unknown category 'gaming'", "use one of adult"),
+    ("category", '["games"]', '["gamez"]', 21, "unknown category 'gamez'", "did you mean 'games'"),
+    ("other category", '["games"]', '["quux"]', 21, "unknown category 'quux'", "use one of adult"),
     ("group", '["students"]', '["pupils"]', 22, "unknown group 'pupils'", "[[groups]]"),
     ("clause", '"A1"', '"A2"', 24, "clause 'A2'", "[clauses]"),
     ("same subnet", "10.30.0.0/16", "10.20.0.0/16", 18, "'students' and to group 'staff'", "longer prefix"),
     ("same id", 'id = "staff"', 'id = "students"', 17, "used twice", "own id"),
     ("empty organisation", '"Test district"', '""', 1, "organisation", "set another value"),
-    ("unknown site", 'id = "staff"', 'id = "staff"\nsites = ["south"]', 18, "unknown site", "[[sites]]"),
+    ("unknown site", 'id = "staff"', 'id = "staff"\nsites = ["elsewhere"]', 18, "unknown site", "[[sites]]"),
 ]
 
 
@@ -176,6 +180,105 @@ def test_what_is_no_toml_is_refused(tmp_path, content, line, what):
     first = problems(path)[0]
     assert first.line == line
     assert what in first.what
+
+
+RULE = b'[[rules]]\ncategories = ["games"]\naction = "allow"\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "what"),
+    [
+        (b"\xef\xbb\xbf" + BASE.encode(), 1, "byte order mark"),
+        (BASE.encode("utf-16"), 1, "UTF-16"),
+        (b"a = 1\n" * 10_000_000, 1, "more than 4 MiB"),
+        (b"\0" * 60_000_000, 1, "more than 4 MiB"),
+        (b"a = " + b"[" * 1_000_000, 1, "nested too deeply"),
+        (b"a = " + b"{a=" * 100_000, 1, "nested too deeply"),
+        (b"a = 1\n" + b"a." * 1_000_000 + b"b = 1", 2, "hundreds of parts"),
+        (b"a = " + b"9" * 1_000_000, 1, "not TOML"),
+        (b"a = 2026-02-31", 1, "not TOML"),
+        (BASE.encode() + RULE * 70_000, 20, "at most 5000"),
+        (BASE.encode().replace(b'"staff"', b'"st\\u0007aff"'), 17, "control characters"),
+        (BASE.encode().replace(b'"Test district"', b'"\\u202etcirtsid"'), 1, "control characters"),
+        (BASE.encode() + b'"\\u0000" = 1\n', 20, "control characters"),
+        (BASE.encode().replace(b"[20]", b'["x"]'), 14, "vlans"),
+        (BASE.encode().replace(b"[20]", b"[99999999999999999999999]"), 14, "vlans"),
+        (b'valid_from = "someday"\n' + BASE.encode(), 1, "valid_from"),
+    ],
+)
+def test_hostile_files_are_refused_in_one_line(tmp_path, content, line, what):
+    """Enormous, deep, foreign and forged files get one clear line each, in little time."""
+    path = tmp_path / "policy.toml"
+    path.write_bytes(content)
+    found = problems(path)
+    assert any(what in problem.what and problem.line == line for problem in found)
+    assert len(found) <= 501
+    for problem in found:
+        assert str(problem).isprintable()
+        assert len(str(problem)) < 1_000
+
+
+def test_a_file_of_nothing_but_faults_is_bounded(written):
+    """Of thousands of faults the first 500 are told, and how many more there are."""
+    rule = '[[rules]]\ncategories = ["gamez"]\naction = "forbid"\n'
+    found = problems(written(BASE + rule * 4_000))
+    assert len(found) == 501
+    assert "3,500 more problems" in found[-1].what
+
+
+def test_standard_input_is_a_file(monkeypatch):
+    """`-` is read from standard input."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(BASE.encode())))
+    assert load_policy(STANDARD_INPUT).organisation == "Test district"
+
+
+def test_devices_come_from_the_policy_and_its_inventories(tmp_path, written):
+    """Inventories beside the policy add to its own devices; the version changes with them."""
+    (tmp_path / "carts.csv").write_text("mac,tags\n00163E000002,cart\n00163E000001,cart\n")
+    text = BASE.replace(
+        "[clauses]", 'inventory = ["carts.csv"]\n\n[devices]\ncart = ["00:16:3e:00:00:03"]\n\n[clauses]'
+    )
+    first = load_policy(written(text))
+    assert first.devices == {"cart": ("00:16:3e:00:00:01", "00:16:3e:00:00:02", "00:16:3e:00:00:03")}
+    (tmp_path / "carts.csv").write_text("mac,tags\n00163E000002,cart\n")
+    assert load_policy(written(text)).version != first.version
+    (tmp_path / "carts.csv").write_text("mac,tags\nx,cart\n")
+    (problem,) = problems(written(text))
+    assert (problem.file, problem.line) == (tmp_path / "carts.csv", 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-08-12", "2026-08-12T07:00:00+00:00"),
+        ("2026-08-12T06:30:00", "2026-08-12T13:30:00+00:00"),
+        ("2026-08-12T06:30:00+02:00", "2026-08-12T04:30:00+00:00"),
+    ],
+)
+def test_when_it_comes_into_force(written, text, expected):
+    """`valid_from` is a day or a time, by the clock of the first site where it has no offset."""
+    policy = load_policy(written(f"valid_from = {text}\n" + BASE))
+    assert policy.starts is not None
+    assert datetime.fromtimestamp(policy.starts / 1e6, UTC).isoformat() == expected
+    again = Policy.model_validate(policy.content())
+    assert (again.version, again.starts) == (policy.version, policy.starts)
+
+
+def test_warnings_keep_no_policy_from_being_used(written):
+    """A doubt is told with its line, and the policy is used all the same."""
+    reading = read_policy(written(BASE))
+    assert reading.policy is not None
+    assert [(p.line, p.warning) for p in reading.problems] == [(6, True)]
+    assert "warning: at site 'north'" in str(reading.problems[0])
+
+
+def test_services_are_checked_where_they_are_known(written):
+    """With the services of the lists at hand, an unknown one keeps the policy from being used."""
+    text = BASE + '\n[[rules]]\nservices = ["Youtub"]\naction = "allow"\n'
+    assert read_policy(written(text)).policy is not None
+    reading = read_policy(written(text), services=["YouTube"])
+    assert reading.policy is None
+    assert any("did you mean 'YouTube'" in str(problem) for problem in reading.problems)
 
 
 def test_a_missing_file_is_refused(tmp_path):

@@ -1,6 +1,6 @@
 """Lines of keys in a TOML text."""
 
-from classifiers.toml_lines import key_lines, line_of
+from classifiers.toml_lines import crowded_line, key_lines, line_of
 
 TEXT = '''top = 1
 
@@ -50,3 +50,16 @@ def test_an_inner_value_falls_back_to_the_key_around_it():
     lines = key_lines(TEXT)
     assert line_of(lines, ("sites", 0, "calendar", "duty", 0, "from")) == 10
     assert line_of(lines, ("nowhere", "at", "all")) == 1
+
+
+def test_a_line_of_too_many_dots_is_found():
+    """A key of hundreds of parts is found, however its parts are written; dots in strings don't count."""
+    assert crowded_line("a = 1\n" + "a." * 300 + "b = 1\n") == 2
+    assert crowded_line("a = 1\n" + '"a" . ' * 300 + "b = 1\n") == 2
+    assert crowded_line('a = "' + "." * 300 + "\"\nb = '" + "." * 300 + "' # " + "." * 300) == 0
+    assert crowded_line('"\\"' * 100_000) == 0
+
+
+def test_a_hostile_line_takes_no_time():
+    """A line of a million blanks behind a bracket is passed over."""
+    assert key_lines("[a]\n[" + " " * 1_000_000 + "\nb = 1")[("a", "b")] == 3
