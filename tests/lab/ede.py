@@ -1,7 +1,7 @@
 """A filtering resolver that says why (RFC 8914): blocked names get NXDOMAIN and extended error 15, Blocked.
 
 No resolver of Debian 12 sends that error for a local block, so this one does; it passes all others on.
-`python -m tests.lab.ede LISTEN-ADDRESS PORT UPSTREAM DOMAIN…` runs until it is ended.
+`python -m tests.lab.ede [--injected] LISTEN-ADDRESS PORT UPSTREAM DOMAIN…` runs until it is ended.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
+from typing import Any
 
 NXDOMAIN = 3
 RESPONSE, RECURSION_AVAILABLE = 0x8000, 0x0080
@@ -32,10 +33,14 @@ def question(message: bytes) -> tuple[str, int]:
     return ".".join(labels), at + 5
 
 
-def refusal(message: bytes, end: int) -> bytes:
-    """NXDOMAIN for the question that ends at `end`; the extended error only if the asker speaks EDNS."""
-    edns = message[10:12] != b"\0\0"
-    flags = RESPONSE | RECURSION_AVAILABLE | int.from_bytes(message[2:4]) & RECURSION_DESIRED | NXDOMAIN
+def refusal(message: bytes, end: int, *, injected: bool = False) -> bytes:
+    """NXDOMAIN for the question that ends at `end`; the extended error only if the asker speaks EDNS.
+
+    `injected`: as of a box on the line that is no resolver: no recursion on offer, no EDNS.
+    """
+    edns = message[10:12] != b"\0\0" and not injected
+    flags = RESPONSE | int.from_bytes(message[2:4]) & RECURSION_DESIRED | NXDOMAIN
+    flags |= 0 if injected else RECURSION_AVAILABLE
     answer = (
         message[:2] + flags.to_bytes(2) + b"\0\1\0\0\0\0" + (b"\0\1" if edns else b"\0\0") + message[12:end]
     )
@@ -51,16 +56,16 @@ def is_blocked(name: str, domains: Iterable[str]) -> bool:
     return any(name == domain or name.endswith("." + domain) for domain in domains)
 
 
-def serve(address: str, port: int, upstream: str, domains: set[str]) -> None:
-    """Answers or forwards each datagram; never returns."""
-    inside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def serve(address: str, port: int, upstream: str, domains: set[str], *, injected: bool = False) -> None:
+    """Answers or forwards each datagram, in answers of `refusal`; never returns."""
+    inside = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     inside.bind((address, port))
     outside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     outside.connect((upstream, 53))
     chooser = selectors.DefaultSelector()
     chooser.register(inside, selectors.EVENT_READ)
     chooser.register(outside, selectors.EVENT_READ)
-    asked: dict[bytes, tuple[bytes, tuple[str, int], float]] = {}
+    asked: dict[bytes, tuple[bytes, Any, float]] = {}
     number = 0
     while True:
         for key, _ in chooser.select():
@@ -75,7 +80,7 @@ def serve(address: str, port: int, upstream: str, domains: set[str]) -> None:
             except ValueError:
                 continue
             if is_blocked(name, domains):
-                inside.sendto(refusal(message, end), asker)
+                inside.sendto(refusal(message, end, injected=injected), asker)
                 continue
             number = (number + 1) & 0xFFFF
             now = time.monotonic()
@@ -85,4 +90,5 @@ def serve(address: str, port: int, upstream: str, domains: set[str]) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]), sys.argv[3], set(sys.argv[4:]))
+    words = [word for word in sys.argv[1:] if word != "--injected"]
+    serve(words[0], int(words[1]), words[2], set(words[3:]), injected=len(words) < len(sys.argv) - 1)

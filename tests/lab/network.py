@@ -175,10 +175,11 @@ class Lab:
             self._offloads_off(name, port)
             self._ip(name, f"link set {port} up")
 
-    def resolver(self, name: str, *addresses: str) -> None:
-        """Sets the name servers that programs of this host ask (/etc/netns/NAME/resolv.conf)."""
+    def resolver(self, name: str, *addresses: str, edns: bool = False) -> None:
+        """Sets the name servers that programs of this host ask (/etc/netns/NAME/resolv.conf), and how."""
         path = Path("/etc/netns") / self.hosts[name].namespace / "resolv.conf"
-        path.write_text("".join(f"nameserver {address}\n" for address in addresses))
+        lines = [f"nameserver {address}\n" for address in addresses]
+        path.write_text("".join([*lines, "options edns0\n" if edns else ""]))
 
     def address(self, name: str, family: int = 4) -> str | None:
         """The host's present address of that family (global scope), None while it has none."""

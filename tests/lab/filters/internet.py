@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tests.lab.certificates import Certificates
@@ -17,15 +17,18 @@ ADDRESSES: Mapping[str, tuple[str, str]] = {
     WANTED: ("198.51.100.20", "2001:db8:f00::20"),
     PLAIN: ("198.51.100.30", "2001:db8:f00::30"),
 }
-"""Where each zone is served."""
+"""Where each zone's names with an odd number are served."""
+SHARED = ("198.51.100.40", "2001:db8:f00::40")
+"""Where the names with an even number of every zone are served, as by a content network."""
+NAMESERVERS = (INTERNET_NAMESERVER, "2001:db8:f00::53")
 PAGE_BYTES = 40_000
 
 
-def start(lab: FilterLab, own: Mapping[str, Sequence[str]]) -> None:
+def start(lab: FilterLab, names: Iterable[str], own: Mapping[str, Sequence[str]]) -> None:
     """All servers, answering when this returns. `own`: names or zones with addresses of a scenario's own."""
-    taken = [address for addresses in (*ADDRESSES.values(), *own.values()) for address in addresses]
-    lab.serve_on(sorted({INTERNET_NAMESERVER, *taken}))
-    _names(lab, {**ADDRESSES, **own})
+    taken = [address for given in (*ADDRESSES.values(), *own.values(), SHARED) for address in given]
+    lab.serve_on(sorted({*NAMESERVERS, *taken}))
+    _names(lab, {**ADDRESSES, **{name: SHARED for name in names if is_shared(name, own)}, **own})
     certificates = Certificates(lab.path / "public-ca", "Lab Public Root")
     root = lab.path / "www"
     root.mkdir()
@@ -37,7 +40,7 @@ def start(lab: FilterLab, own: Mapping[str, Sequence[str]]) -> None:
     # Every server knows every zone, so that a scenario can put two of them behind one address.
     everywhere = " ".join(
         f"listen {address}:80; listen {address}:443 ssl http2;"
-        for addresses in ADDRESSES.values()
+        for addresses in (*ADDRESSES.values(), SHARED)
         for address in (addresses[0], f"[{addresses[1]}]")
     )
     start_nginx(
@@ -67,12 +70,18 @@ def start(lab: FilterLab, own: Mapping[str, Sequence[str]]) -> None:
     )
 
 
+def is_shared(name: str, own: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a name is served at SHARED: its number is even, and the scenario placed it nowhere else."""
+    label, zone = name.split(".", 1)
+    return zone not in own and name not in own and label[-1] in "02468"
+
+
 def _names(lab: FilterLab, addresses: Mapping[str, Sequence[str]]) -> None:
     lines = [
         "no-resolv",
         "no-hosts",
         "bind-interfaces",
-        f"listen-address={INTERNET_NAMESERVER}",
+        *(f"listen-address={address}" for address in NAMESERVERS),
         "local=/#/",
         "local-ttl=60",
         "log-facility=-",

@@ -74,7 +74,10 @@ def play(scenario: Scenario, folder: Path) -> Played:
     folder.mkdir(parents=True, exist_ok=True)
     tried: list[Tried] = []
     with FilterLab() as lab:
-        internet.start(lab, scenario.addresses)
+        names = {
+            visit.name for half in (0, 1) for client in CLIENTS for visit in visits(scenario, client, half)
+        }
+        internet.start(lab, sorted(names), scenario.addresses)
         if scenario.servers:
             scenario.servers(lab)
         scenario.start(lab)
@@ -126,6 +129,8 @@ def _half(lab: FilterLab, scenario: Scenario, half: int, stops: Callable[[Visit]
 def _start(
     lab: FilterLab, scenario: Scenario, client: Client, planned: Sequence[Visit], log: str
 ) -> subprocess.Popen[bytes]:
+    authorities = "".join(file.read_text() for file in sorted(lab.path.glob("*-ca/ca.pem")))
+    (lab.path / clients.TRUSTED).write_text(authorities)
     plan = lab.path / f"{log}.plan"
     entries = [
         {

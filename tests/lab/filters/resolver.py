@@ -24,8 +24,6 @@ def unbound(
     server: Sequence[str] = (),
     policy: Sequence[str] = (),
     modules: str = "respip iterator",
-    forward: str = INTERNET_NAMESERVER,
-    wait: bool = True,
 ) -> None:
     """unbound on the resolver's addresses; `server`: lines of that clause, `policy`: an RPZ's records."""
     zones = ""
@@ -46,14 +44,13 @@ def unbound(
             ]
         ),
         zones=zones,
-        upstream=forward,
+        upstream=INTERNET_NAMESERVER,
     ).replace("respip iterator", modules)
     start_unbound(lab, FILTER, "resolver", text)
-    if wait:
-        answering(lab)
+    answering(lab)
 
 
-def dnsmasq(lab: FilterLab, lines: Sequence[str], forward: str = INTERNET_NAMESERVER) -> None:
+def dnsmasq(lab: FilterLab, lines: Sequence[str]) -> None:
     """dnsmasq on the resolver's addresses with these lines; the rest is passed on."""
     common = [
         "no-resolv",
@@ -64,8 +61,15 @@ def dnsmasq(lab: FilterLab, lines: Sequence[str], forward: str = INTERNET_NAMESE
         "edns-packet-max=1232",
     ]
     listen = [f"listen-address={address}" for address in (RESOLVER, RESOLVER6)]
-    start_dnsmasq(lab, FILTER, "resolver", [*common, *listen, f"server={forward}", *lines])
+    start_dnsmasq(lab, FILTER, "resolver", [*common, *listen, f"server={INTERNET_NAMESERVER}", *lines])
     answering(lab)
+
+
+def stop(lab: FilterLab) -> None:
+    """Ends the resolver; its port is closed then."""
+    ended = [process for process in lab.processes if f"{lab.path}/resolver.conf" in str(process.args)]
+    for process in ended:
+        lab.stop(process)
 
 
 def answering(lab: FilterLab) -> None:

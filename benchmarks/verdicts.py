@@ -1,0 +1,220 @@
+"""How often the filter verdict is right: what real clients got behind real filters, and what was said of it.
+
+    python -m benchmarks.verdicts [SCENARIO …] [--folder FOLDER] [--judge] [--wrong N]
+                                  [--write docs/verdicts.md]
+
+Plays each scenario of the filter lab (`tests/lab/filters/`) in network namespaces, as root, and leaves the
+recordings of both taps in the folder; judges them with the whole pipeline at each loss of the mirror, with
+the policy's facts about the filter and without; and compares with the truth. `--judge` takes the recordings
+that are in the folder already. Without scenarios: all, in about twenty minutes.
+"""
+
+import argparse
+import multiprocessing
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from pathlib import Path
+
+from tests.lab.filters import play
+from tests.lab.filters.catalogue import SCENARIOS
+from tests.lab.filters.judge import LOSSES, judge
+from tests.lab.filters.scenario import Scenario
+from tests.lab.filters.score import (
+    TRUTHS,
+    VERDICTS,
+    Scored,
+    compare,
+    matrix,
+    precision,
+    recall,
+    wrong,
+)
+from tests.lab.filters.topology import TAPS
+
+BEGIN, END = "<!-- measured -->", "<!-- end of what is measured -->"
+LOST = {0.0: "none", 0.01: "1 %", 0.05: "5 %"}
+
+
+def score(key: str, folder: Path) -> list[Scored]:
+    """All cases of a scenario whose recordings are in the folder; undeclared without loss alone."""
+    scenario = SCENARIOS[key]
+    played = play.load(key, folder)
+    cases: list[Scored] = []
+    for tap in TAPS:
+        for declared in (True, False):
+            facts = scenario.facts if declared else {}
+            losses = LOSSES if declared else LOSSES[:1]
+            judged = judge(played.captures[tap], tap, facts, folder / "judged", losses)
+            for loss in losses:
+                cases += compare(scenario, tap, declared, loss, played.tried, judged)
+    return cases
+
+
+def measure(scenarios: Sequence[Scenario], folder: Path, *, again: bool) -> tuple[list[Scored], list[str]]:
+    """Plays the scenarios, unless `again` is to judge what lies there; all cases, and what was left out."""
+    cases: list[Scored] = []
+    left_out: list[str] = []
+    running: list[tuple[Scenario, Future[list[Scored]]]] = []
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        for scenario in scenarios:
+            place = folder / scenario.key
+            if not again:
+                if reason := scenario.why_not():
+                    left_out.append(reason)
+                    continue
+                begun = time.monotonic()
+                try:
+                    play.play(scenario, place)
+                except (OSError, TimeoutError) as error:
+                    left_out.append(f"{scenario.key}: {error}")
+                    print(f"verdicts: {left_out[-1]}", file=sys.stderr)
+                    continue
+                print(f"played {scenario.key} in {time.monotonic() - begun:.0f} s", file=sys.stderr)
+            elif not (place / play.OUTCOMES).exists():
+                left_out.append(f"{scenario.key}: no recordings in {place}")
+                continue
+            running.append((scenario, pool.submit(score, scenario.key, place)))
+        for scenario, future in running:
+            found = future.result()
+            cases += found
+            print(f"judged {scenario.key}: {len(wrong(found))} wrong of {len(found)}", file=sys.stderr)
+    return cases, left_out
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown, the first column to the left."""
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+    return "\n".join([*lines, *("| " + " | ".join(map(str, row)) + " |" for row in rows)])
+
+
+def _rates(cases: Sequence[Scored]) -> tuple[object, ...]:
+    return (
+        precision(cases, "blocked"),
+        precision(cases, "allowed"),
+        recall(cases, "blocked", seen=True),
+        recall(cases, "allowed", seen=True),
+        len(wrong(cases)),
+    )
+
+
+RATES = ("precision of blocked", "precision of allowed", "recall of blocked", "recall of allowed", "wrong")
+
+
+def _matrix(cases: Sequence[Scored]) -> str:
+    counts = matrix(case for case in cases if not case.own)
+    return table(
+        ("truth, and below what the product said", *VERDICTS),
+        ((truth, *(counts[truth, verdict] for verdict in VERDICTS)) for truth in TRUTHS),
+    )
+
+
+def _by(cases: Sequence[Scored], name: str, of: Callable[[Scored], str]) -> str:
+    kinds: dict[str, list[Scored]] = {}
+    for case in cases:
+        kinds.setdefault(of(case), []).append(case)
+    return table((name, *RATES), ((kind, *_rates(found)) for kind, found in kinds.items()))
+
+
+def _scenarios(cases: Sequence[Scored]) -> str:
+    rows = []
+    for key, scenario in SCENARIOS.items():
+        own = [case for case in cases if case.scenario == key and not case.own]
+        for truth in TRUTHS:
+            counts = matrix(case for case in own if case.truth == truth)
+            if counts:
+                rows.append(
+                    (f"`{key}` {scenario.title}", truth, *(counts[truth, verdict] for verdict in VERDICTS))
+                )
+    return table(("filter", "truth", *VERDICTS), rows)
+
+
+def report(cases: Sequence[Scored], left_out: Sequence[str], seconds: float) -> str:
+    """All tables, in Markdown."""
+    declared = [case for case in cases if case.declared]
+    inside = [case for case in declared if case.tap == "lan"]
+    clean = [case for case in inside if not case.loss]
+    outside = [case for case in declared if case.tap == "wan"]
+    undeclared = [case for case in cases if not case.declared]
+    visits = len([case for case in clean if not case.own])
+    scenarios = len({case.scenario for case in cases})
+    parts = [
+        f"{visits} attempts in {scenarios} scenarios, played and judged in {seconds / 60:.0f} minutes.",
+        "### The goal: tap inside, no loss, filter declared",
+        _matrix(clean),
+        _by(clean, "tap inside, no loss", lambda case: "all"),
+        "### By loss of the mirror, tap inside",
+        _by(inside, "frames lost", lambda case: LOST[case.loss]),
+        "### Tap outside",
+        _matrix([case for case in outside if not case.loss]),
+        _by(outside, "frames lost", lambda case: LOST[case.loss]),
+        "### Filter not declared, no loss",
+        _by(undeclared, "tap", lambda case: case.tap),
+        "### By protocol, tap inside, no loss",
+        _by(clean, "program, protocol", lambda case: f"{case.program} {case.protocol}"),
+        "### By address family, tap inside, no loss",
+        _by(clean, "client's addresses", lambda case: {"4": "IPv4", "6": "IPv6", "46": "both"}[case.stack]),
+        "### By mechanism, tap inside, no loss",
+        _by([case for case in clean if case.mechanism], "mechanism", lambda case: case.mechanism),
+        "### By scenario, tap inside, no loss",
+        _scenarios(clean),
+        "### By scenario, tap outside, no loss",
+        _scenarios([case for case in outside if not case.loss]),
+    ]
+    if left_out:
+        parts += ["### Left out", "\n".join(f"- {line}" for line in left_out)]
+    return "\n\n".join(parts)
+
+
+def written(page: str, measured: str) -> str:
+    """The page with what stands between its markers replaced. Raises ValueError where it has none."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page lacks the lines {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n\n{measured}\n\n{END}{after}"
+
+
+def main() -> int:
+    """Exit code 1 where a verdict was wrong or a scenario could not be played."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
+    parser.add_argument("--folder", type=Path, help="where recordings go, or are; otherwise they are removed")
+    parser.add_argument(
+        "--judge", action="store_true", help="judge the recordings in the folder, play nothing"
+    )
+    parser.add_argument("--wrong", type=int, default=20, help="wrong verdicts to show (default %(default)s)")
+    parser.add_argument("--write", type=Path, help="page whose measured part is replaced")
+    arguments = parser.parse_args()
+    unknown = [key for key in arguments.scenarios if key not in SCENARIOS]
+    if unknown:
+        parser.error(f"no such scenario: {', '.join(unknown)}")
+    if arguments.judge and arguments.folder is None:
+        parser.error("--judge needs --folder")
+    if not arguments.judge and (reason := play.why_not()):
+        print(f"verdicts: {reason}", file=sys.stderr)
+        return 1
+    chosen = [SCENARIOS[key] for key in arguments.scenarios or SCENARIOS]
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="verdicts-") as own:
+        folder = (arguments.folder or Path(own)).resolve()
+        cases, left_out = measure(chosen, folder, again=arguments.judge)
+    measured = report(cases, left_out, time.monotonic() - begun)
+    print(measured)
+    errors = wrong(cases)
+    for case in errors[: arguments.wrong]:
+        place = (
+            f"{case.scenario}, tap {case.tap}, loss {case.loss:g}, {'' if case.declared else 'un'}declared"
+        )
+        print(f"wrong: {place}: {case.truth}, judged {case.verdict} by {case.mechanism}: {case.evidence}")
+    if arguments.write:
+        arguments.write.write_text(written(arguments.write.read_text("utf-8"), measured), "utf-8")
+    return 1 if errors or left_out else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""Recordings through the whole pipeline: sensor, log, worker, store; what it says became of each attempt."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from capture.sensor import run_file
+from pipeline.settings import SensorSettings, Settings, StoreSettings
+from spanwatch.services import open_parts
+from tests.lab.filters.loss import lose
+from tests.lab.filters.scenario import ZONES
+from tests.lab.filters.topology import INSIDE
+
+LOSSES = (0.0, 0.01, 0.05)
+"""Shares of the mirror's frames that are lost."""
+
+ATTEMPTS = """
+SELECT site, replaceOne(toString(client), '::ffff:', '') AS client, name,
+    toUnixTimestamp64Micro(first) / 1e6 AS first, toUnixTimestamp64Micro(last) / 1e6 AS last,
+    toString(verdict) AS verdict, toString(mechanism) AS mechanism, confidence, evidence, corroborators,
+    toString(action) AS action, dns, tcp, quic, loss
+FROM attempts FINAL
+"""
+
+POLICY = """
+organisation = "Filter lab"
+clauses = {{ L1 = "Social media is blocked" }}
+{sites}
+[[groups]]
+id = "pupils"
+minor = true
+subnets = ["10.20.0.0/16", "2001:db8:20::/64"]
+
+[[rules]]
+categories = ["social_media"]
+action = "prohibit"
+clause = "L1"
+
+[filter]
+{facts}
+"""
+SITE = """
+[[sites]]
+id = "loss{percent}"
+sensors = ["loss{percent}"]
+subnets = {inside}
+"""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One attempt as the product sees it."""
+
+    loss: float
+    """Share of the mirror's frames that was lost."""
+    client: str
+    """Address."""
+    name: str
+    first: float
+    last: float
+    """Seconds since 1970."""
+    verdict: str
+    mechanism: str
+    confidence: int
+    evidence: tuple[str, ...]
+    corroborators: tuple[str, ...]
+    counted: tuple[int, int, int]
+    """Questions, TCP connections, QUIC connections."""
+
+
+def judge(
+    recording: Path, tap: str, facts: Mapping[str, Any], folder: Path, losses: Sequence[float] = LOSSES
+) -> list[Judged]:
+    """The attempts of a recording, at each loss, under a policy with these facts about the filter.
+
+    `folder` holds the thinned recordings and the product's state; it is emptied first.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    lists = folder / "lists"
+    lists.mkdir(parents=True)
+    _lists(lists)
+    percents = {_percent(loss): loss for loss in losses}
+    policy = folder / "policy.toml"
+    policy.write_text(
+        POLICY.format(
+            sites="".join(SITE.format(percent=p, inside=_toml(INSIDE)) for p in percents),
+            facts="\n".join(f"{k} = {_toml(v)}" for k, v in {**facts, "tap_side": tap}.items()),
+        )
+    )
+    settings = Settings(
+        state=folder / "state", policy=policy, lists=lists, store=StoreSettings(dsn="chdb://:memory:")
+    )
+    with open_parts(settings) as parts:
+        for percent, loss in percents.items():
+            thinned = folder / f"{tap}-{percent}.pcap"
+            lose(recording, thinned, loss)
+            if trouble := run_file(
+                str(thinned), SensorSettings(name=f"loss{percent}", flows=65_536), parts.log
+            ):
+                raise ValueError(trouble)
+        parts.worker.drain()
+        rows = parts.store.rows(ATTEMPTS)
+    return [_judged(row, percents) for row in rows]
+
+
+def _judged(row: Mapping[str, Any], percents: Mapping[str, float]) -> Judged:
+    return Judged(
+        loss=percents[row["site"].removeprefix("loss")],
+        client=row["client"],
+        name=row["name"],
+        first=float(row["first"]),
+        last=float(row["last"]),
+        verdict=row["verdict"],
+        mechanism=row["mechanism"],
+        confidence=int(row["confidence"]),
+        evidence=tuple(row["evidence"]),
+        corroborators=tuple(row["corroborators"]),
+        counted=(int(row["dns"]), int(row["tcp"]), int(row["quic"])),
+    )
+
+
+def _percent(loss: float) -> str:
+    return f"{loss * 100:g}"
+
+
+def _lists(folder: Path) -> None:
+    tables = []
+    for zone, category in ZONES.items():
+        if category:
+            (folder / f"{category}.txt").write_text(f"{zone}\n")
+            tables.append(
+                f'[[lists]]\nname = "{category}"\nfile = "{category}.txt"\nformat = "domains"\n'
+                f'categories = ["{category}"]\nurl = ""\nlicence = "none"\n'
+            )
+    (folder / "sources.toml").write_text("\n".join(tables))
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value)
