@@ -67,6 +67,14 @@ class Report:
         )  # fmt: skip
 
 
+def lists_in(folder: Path) -> list[ListFile]:
+    """The lists of a folder that are there; one that has an address is not before it was fetched.
+
+    Raises ListError.
+    """
+    return [one for one in read_sources(folder)[0] if not one.url or (folder / one.file).exists()]
+
+
 def entries(report: Report) -> Iterator[Entry]:
     """Entries of one list; problems, counts and digest are left in the report.
 
@@ -142,7 +150,7 @@ def compile_lists(folders: list[Path]) -> tuple[Matcher, list[Report]]:
     Lines that are refused or held are left out and reported. Raises ListError.
     """
     builder = Builder()
-    reports = [_compile(builder, folder, listed) for folder in folders for listed in read_sources(folder)[0]]
+    reports = [_compile(builder, folder, listed) for folder in folders for listed in lists_in(folder)]
     return builder.build(), reports
 
 
@@ -173,7 +181,7 @@ def load_matcher(folder: Path | None = None) -> Matcher:
     wanted = [
         (listed.name, _digest(place / listed.file), listed.categories, listed.allow, listed.ports)
         for place in (STARTER, folder)
-        for listed in read_sources(place)[0]
+        for listed in lists_in(place)
     ]
     path = folder / COMPILED
     try:
@@ -223,7 +231,7 @@ def check(*paths: Path) -> list[Report]:
     reports = []
     for path in paths or (STARTER,):
         if path.is_dir():
-            found = [Report(path / listed.file, listed) for listed in read_sources(path)[0]]
+            found = [Report(path / listed.file, listed) for listed in lists_in(path)]
         else:
             found = [Report(path, ListFile(name="file", file=path.name, format=guess_format(path)))]
         for report in found:

@@ -17,11 +17,10 @@ import typer
 
 from spanwatch import __version__
 from spanwatch.administration import token_app
-from spanwatch.invocation import USAGE, Invocation, capture_files
+from spanwatch.invocation import DONE, FAILED, USAGE, Invocation, capture_files
 from spanwatch.list_commands import lists_app, lookup
 from spanwatch.policy_commands import policy_app
 
-DONE, FAILED = 0, 1
 #: As a shell reports a program that Ctrl-C ended.
 INTERRUPTED = 130
 

@@ -9,8 +9,8 @@ import typer
 
 from pipeline.settings import Settings, load_settings
 
-#: Exit code of wrong usage, and of a settings, policy or list file that can't be used.
-USAGE = 2
+#: Exit codes: done; the work failed; wrong usage, or a settings, policy or list file that can't be used.
+DONE, FAILED, USAGE = 0, 1, 2
 
 
 class Invocation(NamedTuple):

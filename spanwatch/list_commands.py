@@ -4,11 +4,14 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spanwatch.invocation import refuse
+from spanwatch.invocation import FAILED, Invocation, refuse
+
+if TYPE_CHECKING:
+    from blocklists.update import Outcome
 
 lists_app = typer.Typer(no_args_is_help=True, help="Blocklists.")
 
@@ -62,6 +65,95 @@ def show_lists(context: typer.Context) -> None:
 
     for source in show(load_matcher(context.obj.settings().lists)):
         print(json.dumps(source, ensure_ascii=False))
+
+
+def _folder(invocation: Invocation) -> Path:
+    folder = invocation.settings().lists
+    if folder is None:
+        raise typer.BadParameter("no folder of lists is set; set `lists` in the settings, or SPANWATCH_LISTS")
+    return folder
+
+
+#: How the kinds of outcome are told.
+WORDS = {"updated": "updated", "unchanged": "unchanged", "held": "HELD", "absent": "not there"}
+
+
+def _tell(outcome: "Outcome") -> None:
+    if outcome.kind == "failed":
+        print(f"spanwatch: {outcome.name}: failed: {outcome.line}", file=sys.stderr, flush=True)
+    else:
+        print(f"{outcome.name}: {WORDS[outcome.kind]}: {outcome.line}", flush=True)
+
+
+def _compile(folder: Path) -> None:
+    from blocklists.lists import current_version, load_matcher
+    from spanwatch.progress import waiting_for
+
+    before = current_version(folder)
+    with waiting_for("compiling the lists"):
+        matcher = load_matcher(folder)
+    if current_version(folder) != matcher.version:
+        raise OSError(f"cannot write the compiled lists to {folder}; free space there or make it writable")
+    if matcher.version == before:
+        print(f"in force: version {before}, as before")
+    else:
+        print(f"in force: version {matcher.version}, {matcher.names:,} names")
+
+
+@lists_app.command("update")
+def update_lists(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="else all")] = None,
+    place: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FOLDER", help="files brought here, instead of the network"),
+    ] = None,
+) -> None:
+    """Fetch lists, hold what changed too much, compile the rest; a line for each."""
+    from blocklists.held import only_update
+    from blocklists.update import Update
+    from spanwatch.progress import sources_progress
+
+    folder = _folder(context.obj)
+    if place is not None and not place.is_dir():
+        raise typer.BadParameter(f"{place} is no folder; give one with a file NAME.* for each list")
+    with only_update(folder):
+        kinds = []
+        with sources_progress() as bars:
+            update = Update(folder, bars.report)
+            chosen = update.chosen(names or [])
+            for outcome in update.bring(chosen, place) if place else update.fetch(chosen):
+                bars.done(outcome.name)
+                _tell(outcome)
+                kinds.append(outcome.kind)
+        if not kinds:
+            print(f"{folder}: no list has an address; nothing to fetch")
+        _compile(folder)
+    if "failed" in kinds or (kinds and set(kinds) == {"absent"}):
+        raise typer.Exit(FAILED)
+
+
+@lists_app.command("approve")
+def approve_list(context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Put a held update in force."""
+    from blocklists.held import approve, only_update
+
+    folder = _folder(context.obj)
+    with only_update(folder):
+        version = approve(folder, name)
+        print(f"{name}: approved: {version.entries:,} entries, +{version.added:,} −{version.removed:,}")
+        _compile(folder)
+
+
+@lists_app.command("reject")
+def reject_list(context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Throw a held update away; the version in force stays, and this one is not held again."""
+    from blocklists.held import only_update, reject
+
+    folder = _folder(context.obj)
+    with only_update(folder):
+        version = reject(folder, name)
+    print(f"{name}: rejected: {version.entries:,} entries, +{version.added:,} −{version.removed:,}")
 
 
 @lists_app.command("known")

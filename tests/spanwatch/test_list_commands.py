@@ -1,14 +1,38 @@
 """`lookup` and `lists` as a user calls them."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from spanwatch.cli import DONE, USAGE, main
+from blocklists.lists import current_version
+from spanwatch.cli import DONE, FAILED, USAGE, main
+from tests.blocklists.web import Page, Web, served
 
 Captured = pytest.CaptureFixture[str]
+NAMES = [f"n{number}.example" for number in range(40)]
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A server of lists."""
+    with served() as web:
+        yield web
+
+
+@pytest.fixture
+def folder(tmp_path: Path, web: Web, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of lists in force, with one list that the server has."""
+    monkeypatch.setenv("SPANWATCH_LISTS", str(tmp_path))
+    for name in ("http_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "sources.toml").write_text(
+        f'[[lists]]\nname = "a"\nurl = "{web.url("/a")}"\ncategories = ["games"]\n'
+    )
+    web.pages["/a"] = Page("\n".join(NAMES))
+    return tmp_path
 
 
 def test_lookup_explains_a_name(capsys: Captured) -> None:
@@ -62,3 +86,77 @@ def test_known_lists(capsys: Captured) -> None:
     known = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {"stevenblack-porn", "tor-exits"} <= {row["name"] for row in known}
     assert all(row["url"] and row["licence"] for row in known)
+
+
+def test_an_update_is_told_line_by_line(web: Web, folder: Path, capsys: Captured) -> None:
+    """`lists update` says what became of each list and which version is in force; then nothing is new."""
+    assert main(["lists", "update"]) == DONE
+    told = capsys.readouterr()
+    assert told.err == ""
+    first, last = told.out.splitlines()
+    assert first == "a: updated: 40 entries, +40 −0"
+    assert last.startswith(f"in force: version {current_version(folder)}, ")
+    assert main(["lists", "update", "a"]) == DONE
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("a: unchanged: 40 entries, in force since ")
+    assert last == f"in force: version {current_version(folder)}, as before"
+    assert main(["lookup", "n3.example"]) == DONE
+    assert json.loads(capsys.readouterr().out)["categories"] == ["games"]
+
+
+def test_a_held_update_is_approved(web: Web, folder: Path, capsys: Captured) -> None:
+    """A held list names the command that puts it in force, and that does."""
+    main(["lists", "update"])
+    web.pages["/a"] = Page("\n".join(NAMES[:20]))
+    capsys.readouterr()
+    assert main(["lists", "update"]) == DONE
+    told = capsys.readouterr().out
+    assert "a: HELD: 20 entries instead of 40" in told
+    assert "`spanwatch lists approve a`" in told
+    before = current_version(folder)
+    assert main(["lists", "approve", "a"]) == DONE
+    assert "a: approved: 20 entries, +0 −20" in capsys.readouterr().out
+    assert current_version(folder) != before
+    assert main(["lists", "approve", "a"]) == USAGE
+    assert "no update of a list 'a' is held; see `spanwatch lists show`" in capsys.readouterr().err
+
+
+def test_a_held_update_is_rejected(web: Web, folder: Path, capsys: Captured) -> None:
+    """A rejected update is gone, and the version in force is as before."""
+    main(["lists", "update"])
+    before = current_version(folder)
+    web.pages["/a"] = Page("\n".join(NAMES[:20]))
+    main(["lists", "update"])
+    assert main(["lists", "reject", "a"]) == DONE
+    assert "a: rejected: 20 entries" in capsys.readouterr().out
+    assert main(["lists", "update"]) == DONE
+    assert current_version(folder) == before
+
+
+def test_a_failed_source_is_an_error(web: Web, folder: Path, capsys: Captured) -> None:
+    """A source that fails is one line of error with mend, and the exit code says so."""
+    del web.pages["/a"]
+    assert main(["lists", "update"]) == FAILED
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"spanwatch: a: failed: {web.url('/a')}: the server says 404 Not Found; ")
+
+
+def test_lists_from_a_folder(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, capsys: Captured
+) -> None:
+    """`--from` takes files instead of the network; a folder without any, or none at all, is told."""
+    place = tmp_path_factory.mktemp("usb")
+    assert main(["lists", "update", "--from", str(place)]) == FAILED
+    assert "a: not there: no file a.* in " in capsys.readouterr().out
+    (place / "a.txt").write_text("one.example\n")
+    assert main(["lists", "update", "--from", str(place)]) == DONE
+    assert "a: updated: 1 entries" in capsys.readouterr().out
+    assert main(["lists", "update", "--from", str(place / "a.txt")]) == USAGE
+    assert "is no folder; give one" in capsys.readouterr().err
+
+
+def test_no_folder_of_lists(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a folder there is nothing to update, and the line says what to set."""
+    monkeypatch.delenv("SPANWATCH_LISTS", raising=False)
+    assert main(["lists", "update"]) == USAGE
+    assert "no folder of lists is set; set `lists`" in capsys.readouterr().err
