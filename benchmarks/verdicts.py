@@ -11,11 +11,12 @@ that are in the folder already. Without scenarios: all, in about twenty minutes.
 
 import argparse
 import multiprocessing
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 from tests.lab.filters import play
@@ -35,6 +36,8 @@ from tests.lab.filters.score import (
 from tests.lab.filters.topology import TAPS
 
 BEGIN, END = "<!-- measured -->", "<!-- end of what is measured -->"
+AT_ONCE = 3
+"""Scenarios in work at once: most of the time clients wait for their turn."""
 LOST = {0.0: "none", 0.01: "1 %", 0.05: "5 %"}
 
 
@@ -53,32 +56,42 @@ def score(key: str, folder: Path) -> list[Scored]:
     return cases
 
 
+def _played(scenario: Scenario, place: Path) -> str:
+    """Empty where the scenario was played, else why not."""
+    if reason := scenario.why_not():
+        return reason
+    begun = time.monotonic()
+    try:
+        play.play(scenario, place)
+    except (OSError, TimeoutError, subprocess.SubprocessError) as error:
+        return f"{scenario.key}: {error}"
+    print(f"played {scenario.key} in {time.monotonic() - begun:.0f} s", file=sys.stderr)
+    return ""
+
+
 def measure(scenarios: Sequence[Scenario], folder: Path, *, again: bool) -> tuple[list[Scored], list[str]]:
     """Plays the scenarios, unless `again` is to judge what lies there; all cases, and what was left out."""
-    cases: list[Scored] = []
-    left_out: list[str] = []
-    running: list[tuple[Scenario, Future[list[Scored]]]] = []
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        for scenario in scenarios:
+    with (
+        ThreadPoolExecutor(AT_ONCE) as players,
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as judges,
+    ):
+
+        def work(scenario: Scenario) -> list[Scored]:
             place = folder / scenario.key
-            if not again:
-                if reason := scenario.why_not():
-                    left_out.append(reason)
-                    continue
-                begun = time.monotonic()
-                try:
-                    play.play(scenario, place)
-                except (OSError, TimeoutError) as error:
-                    left_out.append(f"{scenario.key}: {error}")
-                    print(f"verdicts: {left_out[-1]}", file=sys.stderr)
-                    continue
-                print(f"played {scenario.key} in {time.monotonic() - begun:.0f} s", file=sys.stderr)
-            elif not (place / play.OUTCOMES).exists():
-                left_out.append(f"{scenario.key}: no recordings in {place}")
+            reason = "" if again else _played(scenario, place)
+            if reason or not (place / play.OUTCOMES).exists():
+                raise LookupError(reason or f"{scenario.key}: no recordings in {place}")
+            return judges.submit(score, scenario.key, place).result()
+
+        cases: list[Scored] = []
+        left_out: list[str] = []
+        for scenario, future in [(scenario, players.submit(work, scenario)) for scenario in scenarios]:
+            try:
+                found = future.result()
+            except LookupError as error:
+                left_out.append(str(error))
+                print(f"verdicts: {error}", file=sys.stderr)
                 continue
-            running.append((scenario, pool.submit(score, scenario.key, place)))
-        for scenario, future in running:
-            found = future.result()
             cases += found
             print(f"judged {scenario.key}: {len(wrong(found))} wrong of {len(found)}", file=sys.stderr)
     return cases, left_out

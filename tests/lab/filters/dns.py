@@ -105,14 +105,14 @@ def _bogus(lab: FilterLab) -> None:
 
 def _silenced(lab: FilterLab) -> None:
     """The resolver's host drops what comes in: questions stay unanswered."""
-    rule = "type filter hook input priority 0; udp dport 53 drop; tcp dport 53 drop;"
-    lab.nft(FILTER, f"table inet dead {{ chain input {{ {rule} }} }}")
+    rules = "type filter hook input priority 0\n udp dport 53 drop\n tcp dport 53 drop"
+    lab.nft(FILTER, f"table inet dead {{\n chain input {{\n {rules}\n }}\n}}\n")
 
 
 def _cut_off(lab: FilterLab) -> None:
     """The resolver lives, but no question of its own leaves: SERVFAIL in the end."""
-    rule = f"type filter hook output priority 0; ip daddr {NAMESERVERS[0]} drop;"
-    lab.nft(FILTER, f"table inet cut {{ chain output {{ {rule} }} }}")
+    rules = f"type filter hook output priority 0\n ip daddr {NAMESERVERS[0]} drop"
+    lab.nft(FILTER, f"table inet cut {{\n chain output {{\n {rules}\n }}\n}}\n")
 
 
 def _fails_open(lab: FilterLab) -> None:

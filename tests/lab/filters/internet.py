@@ -9,7 +9,7 @@ from tests.lab.certificates import Certificates
 from tests.lab.filters.scenario import PAGE_MARK, PLAIN, STOPPED, WANTED, ZONES
 from tests.lab.filters.topology import FilterLab
 from tests.lab.plan import INTERNET_NAMESERVER
-from tests.lab.servers import QUIC_PORT, filled, start_dnsmasq, start_nginx
+from tests.lab.servers import QUIC_PORT, filled, start_nginx, start_unbound
 
 CONFIGURATION = Path(__file__).with_name("configuration")
 ADDRESSES: Mapping[str, tuple[str, str]] = {
@@ -22,6 +22,7 @@ SHARED = ("198.51.100.40", "2001:db8:f00::40")
 """Where the names with an even number of every zone are served, as by a content network."""
 NAMESERVERS = (INTERNET_NAMESERVER, "2001:db8:f00::53")
 PAGE_BYTES = 40_000
+TTL_S = 60
 
 
 def start(lab: FilterLab, names: Iterable[str], own: Mapping[str, Sequence[str]]) -> None:
@@ -77,17 +78,33 @@ def is_shared(name: str, own: Mapping[str, Sequence[str]]) -> bool:
 
 
 def _names(lab: FilterLab, addresses: Mapping[str, Sequence[str]]) -> None:
-    lines = [
-        "no-resolv",
-        "no-hosts",
-        "bind-interfaces",
-        *(f"listen-address={address}" for address in NAMESERVERS),
-        "local=/#/",
-        "local-ttl=60",
-        "log-facility=-",
-    ]
-    lines += [f"address=/{name}/{address}" for name, given in addresses.items() for address in given]
-    start_dnsmasq(lab, "internet", "internet-dns", lines)
+    """Authoritative answers, negative ones with the zone's SOA (RFC 2308, section 3), as the internet's are."""
+    folder = lab.path / "zones"
+    folder.mkdir()
+    clauses = []
+    for zone in (*ZONES, ""):
+        lines = [f"$ORIGIN {zone}.", f"$TTL {TTL_S}", f"@ SOA ns host 1 3600 600 86400 {TTL_S}", "@ NS ns"]
+        for name, given in addresses.items():
+            if zone and (name == zone or name.endswith(f".{zone}")):
+                label = "*" if name == zone else name.removesuffix(f".{zone}")
+                lines += [f"{label} {'AAAA' if ':' in address else 'A'} {address}" for address in given]
+        file = folder / (zone or "root")
+        file.write_text("\n".join(lines) + "\n")
+        clauses.append(
+            f'auth-zone:\n  name: "{zone}."\n  zonefile: "{file}"\n  for-downstream: yes\n'
+            "  for-upstream: no\n  fallback-enabled: no\n"
+        )
+    text = filled(
+        "unbound.conf",
+        folder=lab.path,
+        name="internet-dns",
+        server="\n".join(
+            ["  access-control: ::/0 allow", *(f"  interface: {address}" for address in NAMESERVERS)]
+        ),
+        zones="".join(clauses),
+        upstream=NAMESERVERS[0],
+    )
+    start_unbound(lab, "internet", "internet-dns", text)
 
 
 def _quic(lab: FilterLab, root: Path, chains: Mapping[str, tuple[Path, Path]]) -> None:
