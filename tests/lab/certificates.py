@@ -12,7 +12,10 @@ class Certificates:
     """A certificate authority made for this run, and the leaves it signs (RSA 2048, one key for all)."""
 
     def __init__(self, folder: Path, name: str) -> None:
+        """In `folder`: one that was made there before, or a new one."""
         self.folder = folder
+        if (folder / "ca.key").exists():
+            return
         folder.mkdir()
         self._openssl(
             "req",
@@ -37,8 +40,8 @@ class Certificates:
         """The leaves' key as a browser's pin: base64 of the SHA-256 of its SubjectPublicKeyInfo."""
         return base64.b64encode(hashlib.sha256((folder / "leaf.spki").read_bytes()).digest()).decode()
 
-    def leaf(self, name: str, domains: tuple[str, ...]) -> tuple[Path, Path]:
-        """Key file and chain file for these domains and all names below them."""
+    def leaf(self, name: str, domains: tuple[str, ...], days: int = 30) -> tuple[Path, Path]:
+        """Key file and chain file for these domains and all names below them; expired with `days` below 0."""
         names = ",".join(f"DNS:{domain},DNS:*.{domain}" for domain in domains)
         (self.folder / f"{name}.ext").write_text(
             f"subjectAltName={names}\nextendedKeyUsage=serverAuth,clientAuth\n"
@@ -55,7 +58,7 @@ class Certificates:
             "ca.key",
             "-CAcreateserial",
             "-days",
-            "30",
+            str(days),
             "-extfile",
             f"{name}.ext",
             "-out",
