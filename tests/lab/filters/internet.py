@@ -78,7 +78,7 @@ def is_shared(name: str, own: Mapping[str, Sequence[str]]) -> bool:
 
 
 def _names(lab: FilterLab, addresses: Mapping[str, Sequence[str]]) -> None:
-    """Authoritative answers, negative ones with the zone's SOA (RFC 2308, section 3), as the internet's are."""
+    """Authoritative answers, negative ones with the zone's SOA (RFC 2308, section 3)."""
     folder = lab.path / "zones"
     folder.mkdir()
     clauses = []

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tests.lab.filters import resolver
 from tests.lab.filters.internet import ADDRESSES
-from tests.lab.filters.scenario import CURL_CELLS, STOPPED, WANTED, Cell, Scenario, nobody
+from tests.lab.filters.scenario import CURL_CELLS, STOPPED, Cell, Scenario, nobody
 from tests.lab.filters.topology import FILTER, FilterLab
 from tests.lab.network import ROOT
 
@@ -16,8 +16,8 @@ SERVER_TTL = 52
 """What packets of the servers arrive with at the clients: 54, less the gateway and the filter box."""
 RESET = ("REJECT", "--reject-with", "tcp-reset")
 DROP = ("DROP",)
-SHARED = {STOPPED: ADDRESSES[WANTED]}
-"""Both zones behind one address, as on a content network: the same server works under another name."""
+OWN = {STOPPED: ADDRESSES[STOPPED]}
+"""All names of the stopped zone at addresses of its own."""
 HTTP_CELLS = (Cell("curl", "4", "http"), Cell("curl", "6", "http"))
 BROWSER = (Cell("chromium", "4", "tls13"), Cell("chromium", "6", "tls13"))
 QUIC = (Cell("chromium", "4", "quic"), Cell("chromium", "6", "quic"))
@@ -127,13 +127,6 @@ SCENARIOS = (
         facts=RESETS,
     ),
     Scenario(
-        "web_reset_ttl_shared",
-        "gateway: reset by name with the server's TTL, shared server",
-        with_servers_ttl,
-        facts=RESETS,
-        addresses=SHARED,
-    ),
-    Scenario(
         "web_reset_browser",
         "gateway: reset by name, Chromium",
         lambda lab: by_name(lab, RESET),
@@ -150,10 +143,9 @@ SCENARIOS = (
     ),
     Scenario(
         "web_inject_ttl",
-        "injector beside the path: the server's TTL, shared server",
+        "injector beside the path: the server's TTL",
         lambda lab: inject(lab, "--ttl", "copy"),
         facts=RESETS,
-        addresses=SHARED,
     ),
     Scenario(
         "web_inject_late",
@@ -165,18 +157,17 @@ SCENARIOS = (
         "web_silence", "gateway: client hellos by name dropped", lambda lab: by_name(lab, DROP), facts=RESETS
     ),
     Scenario(
-        "web_silence_shared",
-        "gateway: client hellos by name dropped, shared server",
-        lambda lab: by_name(lab, DROP),
-        facts=RESETS,
-        addresses=SHARED,
+        "web_address_drop",
+        "gateway: addresses dropped",
+        lambda lab: by_address(lab, "drop"),
+        addresses=OWN,
     ),
-    Scenario("web_address_drop", "gateway: addresses dropped", lambda lab: by_address(lab, "drop")),
     Scenario(
         "web_address_reset",
         "gateway: addresses answered with resets",
         lambda lab: by_address(lab, "meta l4proto tcp reject with tcp reset"),
         facts=RESETS,
+        addresses=OWN,
     ),
     Scenario(
         "web_quic_drop",
