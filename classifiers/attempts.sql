@@ -3,18 +3,23 @@
 WITH
     toDateTime64(0, 6, 'UTC') AS never,
     toDateTime64('2200-01-01 00:00:00', 6, 'UTC') AS later,
+    toIPv6('::ffff:0.0.0.0') AS first4,
+    toIPv6('::ffff:255.255.255.255') AS last4,
     -- Addresses that deliver nothing but a block page.
     {sinkholes:Array(IPv6)} AS sinkholes,
     greatest({delivered_bytes:Float64}, {block_page_bytes:Float64} + {page_margin:Float64}) AS bound,
     has({methods:Array(String)}, 'inspection') AS inspected,
     notEmpty({methods:Array(String)}) AND NOT inspected AS plain_filter,
+    -- Outside of a filter that answers in a server's place, its own traffic is not the client's.
+    {outside:Bool} AND (inspected OR empty({methods:Array(String)})) AS hidden,
 
 asked AS
 (
     SELECT
         site, client, qname AS name, ts AS at, `group`, categories, service, action, clause, policy_version,
-        server AS resolver,
-        arrayExists(address -> NOT has(sinkholes, address), addresses) AS real,
+        server AS resolver, multiIf(qtype = 1, 'dns4', qtype = 28, 'dns6', '') AS path,
+        -- REFUSED with the code "Prohibited" says that the client may not ask, of whatever name.
+        ifNull(rcode, 255) = 5 AND ifNull(ede, 65535) = 18 AS shut,
         arrayFilter(word -> word != '', [
             if(has({ede_codes:Array(UInt16)}, ifNull(ede, 65535)), 'dns_ede', ''),
             if(hasAny(addresses, sinkholes) OR hasAny(answers, {block_hosts:Array(String)}), 'dns_sinkhole', ''),
@@ -23,7 +28,8 @@ asked AS
                 ifNull(rcode, 255) = 5, 'dns_refused',
                 ifNull(rcode, 255) = 0 AND qtype IN (1, 28) AND empty(addresses), 'dns_nodata',
                 '')
-        ]) AS marks,
+        ]) AS signs,
+        notEmpty(addresses) AND empty(signs) AS real,
         toJSONString(tuple(ts, client, server, qname, qtype, rcode, ra, ede, answers, addresses)) AS sample
     FROM dns
     WHERE ts >= {read_from:DateTime64(6, 'UTC')} AND ts < {read_to:DateTime64(6, 'UTC')}
@@ -47,11 +53,47 @@ asked AS
         )
 ),
 
--- Resolvers that refused a client one name and answered it others, by slot.
+-- What resolvers answered, by 10 s: two names that got addresses and how many did; names on no list that failed.
+answers AS
+(
+    SELECT
+        site AS answers_site, server AS answers_server, toStartOfInterval(ts, toIntervalSecond(10)) AS bucket,
+        rcode = 0 AND notEmpty(addresses) AND NOT hasAny(addresses, sinkholes) AS real,
+        empty(categories) AND action NOT IN ('prohibit', 'limit') AS plain,
+        groupUniqArrayIf(2)(qname, real) AS names,
+        minIf(ts, real) AS earliest, maxIf(ts, real) AS latest,
+        uniqExactIf(qname, real) AS resolving, max(real AND ifNull(ra, false)) AS recursing,
+        uniqExactIf(qname, plain AND rcode = 5) AS refused, uniqExactIf(qname, plain AND rcode = 3) AS missing
+    FROM dns
+    WHERE ts >= {read_from:DateTime64(6, 'UTC')} AND ts < {read_to:DateTime64(6, 'UTC')}
+        AND transport IN ('udp', 'tcp') AND qtype IN (1, 28, 65) AND rcode IN (0, 3, 5)
+        AND (site, server) IN
+        (
+            SELECT site, server FROM dns
+            WHERE ts >= {read_from:DateTime64(6, 'UTC')} AND ts < {read_to:DateTime64(6, 'UTC')}
+                AND (rcode = 5 OR rcode = 3 AND (notEmpty(categories) OR NOT ra)
+                    OR rcode = 0 AND empty(addresses) AND notEmpty(categories))
+        )
+    GROUP BY site, server, bucket, real, plain
+),
+
+answered AS
+(
+    SELECT
+        answers_site, answers_server,
+        arrayJoin([-1, 0, 1]) * {slot_s:UInt32}
+            + toUnixTimestamp(toStartOfInterval(bucket, toIntervalSecond({slot_s:UInt32}))) AS answers_slot,
+        groupArray(tuple(bucket, names, earliest, latest, resolving, recursing, refused, missing)) AS buckets
+    FROM answers
+    GROUP BY answers_site, answers_server, answers_slot
+),
+
+-- Resolvers that refused a client one name and answered it others, by slot and the slots around it.
 answering AS
 (
     SELECT DISTINCT site AS answering_site, client AS answering_client, server AS answering_resolver,
-        toStartOfInterval(ts, toIntervalSecond({slot_s:UInt32})) AS answering_slot
+        arrayJoin([-1, 0, 1]) * {slot_s:UInt32}
+            + toUnixTimestamp(toStartOfInterval(ts, toIntervalSecond({slot_s:UInt32}))) AS answering_slot
     FROM dns
     WHERE ts >= {read_from:DateTime64(6, 'UTC')} AND ts < {read_to:DateTime64(6, 'UTC')}
         AND rcode = 0
@@ -60,6 +102,29 @@ answering AS
             SELECT client, server FROM dns
             WHERE ts >= {read_from:DateTime64(6, 'UTC')} AND ts < {read_to:DateTime64(6, 'UTC')} AND rcode = 5
         )
+),
+
+questions AS
+(
+    SELECT
+        *,
+        answering_slot != 0 AS others_answered,
+        -- The resolver answered someone else's or another name before and after, soon enough to have been alive.
+        arrayExists(b -> b.3 <= at AND b.3 >= at - toIntervalSecond({alive_s:UInt32})
+            AND arrayExists(other -> other != name, b.2), buckets)
+        AND arrayExists(b -> b.4 >= at AND b.4 <= at + toIntervalSecond({alive_s:UInt32})
+            AND arrayExists(other -> other != name, b.2), buckets) AS alive,
+        arrayFilter(b -> b.1 BETWEEN at - toIntervalSecond({outage_s:UInt32}) AND at + toIntervalSecond({outage_s:UInt32}),
+            buckets) AS near,
+        arraySum(b -> b.5, near) AS near_resolving,
+        arraySum(b -> b.7, near) AS near_refused,
+        arraySum(b -> b.8, near) AS near_missing,
+        arrayExists(b -> b.6 > 0, buckets) AS recursing
+    FROM asked
+    LEFT JOIN answering ON answering_site = site AND answering_client = client AND answering_resolver = resolver
+        AND answering_slot = toInt64(toUnixTimestamp(toStartOfInterval(at, toIntervalSecond({slot_s:UInt32}))))
+    LEFT JOIN answered ON answers_site = site AND answers_server = resolver
+        AND answers_slot = toInt64(toUnixTimestamp(toStartOfInterval(at, toIntervalSecond({slot_s:UInt32}))))
 ),
 
 connections AS
@@ -71,15 +136,20 @@ connections AS
         argMax(service, start) AS service, argMax(action, start) AS action, argMax(clause, start) AS clause,
         argMax(policy_version, start) AS policy_version,
         groupBitOr(hello) AS hellos,
-        sum(acked_down) AS acked, sum(bytes_down) AS down, sum(payload_up) AS sent, sum(payload_down) AS given,
+        sum(acked_down) AS acked, sum(bytes_down) AS down, sum(bytes_up) AS up,
+        sum(payload_up) AS sent, sum(payload_down) AS given, sum(lost) AS missed,
         sum(packets_up) AS packets_out, sum(packets_down) AS packets_in, sum(retransmits_up) AS again,
-        dateDiff('millisecond', min(first), max(end)) AS lasted_ms,
-        max(reset_by = 'server') AS reset, max(abs(ifNull(reset_ttl_delta, 0))) AS ttl_delta,
+        max(end) AS until, dateDiff('millisecond', min(first), until) AS lasted_ms,
+        max(reset_by = 'server') AS reset, max(bitAnd(flags_up, 4) != 0) AS reset_too,
+        max(abs(reset_ttl_delta)) AS reset_delta,
+        max(ttl_down_max) - min(ttl_down_min) AS ttl_range,
+        lower(max(certificate)) AS subject, lower(max(issuer)) AS signer,
+        max(http_method = 'CONNECT') AS proxied,
+        max(ifNull(http_status, 0)) AS replied,
         -- A proxy's answer to CONNECT says that the tunnel is open, not what came through it.
-        max(http_method = 'CONNECT') AND (source = 'sni' OR max(ifNull(http_status, 0)) BETWEEN 200 AND 299)
-            AS tunnelled,
+        proxied AND (source = 'sni' OR replied BETWEEN 200 AND 299) AS tunnelled,
         max(http_method != '') AND NOT tunnelled AS requested,
-        if(tunnelled, 0, max(ifNull(http_status, 0))) AS status, if(tunnelled, '', max(http_location)) AS location,
+        if(tunnelled, 0, replied) AS status, if(tunnelled, '', max(http_location)) AS location,
         toJSONString(tuple(min(first) AS ts, client, any(client_port) AS port, any(server) AS server,
             any(server_port) AS server_port, any(application) AS application, server_name,
             any(name_source) AS name_source, argMax(state, start) AS state, sensor, flow_id)) AS sample
@@ -109,101 +179,211 @@ reached AS
 (
     SELECT
         *,
+        if(protocol = 6, if(client BETWEEN first4 AND last4, 'tcp4', 'tcp6'),
+            if(client BETWEEN first4 AND last4, 'quic4', 'quic6')) AS path,
+        has({block_issuers:Array(String)}, signer) AS resigned,
+        -- Nothing of the server reached the client: what it acknowledges tells, whatever the mirror lost.
+        acked = 0 OR tunnelled AS unacknowledged,
+        -- The client's system resets what comes for a connection that a forged reset ended.
+        reset AND reset_too AND given > 0 AND acked = 0 AND bitAnd(hellos, 1) = 1 AND NOT tunnelled AS overtaken,
         arrayFilter(word -> word != '', [
             multiIf(
                 status = 511 OR location != '' AND arrayExists(
                     host -> location = host OR endsWith(location, concat('.', host)), {block_hosts:Array(String)}),
                 'http_block_page',
                 has(sinkholes, server), if(requested, 'http_block_page', 'dns_sinkhole'),
-                status IN (403, 451) AND {block_page_bytes:Float64} > 0 AND given > 0
+                proxied AND status IN (403, 451), 'proxy_refused',
+                status IN (403, 451) AND {block_page_bytes:Float64} > 0
+                    AND given >= {page_least:Float64} * {block_page_bytes:Float64}
                     AND given <= {block_page_bytes:Float64} + {page_margin:Float64}
                     AND hasAny({methods:Array(String)}, ['redirect', 'inspection']),
                 'http_block_page',
+                subject != '' AND arrayExists(
+                    host -> subject = host OR endsWith(subject, concat('.', host)), {block_hosts:Array(String)}),
+                'tls_block_page',
+                resigned AND {block_page_bytes:Float64} > 0 AND acked > 0 AND acked <= bound
+                    AND given >= {page_least:Float64} * {block_page_bytes:Float64},
+                'tls_block_page',
                 ''),
-            if(protocol = 6 AND reset AND (bitAnd(hellos, 3) = 1 OR requested AND status = 0), 'reset', ''),
+            if(protocol = 6 AND reset AND unacknowledged
+                AND (bitAnd(hellos, 3) = 1 OR overtaken OR requested AND status = 0), 'reset', ''),
             if(protocol = 6 AND bitAnd(hellos, 7) = 5, 'alert', ''),
-            if(protocol = 6 AND hellos = 1 AND NOT reset AND given = 0
-                AND again >= {retransmissions:Float64}, 'silence', ''),
+            if(protocol = 6 AND (hellos = 1 OR hellos = 0 AND requested AND status = 0) AND NOT reset
+                AND given = 0 AND acked = 0 AND missed = 0 AND again >= {retransmissions:Float64}, 'silence', ''),
             if(protocol = 17 AND source = 'quic' AND packets_out >= 2 AND packets_in = 0
                 AND lasted_ms >= 1000 * {quic_silence_s:Float64}, 'quic_silence', '')
-        ]) AS marks,
+        ]) AS seen,
+        -- Outside of the filter, a server that says nothing or no is the server.
+        if({outside:Bool}, arrayFilter(word -> transform(word, {words:Array(String)}, {points:Array(UInt8)}, 0)
+            >= {blocked_from:Float64}, seen), seen) AS marks,
+        -- A server may send three times what it got before the client proved its address (RFC 9000, 8.1).
+        down > 3 * up OR least(packets_out, packets_in) >= {quic_validated:Float64} AS validated,
         multiIf(
-            has(marks, 'http_block_page') OR has(sinkholes, server), 0,
+            hasAny(seen, ['http_block_page', 'tls_block_page', 'proxy_refused']) OR has(sinkholes, server), 0,
+            hidden OR {outside:Bool} AND source = 'http' AND has({methods:Array(String)}, 'redirect'), 0,
             source = 'http' AND tunnelled, if(acked > bound, {delivered_http:UInt8}, 0),
-            source = 'http' AND status >= 200 AND status < 400,
+            source = 'http' AND status >= 300 AND status < 400,
             if((location = '' OR location = name OR cutToFirstSignificantSubdomain(location)
                 = cutToFirstSignificantSubdomain(name)) AND (NOT inspected OR acked > bound),
                 {delivered_http:UInt8}, 0),
+            source = 'http' AND status >= 200 AND status < 300,
+            if(plain_filter OR acked > bound, {delivered_http:UInt8}, 0),
             source = 'http' OR status != 0, 0,
             bitAnd(hellos, 3) = 3 AND acked > bound, {delivered_tls:UInt8},
-            source = 'quic' AND packets_out >= {quic_packets:Float64} AND down > bound, {delivered_quic:UInt8},
-            plain_filter AND bitAnd(hellos, 3) = 3 AND NOT reset AND sent >= {small_payload_up:Float64}
-                AND acked >= {small_acked_down:Float64}, {delivered_small:UInt8},
+            source = 'quic' AND packets_out >= {quic_packets:Float64} AND down > bound
+                AND (validated OR plain_filter AND NOT has({methods:Array(String)}, 'drop')), {delivered_quic:UInt8},
+            plain_filter AND NOT resigned AND bitAnd(hellos, 3) = 3 AND NOT reset
+                AND sent >= {small_payload_up:Float64} AND acked >= {small_acked_down:Float64}, {delivered_small:UInt8},
             plain_filter AND source = 'quic' AND packets_out >= {quic_packets:Float64}
-                AND packets_in >= {quic_packets:Float64}, {delivered_small:UInt8},
+                AND packets_in >= {quic_packets:Float64} AND (validated OR NOT has({methods:Array(String)}, 'drop')),
+            {delivered_small:UInt8},
             source = 'dns' AND sent > 0 AND if(protocol = 6, acked, down) > bound, {delivered_named_by_dns:UInt8},
             0) AS delivered
     FROM connections
 ),
 
--- Servers that gave something under a name, by slot and the slots around it.
+-- Names that servers served, and names on no list that they did not, by 10 s: what there is to tell a block of one
+-- name from a server that is dead.
 serving AS
 (
-    SELECT site AS serving_site, server AS serving_server, groupUniqArray(3)(server_name) AS names,
-        arrayJoin([-1, 0, 1]) * {slot_s:UInt32}
-            + toUnixTimestamp(toStartOfInterval(first, toIntervalSecond({slot_s:UInt32}))) AS serving_slot
-    FROM flows
-    WHERE start >= {read_from:DateTime64(6, 'UTC')} AND start < {read_to:DateTime64(6, 'UTC')}
-        AND server_name != '' AND (bitAnd(hello, 3) = 3 AND acked_down > 0 OR application = 'quic' AND packets_down >= {quic_packets:Float64})
-        AND server IN
-        (
-            SELECT server FROM flows
-            WHERE start >= {read_from:DateTime64(6, 'UTC')} AND start < {read_to:DateTime64(6, 'UTC')}
-                AND (notEmpty(categories) OR action IN ('prohibit', 'limit'))
-                AND (reset_by = 'server' OR bitAnd(hello, 7) = 5 OR hello = 1 OR packets_down = 0)
-        )
-    GROUP BY serving_site, serving_server, serving_slot
+    SELECT
+        serving_site, serving_server, serving_protocol, serving_slot,
+        groupArray(tuple(serving_name, earliest, latest, served)) AS served_names
+    FROM
+    (
+        SELECT
+            site AS serving_site, server AS serving_server, protocol AS serving_protocol, server_name AS serving_name,
+            toStartOfInterval(first, toIntervalSecond(10)) AS bucket,
+            arrayJoin([-1, 0, 1]) * {slot_s:UInt32}
+                + toUnixTimestamp(toStartOfInterval(bucket, toIntervalSecond({slot_s:UInt32}))) AS serving_slot,
+            bitAnd(hello, 3) = 3 AND acked_down > 0
+                OR protocol = 17 AND application = 'quic' AND packets_down >= {quic_packets:Float64}
+                OR ifNull(http_status, 0) BETWEEN 200 AND 399 AS served,
+            min(first) AS earliest, max(first) AS latest
+        FROM flows
+        WHERE start >= {read_from:DateTime64(6, 'UTC')} AND start < {read_to:DateTime64(6, 'UTC')}
+            AND server_name != ''
+            AND (served OR empty(categories) AND action NOT IN ('prohibit', 'limit') AND payload_down = 0)
+            AND server IN
+            (
+                SELECT server FROM flows
+                WHERE start >= {read_from:DateTime64(6, 'UTC')} AND start < {read_to:DateTime64(6, 'UTC')}
+                    AND (notEmpty(categories) OR action IN ('prohibit', 'limit')) AND server_name != ''
+                    AND (reset_by = 'server' OR bitAnd(hello, 7) = 5 OR payload_down = 0
+                        OR http_method = 'CONNECT' AND http_status IN (403, 451))
+            )
+        GROUP BY site, server, protocol, server_name, bucket, serving_slot, served
+    )
+    GROUP BY serving_site, serving_server, serving_protocol, serving_slot
+),
+
+flows_reached AS
+(
+    SELECT
+        *,
+        arrayFilter(n -> n.1 != name AND n.3 >= at - toIntervalSecond({alive_s:UInt32})
+            AND n.2 <= until + toIntervalSecond({alive_s:UInt32}), served_names) AS near,
+        arrayExists(n -> n.4 AND n.2 <= at, near) AND arrayExists(n -> n.4 AND n.3 >= at, near)
+        AND length(arrayDistinct(arrayMap(n -> n.1, arrayFilter(n -> n.4, near))))
+            > length(arrayDistinct(arrayMap(n -> n.1, arrayFilter(n -> NOT n.4, near)))) AS alive
+    FROM reached
+    LEFT JOIN serving ON serving_site = site AND serving_server = server AND serving_protocol = protocol
+        AND serving_slot = toInt64(toUnixTimestamp(toStartOfInterval(at, toIntervalSecond({slot_s:UInt32}))))
 ),
 
 events AS
 (
     SELECT
         site, client, name, at, `group`, categories, service,
-        action, clause, policy_version, 1 AS dns, 0 AS tcp, 0 AS quic, 0 AS down, real,
-        arrayFilter(word -> word != 'dns_refused' OR answering_slot != toDateTime(0), marks) AS marks,
-        emptyArrayString() AS corroborators, 0 AS delivered, sample
-    FROM asked
-    LEFT JOIN answering ON answering_site = site AND answering_client = client AND answering_resolver = resolver
-        AND answering_slot = toStartOfInterval(at, toIntervalSecond({slot_s:UInt32}))
+        action, clause, policy_version, 1 AS dns, 0 AS tcp, 0 AS quic, 0 AS down, real, path,
+        multiIf(empty({resolvers:Array(IPv6)}), 'unknown', has({resolvers:Array(IPv6)}, resolver), 'declared', 'other')
+            AS resolver,
+        arrayMap(word -> if(word = 'dns_nxdomain_ra0' AND notEmpty(buckets) AND NOT recursing, 'dns_nxdomain', word),
+            arrayFilter(word -> NOT (word = 'dns_ede' AND shut AND NOT others_answered), signs)) AS words,
+        if({outside:Bool}, arrayFilter(word -> transform(word, {words:Array(String)}, {points:Array(UInt8)}, 0)
+            >= {blocked_from:Float64}, words), words) AS marks,
+        -- Marks that others may corroborate; a resolver that fails with every name is an outage.
+        arrayFilter(word -> multiIf(
+            word = 'dns_refused', alive AND others_answered AND NOT (near_refused >= {outage_names:Float64}
+                AND near_refused > near_resolving),
+            word IN ('dns_nxdomain', 'dns_nxdomain_ra0'), alive AND NOT (near_missing >= {outage_names:Float64}
+                AND near_missing > near_resolving),
+            word = 'dns_nodata', alive,
+            true), marks) AS grounded,
+        emptyArrayString() AS corroborators, 0 AS own_reset, 0 AS delivered, sample
+    FROM questions
     UNION ALL
     SELECT
         site, client, name, at, `group`, categories, service, action, clause, policy_version,
-        0 AS dns, protocol = 6 AS tcp, protocol = 17 AS quic, down, 0 AS real, marks,
+        0 AS dns, protocol = 6 AS tcp, protocol = 17 AS quic, down, 0 AS real, path, '' AS resolver,
+        seen AS words, marks, marks AS grounded,
         arrayFilter(word -> word != '', [
-            if(has(marks, 'reset') AND ttl_delta >= {ttl_delta:Float64}, 'ttl', ''),
-            if(hasAny(marks, ['reset', 'alert', 'silence', 'quic_silence'])
-                AND arrayExists(other -> other != name, names), 'server', '')
+            if(has(marks, 'reset') AND ifNull(reset_delta, 0) >= {ttl_delta:Float64}
+                OR has(marks, 'alert') AND ifNull(ttl_range, 0) >= {ttl_delta:Float64}, 'ttl', ''),
+            if(has(marks, 'reset') AND overtaken, 'data', ''),
+            if(alive AND (hasAny(marks, ['reset', 'alert', 'silence', 'quic_silence']) AND NOT tunnelled
+                OR has(marks, 'proxy_refused')), 'server', '')
         ]) AS corroborators,
+        has(marks, 'reset') AND ifNull(reset_delta, 255) = 0 AS own_reset,
         delivered, sample
-    FROM reached
-    LEFT JOIN serving ON serving_site = site AND serving_server = server
-        AND serving_slot = toInt64(toUnixTimestamp(toStartOfInterval(at, toIntervalSecond({slot_s:UInt32}))))
+    FROM flows_reached
+),
+
+-- IPv4 address of the interface that an IPv6 address is on, by slot: one host tries both families.
+links AS
+(
+    SELECT
+        site AS link_site, client_mac, toStartOfInterval(start, toIntervalSecond({slot_s:UInt32})) AS link_slot,
+        groupUniqArray(10)(client) AS clients
+    FROM flows
+    WHERE start >= {read_from:DateTime64(6, 'UTC')} AND start < {read_to:DateTime64(6, 'UTC')}
+        AND client_mac != 0 AND client_mac NOT IN {router_macs:Array(UInt64)}
+        AND client_mac IN
+        (
+            SELECT client_mac FROM flows
+            WHERE start >= {read_from:DateTime64(6, 'UTC')} AND start < {read_to:DateTime64(6, 'UTC')}
+                AND NOT client BETWEEN first4 AND last4
+                AND (application = 'dns' OR server_name != '' AND (notEmpty(categories) OR action IN ('prohibit', 'limit')))
+        )
+    GROUP BY site, client_mac, link_slot
+),
+
+hosts AS
+(
+    SELECT host_site, host_client, host_slot, min(fours[1]) AS host
+    FROM
+    (
+        SELECT
+            link_site AS host_site,
+            arrayJoin([-1, 0, 1]) * {slot_s:UInt32} + toUnixTimestamp(link_slot) AS host_slot,
+            groupUniqArrayArray(10)(clients) AS addresses,
+            arrayFilter(a -> a BETWEEN first4 AND last4, addresses) AS fours
+        FROM links
+        GROUP BY link_site, client_mac, host_slot
+        -- A MAC before many addresses is a router's.
+        HAVING length(addresses) <= {host_addresses:Float64} AND length(fours) = 1
+    )
+    ARRAY JOIN arrayFilter(a -> NOT a BETWEEN first4 AND last4, addresses) AS host_client
+    GROUP BY host_site, host_client, host_slot
 ),
 
 spaced AS
 (
     SELECT
         *,
-        lagInFrame(at, 1, never) OVER (PARTITION BY site, client, name ORDER BY at
+        if(host = toIPv6('::'), client, host) AS machine,
+        lagInFrame(at, 1, never) OVER (PARTITION BY site, machine, name ORDER BY at
             ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS before
     FROM events
+    LEFT JOIN hosts ON host_site = site AND host_client = client
+        AND host_slot = toInt64(toUnixTimestamp(toStartOfInterval(at, toIntervalSecond({slot_s:UInt32}))))
 ),
 
 placed AS
 (
     SELECT
         *,
-        max(if(at > before + toIntervalSecond({gap_s:UInt32}), at, never)) OVER (PARTITION BY site, client, name
+        max(if(at > before + toIntervalSecond({gap_s:UInt32}), at, never)) OVER (PARTITION BY site, machine, name
             ORDER BY at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS opened,
         toDateTime64(toStartOfInterval(at, toIntervalSecond({slot_s:UInt32})), 6, 'UTC') AS slot,
         -- What never pauses is cut at the multiples of a slot, once it has filled a slot.
@@ -214,7 +394,9 @@ placed AS
 joined AS
 (
     SELECT
-        site, client, name, window_start,
+        site, name, window_start,
+        -- A host of both families goes by its IPv4 address, where that took part.
+        if(countIf(client = machine) > 0, machine, min(client)) AS host,
         toInt64(toUnixTimestamp(toStartOfInterval(window_start, toIntervalSecond({slot_s:UInt32})))) AS period,
         min(at) AS first, max(at) AS last,
         argMax(`group`, (at, sample)) AS `group`, arraySort(groupUniqArrayArray(categories)) AS categories,
@@ -224,23 +406,30 @@ joined AS
         argMax(policy_version, (at, sample)) AS policy_version,
         sum(dns) AS dns, sum(tcp) AS tcp, sum(quic) AS quic, sum(down) AS bytes_down,
         max(real) AS resolved, max(delivered) AS delivery,
+        maxIf(resolver, dns = 1) AS asked_of,
         -- Having no address of one family says nothing where the other has one.
-        arraySort(arrayFilter(word -> NOT (resolved AND word IN ('dns_nxdomain', 'dns_nodata')),
+        arraySort(arrayFilter(word -> NOT (resolved AND word IN ('dns_nxdomain', 'dns_nxdomain_ra0', 'dns_nodata')),
             groupUniqArrayArray(marks))) AS marks,
+        arraySort(groupUniqArrayArray(grounded)) AS grounded,
+        countIf(dns = 0 AND notEmpty(marks)) > 0 AS met,
+        countIf(own_reset = 1) > 0 AND countIf(own_reset = 0 AND has(marks, 'reset')) = 0 AS own_reset,
+        arraySort(groupUniqArrayIf(path, notEmpty(marks) AND path != '')) AS blocked_over,
+        arraySort(groupUniqArrayIf(path, delivered > 0)) AS delivered_over,
         arraySort(groupUniqArrayArray(corroborators)) AS seen_corroborators,
         groupArraySorted(10)(sample) AS samples
     FROM placed
-    GROUP BY site, client, name, window_start
+    GROUP BY site, machine, name, window_start
 ),
 
 grouped AS
 (
     SELECT
         site, name, period,
-        uniqExactStateIf(client, notEmpty(marks) AND delivery = 0) AS failing_state,
+        uniqExactStateIf(host, notEmpty(marks) AND delivery = 0) AS failing_state,
         min(if(resolved AND window_start >= {emit_from:DateTime64(6, 'UTC')}, window_start, later)) AS period_resolved,
-        groupArray(tuple(client, window_start, first, last, `group`, categories, service, action, clause,
-            policy_version, dns, tcp, quic, bytes_down, resolved, delivery, marks, seen_corroborators, samples))
+        groupArray(tuple(host, window_start, first, last, `group`, categories, service, action, clause,
+            policy_version, dns, tcp, quic, bytes_down, resolved, delivery, marks, seen_corroborators, samples,
+            grounded, met, own_reset, blocked_over, delivered_over, asked_of))
             AS members
     FROM joined
     GROUP BY site, name, period
@@ -268,18 +457,36 @@ resolving AS
     GROUP BY site, name
 ),
 
+-- When a client tried a name in the hours before.
+earlier AS
+(
+    SELECT site AS earlier_site, client AS earlier_client, name AS earlier_name,
+        groupArraySorted(64)(-toFloat64(window_start)) AS earlier_starts
+    FROM attempts FINAL
+    WHERE toStartOfHour(window_start) >= toStartOfHour({emit_from:DateTime64(6, 'UTC')} - toIntervalSecond({history_s:UInt32}))
+        AND window_start >= {emit_from:DateTime64(6, 'UTC')} - toIntervalSecond({history_s:UInt32})
+        AND window_start < {emit_from:DateTime64(6, 'UTC')}
+    GROUP BY site, client, name
+),
+
 ranked AS
 (
     SELECT
-        site, name, period, failing, resolved_here, member.client AS client, member.window_start AS window_start,
+        site, name, period, failing, resolved_here, member.host AS client, member.window_start AS window_start,
         member.first AS first, member.last AS last, member.`group` AS `group`, member.categories AS categories,
         member.service AS service, member.action AS action, member.clause AS clause,
         member.policy_version AS policy_version, member.dns AS dns, member.tcp AS tcp, member.quic AS quic,
         member.bytes_down AS bytes_down, member.resolved AS resolved, member.delivery AS delivery,
         member.marks AS marks, member.seen_corroborators AS seen_corroborators, member.samples AS samples,
+        member.grounded AS grounded, member.met AS met, member.own_reset AS own_reset,
+        member.blocked_over AS blocked_over, member.delivered_over AS delivered_over, member.asked_of AS asked_of,
+        -- Of equals, what does not rest on absence.
         arrayReverseSort(
-            word -> (transform(word, {words:Array(String)}, {points:Array(UInt8)}, 0), word), member.marks)[1]
-            AS mechanism
+            word -> (has(grounded, word), transform(word, {words:Array(String)}, {points:Array(UInt8)}, 0),
+                NOT has({absence_words:Array(String)}, word), word), member.marks)[1] AS mechanism,
+        -- Starts of the client's attempts at the name, newest first.
+        groupArray(toFloat64(window_start)) OVER (PARTITION BY site, client, name ORDER BY window_start
+            ROWS BETWEEN {beats:UInt32} PRECEDING AND CURRENT ROW) AS starts
     FROM around
     ARRAY JOIN members AS member
     WHERE member.window_start >= {emit_from:DateTime64(6, 'UTC')}
@@ -291,23 +498,36 @@ corroborated AS
     SELECT
         *,
         transform(mechanism, {words:Array(String)}, {points:Array(UInt8)}, 0) AS strongest,
-        if(empty(marks), emptyArrayString(), arraySort(arrayConcat(
+        if(NOT has(grounded, mechanism), emptyArrayString(), arraySort(arrayConcat(
             seen_corroborators,
-            if(failing >= 2, ['clients'], emptyArrayString()),
+            -- A server that resets by itself does so for every client, unless the filter is known to stand in its place.
+            if(failing >= 2 AND NOT (mechanism = 'reset' AND own_reset AND NOT has({methods:Array(String)}, 'reset')),
+                ['clients'], emptyArrayString()),
             if(has({dns_words:Array(String)}, mechanism)
                 AND (resolved_before = 1 OR resolved_here < window_start), ['resolved'], emptyArrayString())
         ))) AS corroborators,
-        transform(concat(site, '/', toString(period)), {loss_keys:Array(String)}, {loss_shares:Array(Float64)}, 0.)
-            AS loss
+        if(has({loss_keys:Array(String)}, concat(site, '/', toString(period))),
+            transform(concat(site, '/', toString(period)), {loss_keys:Array(String)}, {loss_shares:Array(Float64)}, 0.),
+            NULL) AS loss
     FROM ranked
     LEFT JOIN resolving ON resolving_site = site AND resolving_name = name
+    LEFT JOIN earlier ON earlier_site = site AND earlier_client = client AND earlier_name = name
 ),
 
 scored AS
 (
     SELECT
         *,
-        if(strongest = 0, 0, least({most:Float64}, strongest + {corroborator:Float64} * length(corroborators))) AS score
+        if(strongest = 0, 0, least({most:Float64}, strongest + {corroborator:Float64} * length(corroborators))) AS score,
+        score >= {blocked_from:Float64} AND NOT (has({absence_words:Array(String)}, mechanism)
+            AND ifNull(loss > {loss_bound:Float64}, true)) AS stopped,
+        -- One answer blocked the name, another gave its address, and where the client went was not seen.
+        resolved AND NOT met AS open,
+        arraySlice(arrayConcat(arrayReverse(starts), arrayMap(t -> -t, earlier_starts)), 1, {beats:UInt32} + 1) AS times,
+        arrayMap((later, sooner) -> later - sooner, arrayPopBack(times), arrayPopFront(times)) AS gaps,
+        length(gaps) >= {beats:Float64} AND arrayMax(gaps) - arrayMin(gaps) <= {jitter:Float64} * arrayAvg(gaps) AS regular,
+        cutToFirstSignificantSubdomain(name) AS domain,
+        splitByRegexp('[.-]', if(domain = '' OR domain = name, '', substring(name, 1, length(name) - length(domain) - 1))) AS labels
     FROM corroborated
 ),
 
@@ -316,11 +536,12 @@ judged AS
     SELECT
         *,
         multiIf(
-            delivery > 0 AND score >= {blocked_from:Float64}, 'partial',
+            delivery > 0 AND stopped, 'partial',
             delivery > 0, 'allowed',
-            score >= {blocked_from:Float64}
-                AND NOT (has({absence_words:Array(String)}, mechanism) AND loss > {loss_bound:Float64}), 'blocked',
-            'inconclusive') AS verdict
+            stopped AND NOT open, 'blocked',
+            'inconclusive') AS verdict,
+        hasAny(categories, {embedded_categories:Array(String)}) AND dns = 0 AND verdict != 'blocked'
+            AND bytes_down < {embedded_bytes:Float64} AS widget
     FROM scored
 ),
 
@@ -333,10 +554,17 @@ attempted AS
             AS confidence,
         corroborators,
         arrayConcat(marks, if(delivery > 0, ['delivered'], emptyArrayString())) AS evidence,
+        blocked_over, delivered_over,
         toUInt64(bytes_down) AS bytes_down, toUInt32(dns) AS dns, toUInt32(tcp) AS tcp, toUInt32(quic) AS quic,
         toBool(resolved) AS resolved,
-        toBool(hasAny(categories, {embedded_categories:Array(String)}) AND dns = 0 AND verdict != 'blocked'
-            AND bytes_down < {embedded_bytes:Float64}) AS embedded,
+        if(dns = 0, 'none', asked_of) AS resolver,
+        toBool(widget) AS embedded,
+        multiIf(
+            bytes_down >= {embedded_bytes:Float64}, if(hasAny(labels, {background_labels:Array(String)}), 'unknown', 'user'),
+            regular OR hasAny(labels, {background_labels:Array(String)}), 'background',
+            NOT widget AND dns > 0 AND hasAny({visited_labels:Array(String)}, arraySlice(labels, 1, 1)) AND length(labels) = 1,
+            'user',
+            'unknown') AS initiated,
         loss, samples
     FROM judged
 )
@@ -344,6 +572,7 @@ attempted AS
 SELECT
     *,
     cityHash64(tuple(`group`, first, last, categories, service, action, clause, policy_version, verdict, mechanism,
-        confidence, corroborators, evidence, bytes_down, dns, tcp, quic, resolved, embedded, loss, samples)) AS content
+        confidence, corroborators, evidence, blocked_over, delivered_over, bytes_down, dns, tcp, quic, resolved,
+        resolver, embedded, initiated, loss, samples)) AS content
 FROM attempted
 SETTINGS enable_named_columns_in_function_tuple = 1, prefer_column_name_to_alias = 1

@@ -99,7 +99,8 @@ class Finding:
     inputs: dict[str, float] = field(default_factory=dict)
     thresholds: dict[str, float] = field(default_factory=dict)
     samples: tuple[str, ...] = ()
-    loss: float = 0.0
+    loss: float | None = None
+    """None where nobody measured it."""
     inconclusive: bool = False
 
 
@@ -245,7 +246,7 @@ class Detectors:
             thresholds=thresholds,
             samples=tuple(_clean(sample, 1_000) for sample in row["samples"][:SAMPLES]),
             loss=share,
-            inconclusive=detector.rests_on == "absence" and share > LOSS_BOUND,
+            inconclusive=detector.rests_on == "absence" and (share is None or share > LOSS_BOUND),
         )
 
     def _stored(self, detector: str, windows: list[Finding]) -> dict[str, Finding]:

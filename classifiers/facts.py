@@ -1,10 +1,17 @@
 """What the policy says about the network, in the form the detectors' SQL takes it."""
 
+import re
 from dataclasses import dataclass, fields
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 from classifiers.policy_model import Policy
+
+#: No host of a network, or the client itself: what hosts files and filters answer blocked names with.
+NOWHERE = ("::", "::1", "::ffff:0.0.0.0", "::ffff:127.0.0.1")
+
+_DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
+_COMMON_NAME = re.compile(r"(?:^|[,/+])\s*CN\s*=\s*((?:\\.|[^,/+])+)", re.IGNORECASE)
 
 
 def _address(address: IPv4Address | IPv6Address) -> str:
@@ -16,6 +23,14 @@ def _ends(networks: list[IPv4Network | IPv6Network]) -> tuple[tuple[str, ...], t
         tuple(_address(network.network_address) for network in networks),
         tuple(_address(network.broadcast_address) for network in networks),
     )
+
+
+def common_names(authority: str) -> tuple[str, ...]:
+    """Lower-case common name of a subject, alone or in a distinguished name (RFC 4514); none of a digest."""
+    if not authority or _DIGEST.fullmatch(authority.replace(":", "")):
+        return ()
+    named = _COMMON_NAME.search(authority)
+    return ((named[1] if named else authority).strip().lower(),)
 
 
 @dataclass(frozen=True)
@@ -40,9 +55,13 @@ class Facts:
     access_point_macs: tuple[int, ...] = ()
     resolvers: tuple[str, ...] = ()
     sanctioned_services: tuple[str, ...] = ()
-    sinkholes: tuple[str, ...] = ("::", "::ffff:0.0.0.0")
+    sinkholes: tuple[str, ...] = NOWHERE
     """Addresses that stand for "blocked" in an answer, and servers that deliver only block pages."""
     block_hosts: tuple[str, ...] = ()
+    block_issuers: tuple[str, ...] = ()
+    """Lower-case common names of the authority that the filter signs inspected connections with."""
+    tap_side: str = "lan"
+    """Side of the filter that the mirror is on, `lan` or `wan`."""
     methods: tuple[str, ...] = ()
     """How the filter blocks, where the policy says so."""
     block_page_bytes: int = 0
@@ -78,8 +97,10 @@ class Facts:
             access_point_macs=tuple(int(mac.replace(":", ""), 16) for mac in policy.approved.access_points),
             resolvers=tuple(_address(a) for a in policy.filter.resolvers),
             sanctioned_services=policy.sanctioned.services,
-            sinkholes=tuple(sorted(sinkholes | {"::", "::ffff:0.0.0.0"})),
+            sinkholes=tuple(sorted(sinkholes | set(NOWHERE))),
             block_hosts=policy.filter.block_hosts,
+            block_issuers=common_names(policy.filter.ca),
+            tap_side=policy.filter.tap_side,
             methods=policy.filter.methods,
             block_page_bytes=policy.filter.block_page_bytes,
             quota_groups=tuple(group for group, _, _ in quotas),

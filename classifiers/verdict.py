@@ -69,7 +69,7 @@ class Verdicts:
                 raise ValueError(
                     f"thresholds.verdict: unknown parameter {name!r}; it has {', '.join(bounds)}"
                 )
-            bounds[name] = int(value) if name.endswith(("_s", "_days")) else value
+            bounds[name] = type(bounds[name])(value)
         self._slot = int(bounds["slot_s"])
         self._reach = timedelta(seconds=bounds["reach_s"])
         evidence = method()["evidence"]
@@ -83,6 +83,10 @@ class Verdicts:
             "dns_words": [row["mechanism"] for row in evidence if row.get("dns")],
             "sinkholes": list(facts.sinkholes),
             "block_hosts": list(facts.block_hosts),
+            "block_issuers": list(facts.block_issuers),
+            "outside": facts.tap_side == "wan",
+            "resolvers": list(facts.resolvers),
+            "router_macs": list(facts.router_macs),
             "block_page_bytes": facts.block_page_bytes,
             "methods": list(facts.methods),
             "loss_bound": LOSS_BOUND,
@@ -131,17 +135,18 @@ class Verdicts:
         return self._store.arrow(_STORED_SQL, {"from": sql_time(start), "to": sql_time(end)})
 
     def _loss(self, start: datetime, end: datetime) -> dict[str, Any]:
-        """Keys and shares of the slots whose loss is past the bound; one entry of neither otherwise."""
-        loss = Loss.between(self._store, start, end + timedelta(seconds=self._slot))
+        """Keys and shares of the slots whose loss is known; one entry of neither before them."""
+        slot = timedelta(seconds=self._slot)
+        loss = Loss.between(self._store, start, end + slot)
         keys, shares = [""], [0.0]
-        slot = floor(start, self._slot)
-        while slot < end and loss.sites:
+        at = floor(start, self._slot)
+        while at < end:
             for site in sorted(loss.sites):
-                share = loss.share(site, slot, slot + timedelta(seconds=self._slot - 1))
-                if share > LOSS_BOUND:
-                    keys.append(f"{site}/{int(slot.timestamp())}")
+                share = loss.share(site, at, at + slot - timedelta(seconds=1))
+                if share is not None:
+                    keys.append(f"{site}/{int(at.timestamp())}")
                     shares.append(share)
-            slot += timedelta(seconds=self._slot)
+            at += slot
         return {"loss_keys": keys, "loss_shares": shares}
 
     def _write(self, judged: pa.Table, gone: list[tuple[Any, ...]]) -> None:

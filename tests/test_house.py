@@ -18,7 +18,6 @@ ROOMS = ("spanwatch", "api", "capture", "classifiers", "pipeline", "blocklists")
 #: Source files without a test file of their own, and why.
 UNTESTED = {
     "classifiers/detector.py": "the files of detectors are read and run in test_detect.py",
-    "classifiers/facts.py": "parameters of the queries: test_verdict.py and test_detect.py run them",
     "capture/frames.py": "a tuple of arrays; every test of a source uses it",
     "capture/protocols/outcomes.py": "four numbers; the test of every reader uses them",
     "spanwatch/__main__.py": "one line; tests/spanwatch/program.py starts every process through it",

@@ -26,6 +26,7 @@ ATTEMPT = {
     "policy_version": TEXT, "verdict": TEXT, "mechanism": TEXT, "confidence": pa.uint8(),
     "corroborators": TEXTS, "evidence": TEXTS, "bytes_down": pa.uint64(), "dns": pa.uint32(),
     "tcp": pa.uint32(), "quic": pa.uint32(), "resolved": pa.bool_(), "embedded": pa.bool_(),
+    "blocked_over": TEXTS, "delivered_over": TEXTS, "resolver": TEXT, "initiated": TEXT,
     "loss": pa.float64(), "samples": TEXTS,
 }  # fmt: skip
 NUMBERS = pa.map_(pa.string(), pa.float64())

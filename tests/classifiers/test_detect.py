@@ -14,7 +14,8 @@ from classifiers.detector import (
     sentence,
     used_parameters,
 )
-from classifiers.facts import FACT_NAMES, Facts
+from classifiers.facts import FACT_NAMES
+from classifiers.loss import MEASURED_BYTES
 from tests.classifiers.conftest import at, make_policy
 
 HEADER = """\
@@ -117,16 +118,6 @@ def test_sentence_shows_whole_numbers_plainly():
     )
 
 
-def test_facts_carry_networks_as_ranges():
-    """Subnets become first and last addresses in IPv6 form; unspecified addresses are sinkholes."""
-    facts = Facts.of(make_policy())
-    assert facts.inside_from[0] == "::ffff:10.0.0.0"
-    assert facts.inside_to[0] == "::ffff:10.255.255.255"
-    assert {"::", "::ffff:0.0.0.0", "::ffff:10.10.0.80"} == set(facts.sinkholes)
-    assert (facts.quota_groups, facts.quota_shares) == (("students",), (0.25,))
-    assert set(facts.parameters()) == FACT_NAMES
-
-
 def window(start: float, end: float, strength: float = 1.0, subject: str = "h", name: str = "w") -> Finding:
     return Finding(
         f"id-{start}",
@@ -218,9 +209,17 @@ def test_loss_marks_findings_that_rest_on_absence(scribe, dropped, inconclusive)
     """More than 1 % of loss in the window marks a scan, which rests on silence, as inconclusive."""
     scan(scribe, 0)
     scribe.health(30, 1_000 - dropped, dropped)
+    scribe.flow(30, "10.30.0.1", "203.0.113.1", bytes_down=MEASURED_BYTES)
     (row,) = scribe.detect("address_scan")
     assert row["loss"] == pytest.approx(dropped / 1_000)
     assert row["inconclusive"] is inconclusive
+
+
+def test_unknown_loss_marks_findings_that_rest_on_absence(scribe):
+    """Where no sensor reported, the loss is null, and a scan, which rests on silence, inconclusive."""
+    scan(scribe, 0)
+    (row,) = scribe.detect("address_scan")
+    assert (row["loss"], row["inconclusive"]) == (None, True)
 
 
 def test_bytes_never_seen_are_loss_too(scribe):

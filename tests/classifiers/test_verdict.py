@@ -8,28 +8,56 @@ import pytest
 
 from classifiers.facts import Facts
 from classifiers.verdict import Verdicts, method
+from pipeline.records import address_bytes
 from tests.classifiers.conftest import Scribe, at, make_policy
 
 A, B, C = "10.20.0.10", "10.20.0.11", "10.20.0.12"
 REAL = "203.0.113.10"
+PROXY = "10.10.0.31"
+#: Resolvers of one case each.
+OTHER = [f"10.10.1.{number}" for number in range(8)]
 NX, REFUSED = {"rcode": 3}, {"rcode": 5}
 HELLO = {"hello": 1, "acked_down": 0, "bytes_down": 40, "payload_down": 0}
 RESET = {**HELLO, "reset_by": "server", "state": "RSTR"}
 SILENCE = {**HELLO, "retransmits_up": 3}
 QUIC = {"protocol": 17, "name_source": "quic", "application": "quic"}
 NOTHING = {
-    **QUIC, "hello": 1, "packets_up": 2, "packets_down": 0, "lasts": 3.0, "acked_down": 0, "bytes_down": 0
+    **QUIC, "hello": 1, "packets_up": 2, "packets_down": 0, "lasts": 3.0, "acked_down": 0, "bytes_down": 0,
+    "payload_down": 0,
 }  # fmt: skip
 TUNNEL = {"name_source": "sni", "http_method": "CONNECT", "hello": 3}
 HTTP = {"name_source": "http", "application": "http", "http_method": "GET", "hello": 0}
+UNANSWERED = {"http_status": None, "acked_down": 0, "payload_down": 0}
+CONNECT = {"name_source": "http", "http_method": "CONNECT", "hello": 0}
+#: What a school asks besides: names on no list.
+PLAIN: dict[str, Any] = {"categories": [], "action": "allow"}
 
 
 def dns(name: str, *addresses: str, client: str = A, t: float = 0, **values: Any) -> tuple[Any, ...]:
+    if "server" in values:
+        values["server"] = address_bytes(values["server"])
     return ("dns", t, client, name, addresses, values)
 
 
 def tls(name: str, server: str = REAL, client: str = A, t: float = 0.2, **values: Any) -> tuple[Any, ...]:
     return ("named", t, client, server, name, values)
+
+
+def around(server: str, protocol: int = 6, client: str = B, **values: Any) -> list[tuple[Any, ...]]:
+    """Other names that a server served before and after: it was alive."""
+    quic = {**QUIC, "hello": 0} if protocol == 17 else {}
+    return [
+        tls(name, server, client, t, **{**PLAIN, **quic, **values})
+        for name, t in (("fine.example", -20), ("well.example", 25))
+    ]
+
+
+def asked(client: str = B, **values: Any) -> list[tuple[Any, ...]]:
+    """Other names that the resolver answered before and after: it was alive."""
+    return [
+        dns(name, REAL, client=client, t=t, **{**PLAIN, **values})
+        for name, t in (("fine.example", -20), ("well.example", 25))
+    ]
 
 
 def http(name: str, status: int, server: str = REAL, **values: Any) -> tuple[Any, ...]:
@@ -47,50 +75,136 @@ CASES: dict[str, tuple[list[tuple[Any, ...]], str, str, int, list[str]]] = {
     "sinkhole-connection": ([tls("", "10.10.0.80")], "blocked", "dns_sinkhole", 95, []),
     "redirect": ([http("", 302, http_location="www.block.example")], "blocked", "http_block_page", 95, []),
     "status-511": ([http("", 511)], "blocked", "http_block_page", 95, []),
-    "nxdomain-ra0": ([dns("", rcode=3, ra=False)], "inconclusive", "dns_nxdomain_ra0", 80, []),
+    "nxdomain-ra0": ([dns("", rcode=3, ra=False), *asked()], "inconclusive", "dns_nxdomain_ra0", 80, []),
     "nxdomain-ra0-two": (
-        [dns("", rcode=3, ra=False), dns("", client=B, rcode=3, ra=False)],
+        [dns("", rcode=3, ra=False), dns("", client=B, rcode=3, ra=False), *asked()],
         "blocked", "dns_nxdomain_ra0", 98, ["clients"],
     ),
-    "refused": ([dns("", **REFUSED)], "inconclusive", "dns_refused", 80, []),
+    "nxdomain-ra0-habit": (
+        [dns("", rcode=3, ra=False, server=OTHER[0]), dns("", client=B, rcode=3, ra=False, server=OTHER[0]),
+         *asked(server=OTHER[0], ra=False)],
+        "inconclusive", "dns_nxdomain", 60, ["clients"],
+    ),
+    "refused": ([dns("", **REFUSED), *asked(A)], "inconclusive", "dns_refused", 80, []),
     "refused-two": (
-        [dns("", **REFUSED), dns("", client=B, **REFUSED), dns("other.example", REAL, client=B)],
+        [dns("", **REFUSED), dns("", client=B, **REFUSED), *asked(A)],
         "blocked", "dns_refused", 98, ["clients"],
     ),
-    "refused-everything": ([dns("", client=C, **REFUSED), dns("", REAL)], "inconclusive", "", 0, []),
+    "refused-everything": (
+        [dns("", server=OTHER[1], **REFUSED), dns("", client=B, server=OTHER[1], **REFUSED),
+         *asked(server=OTHER[1])],
+        "inconclusive", "dns_refused", 80, [],
+    ),
+    "refused-from-now-on": (
+        [dns("", server=OTHER[2], **REFUSED), dns("", client=B, server=OTHER[2], **REFUSED),
+         dns("fine.example", REAL, t=-20, server=OTHER[2], **PLAIN),
+         dns("well.example", t=5, server=OTHER[2], **{**PLAIN, **REFUSED})],
+        "inconclusive", "dns_refused", 80, [],
+    ),
+    "refused-for-a-while": (
+        [dns("", server=OTHER[3], **REFUSED), dns("", client=B, server=OTHER[3], **REFUSED),
+         *asked(A, server=OTHER[3]),
+         *(dns(f"n{i}.example", t=i, server=OTHER[3], **{**PLAIN, **REFUSED}) for i in range(-8, 9))],
+        "inconclusive", "dns_refused", 80, [],
+    ),
+    "ede-prohibited": ([dns("", ede=18, **REFUSED), *asked(A)], "blocked", "dns_ede", 98, []),
+    "ede-prohibited-everything": (
+        [dns("", ede=18, server=OTHER[4], **REFUSED)], "inconclusive", "dns_refused", 80, []
+    ),
+    "servfail": ([dns("", rcode=2), dns("", client=B, rcode=2), *asked(A)], "inconclusive", "", 0, []),
     "reset": ([dns("", REAL), tls("", **RESET)], "inconclusive", "reset", 40, []),
     "reset-ttl": ([tls("", **RESET, reset_ttl_delta=-7)], "inconclusive", "reset", 70, ["ttl"]),
     "reset-ttl-one": ([tls("", **RESET, reset_ttl_delta=1)], "inconclusive", "reset", 40, []),
     "reset-ttl-server": (
-        [tls("", "203.0.113.21", **RESET, reset_ttl_delta=9), tls("fine.example", "203.0.113.21")],
+        [tls("", "203.0.113.21", **RESET, reset_ttl_delta=9), *around("203.0.113.21")],
         "blocked", "reset", 98, ["server", "ttl"],
     ),
-    "reset-http": ([http("", 0, http_status=None, reset_by="server")], "inconclusive", "reset", 40, []),
+    "reset-server-died": (
+        [tls("", "203.0.113.22", **RESET, reset_ttl_delta=9), *around("203.0.113.22")[:1]],
+        "inconclusive", "reset", 70, ["ttl"],
+    ),
+    "reset-data": (
+        [tls("", **{**RESET, "hello": 3, "payload_down": 3_000}, flags_up=0x1E, reset_ttl_delta=9)],
+        "blocked", "reset", 98, ["data", "ttl"],
+    ),
+    "reset-behind-data": (
+        [tls("", **{**RESET, "hello": 3, "payload_down": 3_000, "acked_down": 3_000}, flags_up=0x1E,
+             reset_ttl_delta=9)],
+        "inconclusive", "", 0, [],
+    ),
+    "reset-before-acknowledgement": (
+        [tls("", **{**RESET, "hello": 3, "payload_down": 3_000}, reset_ttl_delta=9)],
+        "inconclusive", "", 0, [],
+    ),
+    "reset-unseen-hello": (
+        [tls("", **{**RESET, "acked_down": 4_000}, reset_ttl_delta=9)], "inconclusive", "", 0, []
+    ),
+    "reset-http": ([http("", 0, **UNANSWERED, reset_by="server")], "inconclusive", "reset", 40, []),
+    "closed-by-client": ([tls("", **{**HELLO, "reset_by": "client"})], "inconclusive", "", 0, []),
     "reset-late": ([tls("", reset_by="server")], "allowed", "", 97, []),
     "alert": ([tls("", **{**HELLO, "hello": 5})], "inconclusive", "alert", 40, []),
+    "alert-ttl": (
+        [tls("", **{**HELLO, "hello": 5}, ttl_down_min=57, ttl_down_max=64)],
+        "inconclusive", "alert", 70, ["ttl"],
+    ),
     "silence": ([tls("", **SILENCE)], "inconclusive", "silence", 40, []),
+    "silence-http": ([http("", 0, **UNANSWERED, retransmits_up=3)], "inconclusive", "silence", 40, []),
     "silence-two-retries": ([tls("", **{**SILENCE, "retransmits_up": 2})], "inconclusive", "", 0, []),
+    "silence-unseen-answer": ([tls("", **{**SILENCE, "lost": 3_000})], "inconclusive", "", 0, []),
     "silence-outage": (
-        [tls("", "203.0.113.22", **SILENCE), tls("", "203.0.113.22", client=B, **SILENCE)],
+        [tls("", "203.0.113.23", **SILENCE), tls("", "203.0.113.23", client=B, **SILENCE)],
+        "inconclusive", "silence", 70, ["clients"],
+    ),
+    "silence-server-died": (
+        [tls("", "203.0.113.24", **SILENCE), tls("", "203.0.113.24", client=B, **SILENCE),
+         *around("203.0.113.24")[:1]],
+        "inconclusive", "silence", 70, ["clients"],
+    ),
+    "silence-server-came-back": (
+        [tls("", "203.0.113.25", **SILENCE), tls("", "203.0.113.25", client=B, **SILENCE),
+         *around("203.0.113.25")[1:]],
+        "inconclusive", "silence", 70, ["clients"],
+    ),
+    "silence-server-out-for-a-moment": (
+        [tls("", "203.0.113.26", **SILENCE), tls("", "203.0.113.26", client=B, **SILENCE),
+         *around("203.0.113.26"),
+         *(tls(f"n{i}.example", "203.0.113.26", t=i, **{**PLAIN, **SILENCE}) for i in range(2))],
         "inconclusive", "silence", 70, ["clients"],
     ),
     "silence-blocked": (
-        [tls("", "203.0.113.23", **SILENCE), tls("", "203.0.113.23", client=B, **SILENCE),
-         tls("alive.example", "203.0.113.23", client=B)],
+        [tls("", "203.0.113.27", **SILENCE), tls("", "203.0.113.27", client=B, **SILENCE),
+         *around("203.0.113.27")],
         "blocked", "silence", 98, ["clients", "server"],
     ),
     "quic-silence": ([tls("", **NOTHING)], "inconclusive", "quic_silence", 40, []),
+    "quic-silence-blocked": (
+        [tls("", "203.0.113.28", **NOTHING), tls("", "203.0.113.28", client=B, **NOTHING),
+         *around("203.0.113.28", protocol=17)],
+        "blocked", "quic_silence", 98, ["clients", "server"],
+    ),
+    "quic-silence-tcp-alive": (
+        [tls("", "203.0.113.29", **NOTHING), tls("", "203.0.113.29", client=B, **NOTHING),
+         *around("203.0.113.29")],
+        "inconclusive", "quic_silence", 70, ["clients"],
+    ),
+    "quic-silence-then-tcp": ([tls("", **NOTHING), tls("", t=4)], "allowed", "quic_silence", 97, []),
     "quic-once": ([tls("", **{**NOTHING, "packets_up": 1})], "inconclusive", "", 0, []),
     "quic-too-soon": ([tls("", **{**NOTHING, "lasts": 1.0})], "inconclusive", "", 0, []),
     "nxdomain": ([dns("", **NX)], "inconclusive", "dns_nxdomain", 30, []),
     "nxdomain-two": (
-        [dns("", **NX), dns("", client=B, **NX)], "inconclusive", "dns_nxdomain", 60, ["clients"]
+        [dns("", **NX), dns("", client=B, **NX), *asked()], "inconclusive", "dns_nxdomain", 60, ["clients"]
     ),
     "nxdomain-resolved-two": (
-        [dns("", REAL, client=C, t=-60), dns("", **NX), dns("", client=B, **NX)],
+        [dns("", REAL, client=C, t=-60), dns("", **NX), dns("", client=B, **NX), *asked()],
         "blocked", "dns_nxdomain", 90, ["clients", "resolved"],
     ),
-    "nodata": ([dns("")], "inconclusive", "dns_nodata", 30, []),
+    "nxdomain-of-everything": (
+        [dns("", REAL, client=C, t=-60, server=OTHER[5]), dns("", server=OTHER[5], **NX),
+         dns("", client=B, server=OTHER[5], **NX), *asked(server=OTHER[5]),
+         *(dns(f"n{i}.example", t=i, server=OTHER[5], **{**PLAIN, **NX}) for i in range(9))],
+        "inconclusive", "dns_nxdomain", 30, [],
+    ),
+    "nodata": ([dns(""), *asked()], "inconclusive", "dns_nodata", 30, []),
     "nodata-one-family": ([dns("", REAL), dns("", qtype=28)], "inconclusive", "", 0, []),
     "nodata-https-type": ([dns("", qtype=65)], "inconclusive", "", 0, []),
     "unanswered": ([dns("", rcode=None, ra=None, answered=False)], "inconclusive", "", 0, []),
@@ -116,14 +230,26 @@ CASES: dict[str, tuple[list[tuple[Any, ...]], str, str, int, list[str]]] = {
     "tunnel": ([http("", 200, http_method="CONNECT")], "allowed", "", 95, []),
     "tunnel-opened": ([http("", 200, http_method="CONNECT", acked_down=39)], "inconclusive", "", 0, []),
     "tunnel-reset": (
-        [http("", 0, http_method="CONNECT", http_status=None, reset_by="server")],
-        "inconclusive", "reset", 40, [],
+        [http("", 0, http_method="CONNECT", **UNANSWERED, reset_by="server")], "inconclusive", "reset", 40, []
+    ),
+    "tunnel-to-dead-server": (
+        [http("", 200, PROXY, **{**TUNNEL, **RESET}), http("", 200, PROXY, client=B, **{**TUNNEL, **RESET}),
+         *around(PROXY, **CONNECT, http_status=200)],
+        "inconclusive", "reset", 70, ["clients"],
     ),
     "refused-by-proxy": (
-        [http("", 403, **{**TUNNEL, "name_source": "http", "hello": 0})], "inconclusive", "", 0, []
+        [http("", 403, PROXY, **CONNECT), *around(PROXY, **CONNECT, http_status=200)],
+        "blocked", "proxy_refused", 98, ["server"],
     ),
+    "refused-by-proxy-always": ([http("", 403, **CONNECT)], "inconclusive", "proxy_refused", 80, []),
+    "proxy-asks-who": ([http("", 407, PROXY, **CONNECT)], "inconclusive", "", 0, []),
+    "proxy-has-no-server": ([http("", 502, PROXY, **CONNECT)], "inconclusive", "", 0, []),
+    "certificate-of-the-page": ([tls("", certificate="Block.example")], "blocked", "tls_block_page", 90, []),
     "partial": ([dns("", "10.10.0.80"), tls("", t=5)], "partial", "dns_sinkhole", 95, []),
     "reset-then-delivered": ([tls("", **RESET), tls("", t=1)], "allowed", "reset", 97, []),
+    "other-resolver-answers": (
+        [dns("", "10.10.0.80"), dns("", REAL, t=2)], "inconclusive", "dns_sinkhole", 95, []
+    ),
 }  # fmt: skip
 
 
@@ -157,6 +283,7 @@ def rebuild(scribe: Scribe, seconds: float = 300, **sections: Any) -> list[dict[
 def judged(chdb):
     """Attempts of all cases, judged together, by client and name."""
     scribe = Scribe(chdb)
+    scribe.watched()
     for case in CASES:
         record(scribe, case)
     return {(row["client"], row["name"]): row for row in rebuild(scribe)}
@@ -209,17 +336,30 @@ def test_forbidden_with_the_known_page_is_a_block(scribe):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("dropped", "verdict"), [(0, "blocked"), (9, "blocked"), (20, "inconclusive")])
-def test_loss_makes_absence_inconclusive(scribe, dropped, verdict):
+@pytest.mark.parametrize(("lost", "verdict"), [(0, "blocked"), (0.009, "blocked"), (0.02, "inconclusive")])
+def test_loss_makes_absence_inconclusive(scribe, lost, verdict):
     """Past 1 % of loss silence proves nothing, while an answer still does."""
     record(scribe, "silence-blocked")
     record(scribe, "sinkhole")
-    scribe.health(30, 1_000 - dropped, dropped)
+    scribe.watched()
+    scribe.flow(30, C, REAL, bytes_down=1_000_000, lost=int(lost * 1_000_000))
     rows = {(row["client"], row["name"]): row for row in rebuild(scribe)}
     assert rows[A, "silence-blocked.example"]["verdict"] == verdict
     assert rows[A, "sinkhole.example"]["verdict"] == "blocked"
-    if dropped == 20:
-        assert rows[A, "silence-blocked.example"]["loss"] == pytest.approx(0.02)
+    assert (rows[A, "sinkhole.example"]["loss"] > 0.01) is (lost > 0.01)
+
+
+def test_unknown_loss_is_no_zero(scribe):
+    """Where no sensor reported, loss is null and silence proves nothing; bytes that were counted still do."""
+    for case in ("silence-blocked", "sinkhole", "delivered"):
+        record(scribe, case)
+    rows = {(row["client"], row["name"]): row for row in rebuild(scribe)}
+    assert {name: row["verdict"] for (client, name), row in rows.items() if client == A} == {
+        "silence-blocked.example": "inconclusive",
+        "sinkhole.example": "blocked",
+        "delivered.example": "allowed",
+    }
+    assert {row["loss"] for row in rows.values()} == {None}
 
 
 def test_unlisted_names_are_kept_only_where_plainly_stopped(scribe):
