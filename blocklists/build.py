@@ -1,7 +1,7 @@
 """Compiling: listed names and what lists say about them become a matcher."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from blocklists import compiled, taxonomy
 from blocklists.addresses import Network
+from blocklists.history import NOTHING, UNKNOWN, Past, Since, continued
 from blocklists.matcher import BLOCK, LOAD, Matcher, Source, fill_slots, front_code
 from pipeline.kernels import kernel
 
@@ -106,7 +107,10 @@ def _resolve(offsets, data, start, statement, masks, services, exceptions, mask,
 class Builder:
     """Collects listed names, then compiles them."""
 
-    def __init__(self) -> None:
+    def __init__(self, past: Past = NOTHING, first: Since = UNKNOWN) -> None:
+        """`past` is what was compiled last; names that it has not are listed since `first`."""
+        self._past = past
+        self._first = first
         self._sources: list[Source] = []
         self._statements: dict[Statement, int] = {}
         self._chunks: list[pa.Array] = []
@@ -200,8 +204,6 @@ class Builder:
             "origin_statement": said,
             "origin_line": line,
         }
-        for array in sections.values():
-            array.flags.writeable = False
         labels = [(int(masks[s // len(services)]), services[s % len(services)]) for s in sets.tolist()]
         networks = self._label_networks(statements, labels)
         header = {
@@ -214,14 +216,24 @@ class Builder:
             "networks": networks,
             "statements": [list(s) for s in statements],
         }
-        return Matcher(header, sections, compiled.version_of(header, sections))
+        version = compiled.version_of(header, sections)
+        # The same content is the same version, whatever its past.
+        header["history"], sections["origin_since"] = continued(
+            self._past,
+            self._first._replace(version=version),
+            [source.name for source in self._sources],
+            np.array([s.source for s in statements], np.int64),
+            (offsets, data, start, said),
+            [[(str(row[0]), statements[place].source) for _, place in row[3]] for row in networks],
+        )
+        for array in sections.values():
+            array.flags.writeable = False
+        return Matcher(header, sections, version)
 
-    def _label_networks(
-        self, statements: list[Statement], labels: list[tuple[int, str]]
-    ) -> list[list[object]]:
+    def _label_networks(self, statements: list[Statement], labels: list[tuple[int, str]]) -> list[list[Any]]:
         """Each network with its label set (added to `labels` where new), ports, and (line, statement)s."""
         number = {label: i for i, label in enumerate(labels)}
-        rows: list[list[object]] = []
+        rows: list[list[Any]] = []
         for network, said in self._networks.items():
             mask, service = 0, ""
             for _, place in said:

@@ -10,7 +10,9 @@ import os
 import time
 from array import array
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -142,6 +144,32 @@ def changes(old: np.ndarray, new: np.ndarray) -> tuple[int, int]:
     """How many entries `new` has that `old` has not, and the other way round."""
     both = len(np.intersect1d(old, new, assume_unique=True))
     return len(new) - both, len(old) - both
+
+
+def sources_known(folder: Path) -> list[dict[str, Any]]:
+    """What is known of each list of a folder that has an address; times are RFC 3339, None never.
+
+    `age_days` is how long ago the source last answered. Raises ListError.
+    """
+    return [_known(folder, listed) for listed in read_sources(folder)[0] if listed.url]
+
+
+def _known(folder: Path, listed: ListFile) -> dict[str, Any]:
+    state = read_state(folder, listed)
+    held = state.held
+    return {
+        "name": listed.name,
+        "url": shown(listed.url),
+        "fetched": _time(state.current.at) if state.current else None,
+        "checked": _time(state.checked) if state.checked else None,
+        "age_days": round(max(time.time() - state.checked, 0) / 86_400, 1) if state.checked else None,
+        "error": state.error,
+        "held": {**held.model_dump(), "at": _time(held.at)} if held else None,
+    }
+
+
+def _time(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _waiting(folder: Path, name: str) -> tuple[ListFile, State]:

@@ -4,6 +4,7 @@ A folder of lists holds `sources.toml` (`blocklists.sources`) and the files it n
 """
 
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from blocklists import compiled, taxonomy
 from blocklists.build import Builder, Statement
 from blocklists.formats import FORMATS, Entry, Problem
+from blocklists.history import NOTHING, UNKNOWN, Past, Since
 from blocklists.matcher import Matcher, Source
 from blocklists.sources import ListError, ListFile, read_sources
 
@@ -144,12 +146,15 @@ def _compile(builder: Builder, folder: Path, listed: ListFile) -> Report:
     return report
 
 
-def compile_lists(folders: list[Path]) -> tuple[Matcher, list[Report]]:
+def compile_lists(
+    folders: list[Path], past: Past = NOTHING, first: Since = UNKNOWN
+) -> tuple[Matcher, list[Report]]:
     """A matcher over the lists of several folders, in that order, and what reading each gave.
 
-    Lines that are refused or held are left out and reported. Raises ListError.
+    Lines that are refused or held are left out and reported. `past` and `first` as in `Builder`. Raises
+    ListError.
     """
-    builder = Builder()
+    builder = Builder(past, first)
     reports = [_compile(builder, folder, listed) for folder in folders for listed in lists_in(folder)]
     return builder.build(), reports
 
@@ -184,13 +189,18 @@ def load_matcher(folder: Path | None = None) -> Matcher:
         for listed in lists_in(place)
     ]
     path = folder / COMPILED
+    past, at = NOTHING, int(time.time())
+    first = Since("", at, path.exists())
     try:
         matcher = Matcher.open(path)
         if [(s.name, s.sha256, s.categories, s.allow, s.ports) for s in matcher.sources] == wanted:
             return matcher
+        past = matcher.past()
+        # Versions keep their order where the clock was set back.
+        first = Since("", max(at, past.versions[-1].at), False)
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    matcher, _ = compile_lists([STARTER, folder])
+    matcher, _ = compile_lists([STARTER, folder], past, first)
     try:
         matcher.save(path)
     except OSError:
@@ -247,11 +257,12 @@ def check(*paths: Path) -> list[Report]:
 
 
 def show(matcher: Matcher) -> list[dict[str, object]]:
-    """Each list in force: name, title, categories, entries, SHA-256, address and licence."""
+    """Each list in force: name, title, categories, entries, what came and went, SHA-256, address, licence."""
     return [
         {
             "name": source.name, "title": source.title, "format": source.format,
             "categories": list(source.categories), "allow": source.allow, "entries": source.entries,
+            "added": source.added, "removed": source.removed,
             "sha256": source.sha256, "url": source.url, "licence": source.licence,
         }
         for source in matcher.sources

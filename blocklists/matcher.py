@@ -7,7 +7,8 @@ before, bytes that follow), `BLOCK` to a block.
 """
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ import pyarrow as pa
 
 from blocklists import compiled, taxonomy
 from blocklists.addresses import PrefixTable
+from blocklists.history import Past, Since
 from blocklists.names import MAX_NAME, normal_name
 from pipeline.kernels import inline_kernel, kernel
 
@@ -218,6 +220,10 @@ class Source(NamedTuple):
     """Of a list of addresses: server ports it is about; empty all."""
     url: str = ""
     licence: str = ""
+    added: int = 0
+    """Names and networks that what was compiled before did not have."""
+    removed: int = 0
+    """Those that only what was compiled before had."""
 
 
 class LabelSet(NamedTuple):
@@ -229,12 +235,16 @@ class LabelSet(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where a listed name comes from."""
+    """Where a listed name, or network, comes from."""
 
     name: str
     source: Source
     line: int
     exception: bool
+    categories: list[str]
+    """What it gives; of an exception: what it takes away, from all lists."""
+    since: Since
+    """From when on this list has named it."""
 
 
 class Explanation(NamedTuple):
@@ -247,6 +257,10 @@ class Explanation(NamedTuple):
     service: str
     origins: list[Origin]
     """Of every listed suffix, the longest first."""
+    taken: list[str]
+    """Categories that it would carry but for exceptions and allow lists."""
+    ports: list[int]
+    """Of an address: server ports that this is about; empty all."""
 
 
 #: Label set of names that are on no list.
@@ -263,8 +277,16 @@ class Matcher:
         """Distinct names that are listed."""
         self._fingerprint_bits: int = header["fingerprint_bits"]
         self.sources = tuple(
-            Source(**{**s, "categories": tuple(s["categories"]), "ports": tuple(s["ports"])})
-            for s in header["sources"]
+            Source(
+                **{
+                    **source,
+                    "categories": tuple(source["categories"]),
+                    "ports": tuple(source["ports"]),
+                    "added": came,
+                    "removed": went,
+                }
+            )
+            for source, came, went in zip(header["sources"], *header["history"]["changes"], strict=True)
         )
         self.sets = tuple(LabelSet(mask, service) for mask, service in header["sets"])
         """Every distinct label set; `set_of` points into it."""
@@ -273,6 +295,7 @@ class Matcher:
         self.set_of = sections["set_of"]
         """uint16[names]: label set of each entry."""
         self._networks = header["networks"]
+        self._versions = [Since(*since) for since in header["history"]["versions"]]
         answers: dict[tuple[int, tuple[int, ...]], int] = {}
         self._prefixes = PrefixTable(
             (ipaddress.ip_network(text), answers.setdefault((labels, tuple(ports)), len(answers)))
@@ -345,25 +368,91 @@ class Matcher:
         return self.sets[found] if found >= 0 else UNLISTED
 
     def lookup(self, name: str) -> Explanation:
-        """Which lists and lines say what about a name."""
+        """Which lists and lines say what about a name or an address, and since when."""
         asked = _asked(name)
+        try:
+            return self._lookup_address(_unmapped(ipaddress.ip_address(asked)))
+        except ValueError:
+            pass
         suffixes = list(_suffixes(asked))
         entries = self.match(pa.array(suffixes, pa.string()))
         matched, labels = "", UNLISTED
         origins: list[Origin] = []
+        given = 0
         for suffix, entry in zip(suffixes, entries.tolist(), strict=True):
             if entry < 0 or self._text(entry) != suffix:
                 continue
             if not matched:
                 matched, labels = suffix, self.sets[self.set_of[entry]]
-            origins += self._origins(entry, suffix)
-        return Explanation(asked, matched, taxonomy.names_of(labels.mask), labels.service, origins)
+            rows = list(self._rows(entry))
+            given = given or self._given(place for place, _, _ in rows)
+            origins += (self._origin(suffix, *row) for row in rows)
+        return Explanation(
+            asked, matched, taxonomy.names_of(labels.mask), labels.service, origins,
+            taxonomy.names_of(given & ~labels.mask), [],
+        )  # fmt: skip
 
-    def _origins(self, entry: int, name: str) -> Iterator[Origin]:
-        start, stop = (int(n) for n in self._sections["origin_start"][entry : entry + 2])
+    def _lookup_address(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Explanation:
+        matched, labels, ports = "", UNLISTED, []
+        origins: list[Origin] = []
+        given = 0
+        for length in range(address.max_prefixlen, -1, -1):
+            network = str(ipaddress.ip_network((address, length), strict=False))
+            number = self._network_rows.get(network)
+            if number is None:
+                continue
+            _, label_set, only, said = self._networks[number]
+            if not matched:
+                matched, labels, ports = network, self.sets[label_set], only
+                given = self._given(place for _, place in said)
+            since = self._header["history"]["networks"][number]
+            origins += (
+                self._origin(network, place, line, at) for (line, place), at in zip(said, since, strict=True)
+            )
+        return Explanation(
+            str(address), matched, taxonomy.names_of(labels.mask), labels.service, origins,
+            taxonomy.names_of(given & ~labels.mask), list(ports),
+        )  # fmt: skip
+
+    @cached_property
+    def _network_rows(self) -> dict[str, int]:
+        return {row[0]: number for number, row in enumerate(self._networks)}
+
+    def _rows(self, entry: int) -> Iterator[tuple[int, int, int]]:
+        """Statement, line and index of the version of each row about an entry."""
+        s = self._sections
+        start, stop = (int(n) for n in s["origin_start"][entry : entry + 2])
         for row in range(start, stop):
-            _, _, source, exception = self._statements[self._sections["origin_statement"][row]]
-            yield Origin(name, self.sources[source], int(self._sections["origin_line"][row]), bool(exception))
+            yield int(s["origin_statement"][row]), int(s["origin_line"][row]), int(s["origin_since"][row])
+
+    def _given(self, statements: Iterable[int]) -> int:
+        """Mask of what the statements say that take nothing away."""
+        mask = 0
+        for place in statements:
+            said, _, _, exception = self._statements[place]
+            mask |= 0 if exception else said
+        return mask
+
+    def _origin(self, name: str, statement: int, line: int, since: int) -> Origin:
+        mask, _, source, exception = self._statements[statement]
+        return Origin(
+            name, self.sources[source], line, bool(exception), taxonomy.names_of(mask), self._versions[since]
+        )
+
+    def past(self) -> Past:
+        """What the next compilation needs to know of this one."""
+        s = self._sections
+        return Past(
+            self._versions,
+            [source.name for source in self.sources],
+            np.array([statement[2] for statement in self._statements], np.int64),
+            s["front"], self.names, s["origin_start"], s["origin_statement"], s["origin_since"],
+            {
+                (row[0], self._statements[place][2]): at
+                for row, since in zip(self._networks, self._header["history"]["networks"], strict=True)
+                for (_, place), at in zip(row[3], since, strict=True)
+            },
+        )  # fmt: skip
 
     def _text(self, entry: int) -> str:
         front = self._sections["front"]
@@ -381,6 +470,12 @@ def _asked(name: str) -> str:
         return normal_name(name)
     except ValueError:
         return name.strip().lower().removesuffix(".")[-MAX_NAME:]
+
+
+def _unmapped(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return (address.ipv4_mapped if address.version == 6 else None) or address
 
 
 def _suffixes(name: str) -> Iterator[str]:

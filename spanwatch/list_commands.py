@@ -60,11 +60,21 @@ def check_lists(
 
 @lists_app.command("show")
 def show_lists(context: typer.Context) -> None:
-    """The lists in force, one JSON object a line."""
+    """The lists in force and what is known of their sources, one JSON object a line.
+
+    A list that was never fetched has no entries yet.
+    """
+    from blocklists.held import sources_known
     from blocklists.lists import load_matcher, show
 
-    for source in show(load_matcher(context.obj.settings().lists)):
-        print(json.dumps(source, ensure_ascii=False))
+    folder = context.obj.settings().lists
+    matcher = load_matcher(folder)
+    known = {source["name"]: source for source in sources_known(folder)} if folder else {}
+    for row in show(matcher):
+        source = known.pop(str(row["name"]), {})
+        print(json.dumps({**row, **source, "lists_version": matcher.version}, ensure_ascii=False))
+    for source in known.values():
+        print(json.dumps({**source, "entries": None, "lists_version": matcher.version}, ensure_ascii=False))
 
 
 def _folder(invocation: Invocation) -> Path:

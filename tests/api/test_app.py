@@ -30,7 +30,7 @@ ENDPOINTS = {
     "/v1/bandwidth/timeline": "bandwidth", "/v1/filtering/summary": "filtering",
     "/v1/filtering/attempts": "attempts", "/v1/findings": "findings", "/v1/findings/{id}": "findings",
     "/v1/devices": "devices", "/v1/devices/{mac}": "devices", "/v1/health": "health",
-    "/v1/lookup": "lookup", "/metrics": "metrics",
+    "/v1/lists": "lists", "/v1/lookup": "lookup", "/metrics": "metrics",
 }  # fmt: skip
 
 

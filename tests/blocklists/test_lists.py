@@ -139,10 +139,69 @@ def test_the_compiled_file_is_used_and_renewed(folder):
     assert (path / COMPILED).stat().st_mtime_ns == stamp
     (path / "a.txt").write_text("two.example.org\n")
     assert load_matcher(path).labels("two.example.org").mask
-    good = (path / COMPILED).read_bytes()
+    good, version = (path / COMPILED).read_bytes(), current_version(path)
+    assert not load_matcher(path).lookup("two.example.org").origins[0].since.or_earlier
     (path / COMPILED).write_bytes(good[:-7] + b"damaged")
-    assert load_matcher(path).labels("two.example.org").mask
-    assert (path / COMPILED).read_bytes() == good
+    renewed = load_matcher(path)
+    assert renewed.version == current_version(path) == version
+    assert renewed.lookup("two.example.org").origins[0].since.or_earlier
+
+
+def test_since_when_survives_an_update(folder):
+    """A name that stays on its list keeps the version and time since when; a new one has the new version."""
+    path = folder({"a.txt": ("domains", ["games"], "one.example.org\n")})
+    first = load_matcher(path).version
+    (path / "a.txt").write_text("two.example.org\none.example.org\n")
+    matcher = load_matcher(path)
+    one, two = (matcher.lookup(f"{name}.example.org").origins[0] for name in ("one", "two"))
+    assert (one.line, one.since.version) == (2, first)
+    assert (two.line, two.since.version) == (1, matcher.version)
+    assert two.since.at >= one.since.at > 1_700_000_000
+    (source,) = (source for source in matcher.sources if source.name == "a.txt")
+    assert (source.added, source.removed) == (1, 0)
+    assert all(since.version == first for since in [load_matcher(path).lookup("tiktok.com").origins[0].since])
+
+
+def test_what_takes_categories_away_is_told(folder):
+    """A name under an exception tells which categories it would carry and which lines take them."""
+    path = folder({"b.txt": ("adblock", ["games"], "||two.example.org^\n@@||ok.two.example.org^\n")})
+    with open(path / "sources.toml", "a") as file:
+        file.write('[[lists]]\nname = "ours"\nfile = "ours.txt"\nallow = true\n')
+    (path / "ours.txt").write_text("youtube.com\n")
+    matcher = load_matcher(path)
+    found = matcher.lookup("www.ok.two.example.org")
+    assert (found.categories, found.taken) == ([], ["games"])
+    assert [(o.line, o.exception, o.categories) for o in found.origins] == [
+        (2, True, ["games"]), (1, False, ["games"]),
+    ]  # fmt: skip
+    found = matcher.lookup("www.youtube.com")
+    assert (found.categories, found.taken) == ([], ["streaming_video"])
+    assert [o.source.name for o in found.origins if o.exception] == ["ours"]
+    assert matcher.lookup("two.example.org").taken == []
+
+
+def test_addresses_are_explained(folder):
+    """An address tells the longest listed network, its ports, and every list that names one around it."""
+    path = folder(
+        {
+            "wide": ("addresses", ["vpn"], "# x\n198.51.100.0/24\n2001:db8::/32\n"),
+            "narrow": ("addresses", ["tor"], "198.51.100.7\n"),
+        }
+    )
+    matcher = load_matcher(path)
+    found = matcher.lookup("198.51.100.7")
+    assert (found.name, found.matched, found.categories) == ("198.51.100.7", "198.51.100.7/32", ["tor"])
+    assert [(o.name, o.source.name, o.line) for o in found.origins] == [
+        ("198.51.100.7/32", "narrow", 1), ("198.51.100.0/24", "wide", 2),
+    ]  # fmt: skip
+    assert matcher.lookup("::ffff:198.51.100.8").matched == "198.51.100.0/24"
+    assert matcher.lookup("2001:DB8::1").categories == ["vpn"]
+    assert matcher.lookup("203.0.113.1").origins == []
+    resolver = matcher.lookup("8.8.8.8")
+    assert resolver.categories == ["doh"]
+    assert 443 in resolver.ports
+    assert 53 not in resolver.ports
+    assert resolver.origins[0].since.at > 0
 
 
 def test_bad_lines_are_left_out_and_reported(folder):

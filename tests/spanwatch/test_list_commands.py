@@ -160,3 +160,29 @@ def test_no_folder_of_lists(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv("SPANWATCH_LISTS", raising=False)
     assert main(["lists", "update"]) == USAGE
     assert "no folder of lists is set; set `lists`" in capsys.readouterr().err
+
+
+def test_what_is_known_of_a_source(web: Web, folder: Path, capsys: Captured) -> None:
+    """`lists show` tells of a list that was never fetched, then when it was, and what is held of it."""
+
+    def shown() -> dict[str, object]:
+        capsys.readouterr()
+        assert main(["lists", "show"]) == DONE
+        rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        (row,) = (row for row in rows if row["name"] == "a")
+        return row
+
+    never = shown()
+    assert (never["entries"], never["checked"], never["held"]) == (None, None, None)
+    main(["lists", "update"])
+    fetched = shown()
+    assert (fetched["entries"], fetched["added"], fetched["age_days"]) == (40, 40, 0.0)
+    assert fetched["lists_version"] == current_version(folder)
+    web.pages["/a"] = Page("\n".join(NAMES[:20]))
+    main(["lists", "update"])
+    held = shown()["held"]
+    assert isinstance(held, dict)
+    assert (held["entries"], held["removed"]) == (20, 20)
+    del web.pages["/a"]
+    main(["lists", "update"])
+    assert "404" in str(shown()["error"])
