@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from blocklists import compiled, taxonomy
 from blocklists.addresses import Network
 from blocklists.history import NOTHING, UNKNOWN, Past, Since, continued
-from blocklists.matcher import BLOCK, LOAD, Matcher, Source, fill_slots, front_code
+from blocklists.matcher import BLOCK, EXACT, LOAD, Matcher, Source, fill_slots, front_code
 from pipeline.kernels import kernel
 
 
@@ -23,6 +23,8 @@ class Statement(NamedTuple):
     source: int
     """Index of the list."""
     exception: bool
+    member: str = ""
+    """Of a list in several files: the file."""
 
 
 @kernel
@@ -58,6 +60,8 @@ def _resolve(offsets, data, start, statement, masks, services, exceptions, mask,
 
     Names are reversed and sorted, so those that begin a name, byte for byte, are a stack; the name's
     parent is the last of them that ends at a label's end (`a-b.c` stands between `b.c` and `a.b.c`).
+    A name listed for itself alone (`EXACT` before it) has the name with all below it as parent, and the
+    labels of both.
     """
     stack = np.zeros(256, np.int64)
     taken = np.zeros(256, np.int64)
@@ -76,7 +80,11 @@ def _resolve(offsets, data, start, statement, masks, services, exceptions, mask,
                 break
             depth -= 1
         parent = depth - 1
-        while parent >= 0 and data[begin + offsets[stack[parent] + 1] - offsets[stack[parent]]] != 46:
+        behind = np.int64(0)
+        while parent >= 0:
+            behind = np.int64(data[begin + offsets[stack[parent] + 1] - offsets[stack[parent]]])
+            if behind == 46 or behind == 61:
+                break
             parent -= 1
         own = np.int64(0)
         away = taken[parent] if parent >= 0 else np.int64(0)
@@ -92,8 +100,8 @@ def _resolve(offsets, data, start, statement, masks, services, exceptions, mask,
         own &= ~away
         if parent >= 0:
             above = stack[parent]
-            if own == 0:
-                own = mask[above] & ~away
+            if own == 0 or behind == 61:
+                own |= mask[above] & ~away
             if named == 0:
                 named = service[above]
         mask[i] = own
@@ -132,7 +140,10 @@ class Builder:
         return self._statements.setdefault(statement, len(self._statements))
 
     def add(self, names: Sequence[str], lines: Sequence[int], statements: Sequence[int]) -> None:
-        """Names in normal form, the line each stands on, and the statement about each."""
+        """Names in normal form, the line each stands on, and the statement about each.
+
+        A name with `EXACT` before it is listed for itself alone.
+        """
         self._chunks.append(pa.array(names, pa.binary()))
         self._lines.append(np.array(lines, np.uint32))
         self._said.append(np.array(statements, np.uint16))
@@ -184,6 +195,8 @@ class Builder:
             np.array([s.exception for s in statements], np.bool_),
             mask, service,
         )  # fmt: skip
+        last = data[offsets[1:] - 1] if count else data
+        exact = int(np.count_nonzero(last == ord(EXACT)))
         masks, mask_of = np.unique(mask, return_inverse=True)
         sets, set_of = np.unique(mask_of * len(services) + service, return_inverse=True)
         if len(sets) > 65_535 - len(self._statements):
@@ -211,6 +224,7 @@ class Builder:
             "taxonomy": list(taxonomy.NAMES),
             "names": count,
             "fingerprint_bits": fingerprint_bits,
+            "exact": exact,
             "sources": [source._asdict() for source in self._sources],
             "sets": [list(label) for label in labels],
             "networks": networks,

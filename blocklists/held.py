@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from blocklists.entries import Entry
 from blocklists.fetch import shown
-from blocklists.formats import Entry
 from blocklists.lists import Report, entries
 from blocklists.sources import SOURCES, ListError, ListFile, read_sources
 
@@ -137,7 +137,7 @@ def content(path: Path, listed: ListFile) -> np.ndarray:
 
 def _identity(entry: Entry) -> int:
     """A hash of all that an entry says, not of where it says it."""
-    return hash((entry.name, entry.network, entry.exception, entry.categories, entry.service))
+    return hash((entry.name, entry.exact, entry.network, entry.exception, entry.categories, entry.service))
 
 
 def changes(old: np.ndarray, new: np.ndarray) -> tuple[int, int]:

@@ -3,19 +3,22 @@
 A folder of lists holds `sources.toml` (`blocklists.sources`) and the files it names.
 """
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from blocklists import compiled, taxonomy
+from blocklists.archives import is_archive, opened
 from blocklists.build import Builder, Statement
-from blocklists.formats import FORMATS, Entry, Problem
+from blocklists.entries import BrokenListError, Entry, Problem
+from blocklists.formats import FORMATS
 from blocklists.history import NOTHING, UNKNOWN, Past, Since
-from blocklists.matcher import Matcher, Source
-from blocklists.sources import ListError, ListFile, read_sources
+from blocklists.matcher import EXACT, Matcher, Source
+from blocklists.reading import TREES, digest, read_list
+from blocklists.sources import SOURCES, ListError, ListFile, read_sources
 
 STARTER = Path(__file__).with_name("data")
 COMPILED = "compiled.spanlist"
@@ -26,6 +29,8 @@ SAMPLES = 25
 JUDGED_FROM = 1_000
 #: Names handed on at once.
 _BLOCK = 65_536
+#: Lines that a file's format is guessed from.
+_GUESSED_FROM = 200
 
 
 @dataclass
@@ -38,13 +43,13 @@ class Report:
     lines: int = 0
     """Last line that gave an entry or a problem."""
     counts: Counter[str] = field(default_factory=Counter)
-    """Problems by kind: `refused`, `held`, `skipped`."""
+    """Lines by what became of them: `refused`, `held`, `skipped`, `unmapped`."""
     problems: list[Problem] = field(default_factory=list)
     """The first `SAMPLES` that are not `skipped`."""
     sha256: str = ""
 
     def note(self, problem: Problem) -> None:
-        self.counts[problem.kind] += 1
+        self.counts[problem.kind] += problem.lines
         self.lines = problem.line
         if problem.kind != "skipped" and len(self.problems) < SAMPLES:
             self.problems.append(problem)
@@ -56,16 +61,22 @@ class Report:
 
     def messages(self) -> list[str]:
         """One line for each kept problem: file, line, what, mend."""
-        said = [f"{self.file}:{p.line}: {p.kind}: {p.what}; {p.mend}" for p in self.problems]
+        said = [f"{self.place(p)}: {p.kind}: {p.what}; {p.mend}" for p in self.problems]
         if not self.entries:
             said.append(f"{self.file}: no entry at all; is {self.listed.format!r} its format?")
         return said
+
+    def place(self, problem: Problem) -> str:
+        """Where a problem is: file, file inside it, line."""
+        place = f"{self.file}/{problem.member}" if problem.member else str(self.file)
+        return f"{place}:{problem.line}" if problem.line else place
 
     def source(self) -> Source:
         listed = self.listed
         return Source(
             listed.name, listed.title or listed.name, listed.file, listed.format, listed.categories,
             listed.allow, self.sha256, self.entries, listed.ports, listed.url, listed.licence,
+            part=listed.part, mapping=listed.mapping,
         )  # fmt: skip
 
 
@@ -84,21 +95,26 @@ def entries(report: Report) -> Iterator[Entry]:
     is refused.
     """
     counts = report.counts
+    listed = report.listed
     try:
-        with open(report.file, "rb") as stream:
-            for item in FORMATS[report.listed.format](stream):
-                if isinstance(item, Entry):
-                    report.entries += 1
-                    report.lines = item.line
-                    yield item
-                    continue
-                report.note(item)
-                if JUDGED_FROM <= counts["refused"] > report.entries + counts["skipped"]:
-                    raise _no_list(report)
+        for item in read_list(
+            report.file, listed.format, part=listed.part, mapping=listed.mapping,
+            categories=listed.categories, allow=listed.allow, trusted=report.file.parent == STARTER,
+        ):  # fmt: skip
+            if isinstance(item, Entry):
+                report.entries += 1
+                report.lines = item.line
+                yield item
+                continue
+            report.note(item)
+            if JUDGED_FROM <= counts["refused"] > report.entries + counts["skipped"] + counts["unmapped"]:
+                raise _no_list(report)
         if counts["refused"] and not report.entries:
             raise _no_list(report)
-        with open(report.file, "rb") as stream:
-            report.sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        report.sha256 = digest(report.file)
+    except BrokenListError as error:
+        file = report.file / error.member if error.member else report.file
+        raise ListError(file, error.line, error.what, error.mend) from None
     except OSError as error:
         raise _unreadable(report.file, error) from None
 
@@ -106,9 +122,8 @@ def entries(report: Report) -> Iterator[Entry]:
 def _no_list(report: Report) -> ListError:
     first = report.problems[0]
     what = f"no list of format {report.listed.format!r}: {report.counts['refused']:,} lines refused"
-    return ListError(
-        report.file, first.line, f"{what}, the first: {first.what}", "give another file or format"
-    )
+    file = report.file / first.member if first.member else report.file
+    return ListError(file, first.line, f"{what}, the first: {first.what}", "give another file or format")
 
 
 def _unreadable(path: Path, error: OSError) -> ListError:
@@ -118,24 +133,25 @@ def _unreadable(path: Path, error: OSError) -> ListError:
 def _compile(builder: Builder, folder: Path, listed: ListFile) -> Report:
     report = Report(folder / listed.file, listed)
     source = builder.source(report.source())
-    kinds: dict[tuple[bool, tuple[str, ...], str], int] = {}
+    kinds: dict[tuple[bool, tuple[str, ...], str, str], int] = {}
     everything = taxonomy.mask_of(taxonomy.NAMES)
     names: list[str] = []
     lines: list[int] = []
     said: list[int] = []
     for entry in entries(report):
-        kind = (entry.exception, entry.categories, entry.service)
+        kind = (entry.exception, entry.categories, entry.service, entry.member)
         number = kinds.get(kind)
         if number is None:
             mask = taxonomy.mask_of(entry.categories or listed.categories)
             exception = entry.exception != listed.allow
             if exception and (listed.allow or not mask):
                 mask = everything
-            number = kinds[kind] = builder.statement(Statement(mask, entry.service, source, exception))
+            statement = Statement(mask, entry.service, source, exception, entry.member)
+            number = kinds[kind] = builder.statement(statement)
         if entry.network is not None:
             builder.add_network(entry.network, entry.line, number)
             continue
-        names.append(entry.name)
+        names.append(EXACT + entry.name if entry.exact else entry.name)
         lines.append(entry.line)
         said.append(number)
         if len(names) == _BLOCK:
@@ -161,10 +177,19 @@ def compile_lists(
 
 def _digest(path: Path) -> str:
     try:
-        with open(path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return digest(path)
+    except BrokenListError as error:
+        raise ListError(path, 0, error.what, error.mend) from None
     except OSError as error:
         raise _unreadable(path, error) from None
+
+
+def _identity(source: Source | ListFile, sha256: str) -> tuple[object, ...]:
+    """What must not have changed for a compiled list to be used again."""
+    return (
+        source.name, sha256, source.format, source.categories, source.allow, source.ports, source.part,
+        source.mapping,
+    )  # fmt: skip
 
 
 def current_version(folder: Path) -> str:
@@ -184,7 +209,7 @@ def load_matcher(folder: Path | None = None) -> Matcher:
     if folder is None:
         return compile_lists([STARTER])[0]
     wanted = [
-        (listed.name, _digest(place / listed.file), listed.categories, listed.allow, listed.ports)
+        _identity(listed, _digest(place / listed.file))
         for place in (STARTER, folder)
         for listed in lists_in(place)
     ]
@@ -193,7 +218,7 @@ def load_matcher(folder: Path | None = None) -> Matcher:
     first = Since("", at, path.exists())
     try:
         matcher = Matcher.open(path)
-        if [(s.name, s.sha256, s.categories, s.allow, s.ports) for s in matcher.sources] == wanted:
+        if [_identity(source, source.sha256) for source in matcher.sources] == wanted:
             return matcher
         past = matcher.past()
         # Versions keep their order where the clock was set back.
@@ -208,28 +233,37 @@ def load_matcher(folder: Path | None = None) -> Matcher:
     return Matcher.open(path)
 
 
+def _score(items: Iterator[Entry | Problem]) -> float:
+    """How well the first items fit their format."""
+    worth = {"refused": -1.0, "skipped": -0.25, "unmapped": 0.5}
+    return sum(
+        1.0 if isinstance(item, Entry) else worth.get(item.kind, 0.0) for item in islice(items, _GUESSED_FROM)
+    )
+
+
 def guess_format(path: Path) -> str:
-    """The format that reads most of a file's first lines, and refuses fewest. Raises ListError."""
+    """The format that reads most of a list's first lines, and refuses fewest. Raises ListError."""
     scores = {}
-    for name, read in FORMATS.items():
-        score = 0.0
-        try:
-            with open(path, "rb") as stream:
-                for count, item in enumerate(read(stream)):
-                    if isinstance(item, Entry):
-                        score += 1
-                    elif item.kind == "refused":
-                        score -= 1
-                    elif item.kind == "skipped":
-                        score -= 0.25
-                    if count == 200:
-                        break
-        except OSError as error:
-            raise ListError(
-                path, 0, f"cannot read the list: {error.strerror}", "give a readable file"
-            ) from None
-        scores[name] = score
-    return max(scores, key=lambda name: scores[name])
+    try:
+        tree = path.is_dir()
+        if not tree:
+            with opened(path) as stream:
+                tree = is_archive(stream)
+        for name in TREES if tree else FORMATS:
+            try:
+                if tree:
+                    scores[name] = _score(read_list(path, name))
+                else:
+                    with opened(path) as stream:
+                        scores[name] = _score(FORMATS[name](stream))
+            except BrokenListError:
+                if not tree:
+                    raise
+    except BrokenListError as error:
+        raise ListError(path, error.line, error.what, error.mend) from None
+    except OSError as error:
+        raise ListError(path, 0, f"cannot read the list: {error.strerror}", "give a readable file") from None
+    return max(scores, key=lambda name: scores[name], default="domains")
 
 
 def check(*paths: Path) -> list[Report]:
@@ -240,7 +274,7 @@ def check(*paths: Path) -> list[Report]:
     """
     reports = []
     for path in paths or (STARTER,):
-        if path.is_dir():
+        if (path / SOURCES).is_file():
             found = [Report(path / listed.file, listed) for listed in lists_in(path)]
         else:
             found = [Report(path, ListFile(name="file", file=path.name, format=guess_format(path)))]

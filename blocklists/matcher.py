@@ -27,6 +27,8 @@ BLOCK = 16
 LOAD = 0.6
 #: Names the kernel works on at a time.
 GROUP = 64
+#: Stands before a name that is listed for itself alone; it is in no name.
+EXACT = "="
 
 
 @inline_kernel
@@ -39,9 +41,10 @@ def _mix(h):
 
 
 @kernel
-def _equal_in_block(front, block_start, names, block, data, begin, end):
+def _equal_in_block(front, block_start, names, block, data, floor, begin, end):
     """Entry id in `block` whose reversed name is data[begin:end] read backwards, or -1.
 
+    `floor` is where the whole name begins; a `begin` one below it asks for the name with `EXACT` before it.
     `shared` is how many leading (reversed) bytes the current entry has in common with the query;
     sorted order makes it never necessary to look at bytes before it again.
     """
@@ -58,7 +61,10 @@ def _equal_in_block(front, block_start, names, block, data, begin, end):
             return -1
         if common == shared:
             k = np.int64(0)
-            while k < tail and shared < length and front[at + k] == data[end - 1 - shared]:
+            while k < tail and shared < length:
+                place = end - 1 - shared
+                if front[at + k] != (data[place] if place >= floor else 61):
+                    break
                 k += 1
                 shared += 1
             if shared == length and k == tail:
@@ -68,13 +74,13 @@ def _equal_in_block(front, block_start, names, block, data, begin, end):
 
 
 @kernel
-def _match(front, block_start, slots, names, fingerprint_bits, offsets, data, first, out):
+def _match(front, block_start, slots, names, fingerprint_bits, exact, offsets, data, first, out):
     """out[i] = entry id of the longest listed suffix of name i, or -1.
 
     Works on `GROUP` names at a time: hashes of all their suffixes, then the table, then the text of
     those a fingerprint points to. Before each step one sum over the places it will read brings them
     into the cache, all at once instead of one wait after another; the sum is returned so that the
-    compiler keeps it.
+    compiler keeps it. With `exact`, each name is also looked for as one that is listed for itself alone.
     """
     size = np.int64(len(slots))
     fingerprint_mask = (np.int64(1) << fingerprint_bits) - 1
@@ -116,6 +122,14 @@ def _match(front, block_start, slots, names, fingerprint_bits, offsets, data, fi
                 begin_of[suffixes] = begin
                 name_of[suffixes] = i
                 suffixes += 1
+                if exact:
+                    h1 = ((h1 ^ 61) * 16777619) & 0xFFFFFFFF
+                    h2 = ((h2 ^ 61) * 0x1B873593) & 0xFFFFFFFF
+                    position[suffixes] = (_mix(h1) * size) >> 32
+                    fingerprint[suffixes] = _mix(h2) & fingerprint_mask
+                    begin_of[suffixes] = begin - 1
+                    name_of[suffixes] = i
+                    suffixes += 1
         for n in range(suffixes):
             touched += np.int64(slots[position[n]])
         # Keep the suffixes with a slot of their fingerprint; `position` becomes that slot's place.
@@ -142,12 +156,13 @@ def _match(front, block_start, slots, names, fingerprint_bits, offsets, data, fi
         for n in range(kept):
             place = position[n]
             i = name_of[n]
+            floor = np.int64(offsets[first + i])
             end = np.int64(offsets[first + i + 1])
             slot = np.int64(slots[place])
             while slot != 0:
                 if slot & fingerprint_mask == fingerprint[n]:
                     block = (slot >> fingerprint_bits) - 1
-                    entry = _equal_in_block(front, block_start, names, block, data, begin_of[n], end)
+                    entry = _equal_in_block(front, block_start, names, block, data, floor, begin_of[n], end)
                     if entry >= 0:
                         # Suffixes of a name come the shortest first: the last one found is the longest.
                         out[i] = entry
@@ -224,6 +239,10 @@ class Source(NamedTuple):
     """Names and networks that what was compiled before did not have."""
     removed: int = 0
     """Those that only what was compiled before had."""
+    part: str = ""
+    """Of a folder or an archive of several lists: the one that was read; empty all."""
+    mapping: str = ""
+    """Whose category names the list's own are."""
 
 
 class LabelSet(NamedTuple):
@@ -245,6 +264,10 @@ class Origin(NamedTuple):
     """What it gives; of an exception: what it takes away, from all lists."""
     since: Since
     """From when on this list has named it."""
+    member: str
+    """Of a list in several files: the file that `line` counts in."""
+    exact: bool
+    """The name alone is listed, nothing below it."""
 
 
 class Explanation(NamedTuple):
@@ -276,6 +299,7 @@ class Matcher:
         self.names: int = header["names"]
         """Distinct names that are listed."""
         self._fingerprint_bits: int = header["fingerprint_bits"]
+        self._exact: bool = header["exact"] > 0
         self.sources = tuple(
             Source(
                 **{
@@ -310,7 +334,11 @@ class Matcher:
         Raises OSError, and ValueError for a file that is damaged or not of this version.
         """
         header, sections, version = compiled.read(path)
-        if header.get("block") != BLOCK or header.get("taxonomy") != list(taxonomy.NAMES):
+        if (
+            header.get("block") != BLOCK
+            or header.get("taxonomy") != list(taxonomy.NAMES)
+            or "exact" not in header
+        ):
             raise ValueError(f"{path}: compiled for another version of spanwatch; compile the lists again")
         return cls(header, sections, version)
 
@@ -321,8 +349,12 @@ class Matcher:
     def match(self, names: pa.StringArray) -> np.ndarray:
         """int32[n]: entry id of the longest listed suffix of each name, -1 for none and for null.
 
-        Names are as in records: lower case, punycode, no trailing dot. Exact.
+        Names are as in records: lower case, punycode, no trailing dot. No match rests on a hash. A name
+        that is listed for itself alone comes before its suffixes.
         """
+        return self._find(names, self._exact)
+
+    def _find(self, names: pa.StringArray, exact: bool) -> np.ndarray:
         out = np.full(len(names), -1, np.int32)
         if len(names) == 0 or self.names == 0:
             return out
@@ -338,7 +370,7 @@ class Matcher:
         offsets.flags.writeable = data.flags.writeable = False
         s = self._sections
         _match(
-            s["front"], s["block_start"], s["slots"], self.names, self._fingerprint_bits,
+            s["front"], s["block_start"], s["slots"], self.names, self._fingerprint_bits, exact,
             offsets, data, names.offset, out,
         )  # fmt: skip
         return out
@@ -375,18 +407,22 @@ class Matcher:
         except ValueError:
             pass
         suffixes = list(_suffixes(asked))
-        entries = self.match(pa.array(suffixes, pa.string()))
+        entries = self._find(pa.array(suffixes, pa.string()), False).tolist()
+        alone = self.match(pa.array([asked])).tolist() if self._exact else []
         matched, labels = "", UNLISTED
         origins: list[Origin] = []
         given = 0
-        for suffix, entry in zip(suffixes, entries.tolist(), strict=True):
-            if entry < 0 or self._text(entry) != suffix:
+        for suffix, entry, exact in [
+            *((asked, entry, True) for entry in alone),
+            *zip(suffixes, entries, [False] * len(suffixes), strict=True),
+        ]:
+            if entry < 0 or self._text(entry) != (EXACT + suffix if exact else suffix):
                 continue
             if not matched:
                 matched, labels = suffix, self.sets[self.set_of[entry]]
             rows = list(self._rows(entry))
             given = given or self._given(place for place, _, _ in rows)
-            origins += (self._origin(suffix, *row) for row in rows)
+            origins += (self._origin(suffix, *row, exact) for row in rows)
         return Explanation(
             asked, matched, taxonomy.names_of(labels.mask), labels.service, origins,
             taxonomy.names_of(given & ~labels.mask), [],
@@ -429,15 +465,16 @@ class Matcher:
         """Mask of what the statements say that take nothing away."""
         mask = 0
         for place in statements:
-            said, _, _, exception = self._statements[place]
+            said, _, _, exception, _ = self._statements[place]
             mask |= 0 if exception else said
         return mask
 
-    def _origin(self, name: str, statement: int, line: int, since: int) -> Origin:
-        mask, _, source, exception = self._statements[statement]
+    def _origin(self, name: str, statement: int, line: int, since: int, exact: bool = False) -> Origin:
+        mask, _, source, exception, member = self._statements[statement]
         return Origin(
-            name, self.sources[source], line, bool(exception), taxonomy.names_of(mask), self._versions[since]
-        )
+            name, self.sources[source], line, bool(exception), taxonomy.names_of(mask), self._versions[since],
+            member, exact,
+        )  # fmt: skip
 
     def past(self) -> Past:
         """What the next compilation needs to know of this one."""

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from blocklists import taxonomy
-from blocklists.formats import FORMATS
+from blocklists import mappings, taxonomy
+from blocklists.reading import NAMES
 
 SOURCES = "sources.toml"
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
@@ -51,6 +51,10 @@ class ListFile(BaseModel):
     file: str = ""
     """Path below the folder. A list with an address needs none: it is kept as `NAME.list`."""
     format: str = "domains"
+    part: str = ""
+    """Of a folder or an archive of several lists: the one category, list or file meant; empty all."""
+    mapping: str = ""
+    """Whose names the list's own categories are (`mappings.tsv`); empty: those of its format, or ours."""
     title: str = ""
     categories: tuple[str, ...] = ()
     """What its names carry; a list that carries them itself needs none."""
@@ -76,8 +80,15 @@ class ListFile(BaseModel):
     @field_validator("format")
     @classmethod
     def _known_format(cls, name: str) -> str:
-        if name not in FORMATS:
-            raise ValueError(f"unknown format {name!r}; use one of {', '.join(FORMATS)}")
+        if name not in NAMES:
+            raise ValueError(f"unknown format {name!r}; use one of {', '.join(NAMES)}")
+        return name
+
+    @field_validator("mapping")
+    @classmethod
+    def _known_mapping(cls, name: str) -> str:
+        if name and name not in mappings.sources():
+            raise ValueError(f"unknown mapping {name!r}; use one of {', '.join(mappings.sources())}")
         return name
 
     @field_validator("categories")

@@ -24,11 +24,20 @@ class Category(NamedTuple):
     """`named`, `aggregate` (never for one person) or `withheld` (counted only)."""
     bit: int
     """Its bit in a category mask, and its place in `CATEGORIES`."""
+    shared: bool
+    """Lists of it mean names that a company gives to its customers, with everything below them."""
 
 
 def _read(path: Path) -> dict[str, Category]:
     categories = {
-        name: Category(name, facts["title"], facts["group"], facts.get("report", "named"), bit)
+        name: Category(
+            name,
+            facts["title"],
+            facts["group"],
+            facts.get("report", "named"),
+            bit,
+            facts.get("shared", False),
+        )
         for bit, (name, facts) in enumerate(tomllib.loads(path.read_text("utf-8")).items())
     }
     if len(categories) > 63:

@@ -213,7 +213,8 @@ class Classifier:
             "lists": [
                 {
                     "list": origin.source.name, "title": origin.source.title, "file": origin.source.file,
-                    "line": origin.line, "name": taxonomy.WITHHELD if withheld else origin.name,
+                    "member": origin.member, "line": origin.line,
+                    "name": taxonomy.WITHHELD if withheld else origin.name, "exact": origin.exact,
                     "exception": origin.exception, "sha256": origin.source.sha256,
                 }
                 for origin in found.origins

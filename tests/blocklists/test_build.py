@@ -1,9 +1,12 @@
 """Compiling: what several statements about a name, and about those above it, come to."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from blocklists.build import Builder, Statement
 from blocklists.matcher import LabelSet, Source
+from blocklists.taxonomy import mask_of, names_of
 
 SOURCE = Source("made", "Made", "made.txt", "domains", (), False, "", 0)
 
@@ -78,3 +81,66 @@ def test_version_is_of_the_content():
     """The same statements give the same version, another category gives another."""
     assert listed("foo.com").version == listed("foo.com").version
     assert matcher_of([("foo.com", 2, "", False)]).version != listed("foo.com").version
+
+
+def test_names_listed_for_themselves_alone():
+    """A name listed alone says nothing of what is below it, and adds to what is said of both."""
+    builder = Builder()
+    source = builder.source(Source("one", "One", "one.txt", "adblock", (), False, "", 0))
+    games, chat = mask_of(["games"]), mask_of(["chat"])
+    said = [
+        builder.statement(Statement(games, "", source, False)),
+        builder.statement(Statement(chat, "Alone", source, False, "data/x")),
+        builder.statement(Statement(games | chat, "", source, True)),
+    ]
+    names = [
+        "=alone.example.org", "example.org", "=both.example.org", "both.example.org", "=out.example.org",
+        "example.net", "=a.example.net", "b-a.example.net",
+    ]  # fmt: skip
+    builder.add(names, range(1, 9), [said[i] for i in (1, 0, 1, 0, 2, 0, 2, 1)])
+    matcher = builder.build()
+    asked = {
+        "alone.example.org": ["chat"], "www.alone.example.org": ["games"], "example.org": ["games"],
+        "both.example.org": ["games", "chat"], "www.both.example.org": ["games"], "out.example.org": [],
+        "www.out.example.org": ["games"], "a.example.net": [], "x.a.example.net": ["games"],
+        "b-a.example.net": ["chat"], "xalone.example.org": ["games"], "alone.example.com": [],
+    }  # fmt: skip
+    for name, categories in asked.items():
+        assert matcher.lookup(name).categories == names_of(mask_of(categories)), name
+        assert names_of(matcher.labels(name).mask) == matcher.lookup(name).categories, name
+    origins = matcher.lookup("alone.example.org").origins
+    assert [(o.name, o.line, o.member, o.exact) for o in origins] == [
+        ("alone.example.org", 1, "data/x", True), ("example.org", 2, "", False),
+    ]  # fmt: skip
+    assert [o.line for o in matcher.lookup("both.example.org").origins] == [3, 4, 2]
+
+
+@settings(deadline=None)
+@given(
+    st.sets(
+        st.tuples(
+            st.booleans(),
+            st.lists(st.sampled_from("abc-"), min_size=1, max_size=3)
+            .map("".join)
+            .map(lambda s: s.strip("-") or "x")
+            .flatmap(lambda s: st.sampled_from([f"{s}.org", f"{s}.a.org", f"a.{s}.org"])),
+        ),
+        max_size=12,
+    ),
+    st.lists(
+        st.sampled_from(["a.org", "b.a.org", "a.b.a.org", "c.org", "a-b.org", "x.a-b.org", "a.c.org"]),
+        max_size=8,
+    ),
+)
+def test_exact_and_whole_names_agree_with_a_plain_search(listed, asked):
+    """The compiled matcher says of each name what a search through the list would say."""
+    builder = Builder()
+    source = builder.source(Source("one", "One", "one.txt", "adblock", (), False, "", 0))
+    number = builder.statement(Statement(1, "", source, False))
+    builder.add(
+        [("=" if exact else "") + name for exact, name in listed], [1] * len(listed), [number] * len(listed)
+    )
+    matcher = builder.build()
+    for name in [*asked, *(name for _, name in listed), *("w." + name for _, name in listed)]:
+        expected = any(name == one or (not exact and name.endswith("." + one)) for exact, one in listed)
+        assert bool(matcher.labels(name).mask) == expected, name

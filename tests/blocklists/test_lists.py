@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from blocklists import lists, taxonomy
-from blocklists.formats import FORMATS
 from blocklists.lists import (
     COMPILED,
     STARTER,
@@ -18,6 +17,7 @@ from blocklists.lists import (
     load_matcher,
     show,
 )
+from blocklists.reading import NAMES
 from blocklists.sources import ListError, ListFile, read_sources
 
 REAL = Path(os.environ.get("REAL_LISTS", Path(__file__).parents[3] / "shared" / "lists"))
@@ -295,7 +295,7 @@ def test_every_category_of_the_starter_is_in_the_taxonomy():
     """Every list's categories exist and no starter list carries a withheld one."""
     for listed in read_sources(STARTER)[0]:
         assert not taxonomy.mask_of(listed.categories) & taxonomy.WITHHELD_MASK
-        assert listed.format in FORMATS
+        assert listed.format in NAMES
 
 
 #: What nDPI calls the categories that our starter lists cover.

@@ -15,6 +15,12 @@ from blocklists.names import WholeSuffixError, normal_name
         (" example.org\t", "example.org"),
         ("bücher.example.org", "xn--bcher-kva.example.org"),
         ("xn--bcher-kva.example.org", "xn--bcher-kva.example.org"),
+        ("BÜCHER.example.org", "xn--bcher-kva.example.org"),
+        ("bu\u0308cher.example.org", "xn--bcher-kva.example.org"),
+        ("straße.example.org", "xn--strae-oqa.example.org"),
+        ("例え。テスト．example", "xn--r8jz45g.xn--zckzah.example"),
+        ("☕.example.org", "xn--53h.example.org"),
+        ("ｅｘａｍｐｌｅ.org", "example.org"),
         ("_sip.example.org", "_sip.example.org"),
         ("a_b.example.org", "a_b.example.org"),
         ("1.example.org", "1.example.org"),
@@ -26,9 +32,9 @@ def test_a_name_has_one_form(written, name):
     assert normal_name(written) == name
 
 
-@pytest.mark.parametrize("written", ["com", "COM.", "co.uk", "github.io"])
-def test_a_public_suffix_is_held(written):
-    """A name under which everybody registers is not taken for one site's."""
+@pytest.mark.parametrize("written", ["com", "COM.", "xn--p1ai", "中国"])
+def test_a_top_level_domain_is_told_apart(written):
+    """A name of one label is a whole top-level domain, not one site's."""
     with pytest.raises(WholeSuffixError):
         normal_name(written)
 

@@ -1,0 +1,39 @@
+"""Public suffixes."""
+
+import subprocess
+import sys
+
+import pytest
+
+from blocklists.suffixes import is_public, is_registry
+
+
+@pytest.mark.parametrize(
+    ("name", "public", "registry"),
+    [
+        ("com", True, True),
+        ("co.uk", True, True),
+        ("example.co.uk", False, False),
+        ("github.io", True, False),
+        ("blogspot.com", True, False),
+        ("example.github.io", False, False),
+        # *.ck, but !www.ck
+        ("example.ck", True, True),
+        ("www.ck", False, False),
+        # *.kawasaki.jp, but !city.kawasaki.jp
+        ("example.kawasaki.jp", True, True),
+        ("city.kawasaki.jp", False, False),
+        ("xn--55qx5d.cn", True, True),
+        ("example.org", False, False),
+    ],
+)
+def test_plain_wildcard_and_exception_rules(name, public, registry):
+    """Rules of every kind, of registries and of companies, are told apart."""
+    assert is_public(name) == public
+    assert is_registry(name) == registry
+
+
+def test_a_sensor_needs_no_suffixes():
+    """What captures imports neither the suffixes nor their package."""
+    code = "import sys, capture.sensor, blocklists.matcher; sys.exit('publicsuffixlist' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
