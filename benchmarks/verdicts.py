@@ -10,13 +10,12 @@ that are in the folder already. Without scenarios: all, in about twenty minutes.
 """
 
 import argparse
-import multiprocessing
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.lab.filters import play
@@ -41,21 +40,6 @@ AT_ONCE = 3
 LOST = {0.0: "none", 0.01: "1 %", 0.05: "5 %"}
 
 
-def score(key: str, folder: Path) -> list[Scored]:
-    """All cases of a scenario whose recordings are in the folder; undeclared without loss alone."""
-    scenario = SCENARIOS[key]
-    played = play.load(key, folder)
-    cases: list[Scored] = []
-    for tap in TAPS:
-        for declared in (True, False):
-            facts = scenario.facts if declared else {}
-            losses = LOSSES if declared else LOSSES[:1]
-            judged = judge(played.captures[tap], tap, facts, folder / "judged", losses)
-            for loss in losses:
-                cases += compare(scenario, tap, declared, loss, played.tried, judged)
-    return cases
-
-
 def _played(scenario: Scenario, place: Path) -> str:
     """Empty where the scenario was played, else why not."""
     if reason := scenario.why_not():
@@ -69,32 +53,44 @@ def _played(scenario: Scenario, place: Path) -> str:
     return ""
 
 
-def measure(scenarios: Sequence[Scenario], folder: Path, *, again: bool) -> tuple[list[Scored], list[str]]:
-    """Plays the scenarios, unless `again` is to judge what lies there; all cases, and what was left out."""
-    with (
-        ThreadPoolExecutor(AT_ONCE) as players,
-        ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as judges,
-    ):
+def play_all(scenarios: Sequence[Scenario], folder: Path) -> list[str]:
+    """Plays the scenarios, AT_ONCE together, into folders by key; what could not be played, and why."""
+    with ThreadPoolExecutor(AT_ONCE) as players:
+        reasons = players.map(lambda scenario: _played(scenario, folder / scenario.key), scenarios)
+        return [reason for reason in reasons if reason]
 
-        def work(scenario: Scenario) -> list[Scored]:
-            place = folder / scenario.key
-            reason = "" if again else _played(scenario, place)
-            if reason or not (place / play.OUTCOMES).exists():
-                raise LookupError(reason or f"{scenario.key}: no recordings in {place}")
-            return judges.submit(score, scenario.key, place).result()
 
-        cases: list[Scored] = []
-        left_out: list[str] = []
-        for scenario, future in [(scenario, players.submit(work, scenario)) for scenario in scenarios]:
-            try:
-                found = future.result()
-            except LookupError as error:
-                left_out.append(str(error))
-                print(f"verdicts: {error}", file=sys.stderr)
-                continue
-            cases += found
-            print(f"judged {scenario.key}: {len(wrong(found))} wrong of {len(found)}", file=sys.stderr)
-    return cases, left_out
+def judge_all(scenarios: Sequence[Scenario], folder: Path) -> list[Scored]:
+    """All cases of the scenarios whose recordings are in the folder.
+
+    Scenarios with the same facts about their filter are judged together. Without facts: no loss, tap inside.
+    """
+    played = {
+        scenario.key: play.load(scenario.key, folder / scenario.key)
+        for scenario in scenarios
+        if (folder / scenario.key / play.OUTCOMES).exists()
+    }
+    groups: dict[str, list[Scenario]] = {}
+    for scenario in scenarios:
+        if scenario.key in played:
+            groups.setdefault(repr(sorted(scenario.facts.items())), []).append(scenario)
+    runs = [(members, tap, True, LOSSES) for members in groups.values() for tap in TAPS]
+    runs.append(([scenario for members in groups.values() for scenario in members], "lan", False, LOSSES[:1]))
+    cases: list[Scored] = []
+    for number, (members, tap, declared, losses) in enumerate(runs, 1):
+        begun = time.process_time()
+        facts = members[0].facts if declared else {}
+        recordings = {scenario.key: played[scenario.key].captures[tap] for scenario in members}
+        judged = judge(recordings, tap, facts, folder / "judged", losses)
+        for scenario in members:
+            for loss in losses:
+                cases += compare(scenario, tap, declared, loss, played[scenario.key].tried, judged)
+        print(
+            f"judged {number} of {len(runs)}: {len(members)} scenarios, tap {tap}, "
+            f"{time.process_time() - begun:.0f} s of processor time",
+            file=sys.stderr,
+        )
+    return cases
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -163,8 +159,8 @@ def report(cases: Sequence[Scored], left_out: Sequence[str], seconds: float) -> 
         "### Tap outside",
         _matrix([case for case in outside if not case.loss]),
         _by(outside, "frames lost", lambda case: LOST[case.loss]),
-        "### Filter not declared, no loss",
-        _by(undeclared, "tap", lambda case: case.tap),
+        "### Filter not declared, tap inside, no loss",
+        _by(undeclared, "not declared", lambda case: "all"),
         "### By protocol, tap inside, no loss",
         _by(clean, "program, protocol", lambda case: f"{case.program} {case.protocol}"),
         "### By address family, tap inside, no loss",
@@ -215,7 +211,8 @@ def main() -> int:
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="verdicts-") as own:
         folder = (arguments.folder or Path(own)).resolve()
-        cases, left_out = measure(chosen, folder, again=arguments.judge)
+        left_out = [] if arguments.judge else play_all(chosen, folder)
+        cases = judge_all(chosen, folder)
     measured = report(cases, left_out, time.monotonic() - begun)
     print(measured)
     errors = wrong(cases)

@@ -15,7 +15,7 @@ from tests.lab.filters.loss import lose
 from tests.lab.filters.scenario import ZONES
 from tests.lab.filters.topology import INSIDE
 
-LOSSES = (0.0, 0.01, 0.05)
+LOSSES: Sequence[float] = (0.0, 0.01, 0.05)
 """Shares of the mirror's frames that are lost."""
 
 ATTEMPTS = """
@@ -45,8 +45,8 @@ clause = "L1"
 """
 SITE = """
 [[sites]]
-id = "loss{percent}"
-sensors = ["loss{percent}"]
+id = "{site}"
+sensors = ["{site}"]
 subnets = {inside}
 """
 
@@ -55,6 +55,8 @@ subnets = {inside}
 class Judged:
     """One attempt as the product sees it."""
 
+    scenario: str
+    """Key of the recording."""
     loss: float
     """Share of the mirror's frames that was lost."""
     client: str
@@ -73,21 +75,26 @@ class Judged:
 
 
 def judge(
-    recording: Path, tap: str, facts: Mapping[str, Any], folder: Path, losses: Sequence[float] = LOSSES
+    recordings: Mapping[str, Path],
+    tap: str,
+    facts: Mapping[str, Any],
+    folder: Path,
+    losses: Sequence[float] = LOSSES,
 ) -> list[Judged]:
-    """The attempts of a recording, at each loss, under a policy with these facts about the filter.
+    """The attempts of recordings, at each loss, under a policy with these facts about the filter.
 
-    `folder` holds the thinned recordings and the product's state; it is emptied first.
+    Each recording at each loss is a site of its own, so that none corroborates another. `recordings`: by
+    scenario's key. `folder` holds the thinned recordings and the product's state; it is emptied first.
     """
     shutil.rmtree(folder, ignore_errors=True)
     lists = folder / "lists"
     lists.mkdir(parents=True)
     _lists(lists)
-    percents = {_percent(loss): loss for loss in losses}
+    sites = {f"{key}-{100 * loss:g}": (key, loss) for key in recordings for loss in losses}
     policy = folder / "policy.toml"
     policy.write_text(
         POLICY.format(
-            sites="".join(SITE.format(percent=p, inside=_toml(INSIDE)) for p in percents),
+            sites="".join(SITE.format(site=site, inside=_toml(INSIDE)) for site in sites),
             facts="\n".join(f"{k} = {_toml(v)}" for k, v in {**facts, "tap_side": tap}.items()),
         )
     )
@@ -95,21 +102,21 @@ def judge(
         state=folder / "state", policy=policy, lists=lists, store=StoreSettings(dsn="chdb://:memory:")
     )
     with open_parts(settings) as parts:
-        for percent, loss in percents.items():
-            thinned = folder / f"{tap}-{percent}.pcap"
-            lose(recording, thinned, loss)
-            if trouble := run_file(
-                str(thinned), SensorSettings(name=f"loss{percent}", flows=65_536), parts.log
-            ):
+        for site, (key, loss) in sites.items():
+            thinned = folder / f"{site}.pcap"
+            lose(recordings[key], thinned, loss)
+            if trouble := run_file(str(thinned), SensorSettings(name=site, flows=65_536), parts.log):
                 raise ValueError(trouble)
+            thinned.unlink()
         parts.worker.drain()
         rows = parts.store.rows(ATTEMPTS)
-    return [_judged(row, percents) for row in rows]
+    return [_judged(row, *sites[row["site"]]) for row in rows]
 
 
-def _judged(row: Mapping[str, Any], percents: Mapping[str, float]) -> Judged:
+def _judged(row: Mapping[str, Any], scenario: str, loss: float) -> Judged:
     return Judged(
-        loss=percents[row["site"].removeprefix("loss")],
+        scenario=scenario,
+        loss=loss,
         client=row["client"],
         name=row["name"],
         first=float(row["first"]),
@@ -121,10 +128,6 @@ def _judged(row: Mapping[str, Any], percents: Mapping[str, float]) -> Judged:
         corroborators=tuple(row["corroborators"]),
         counted=(int(row["dns"]), int(row["tcp"]), int(row["quic"])),
     )
-
-
-def _percent(loss: float) -> str:
-    return f"{loss * 100:g}"
 
 
 def _lists(folder: Path) -> None:

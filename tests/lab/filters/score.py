@@ -74,7 +74,7 @@ def compare(
     owner = {address: c.name for c in CLIENTS for address in (c.ipv4, c.ipv6) if address}
     rows: dict[tuple[str, str], list[Judged]] = defaultdict(list)
     for row in judged:
-        if row.loss == loss:
+        if (row.scenario, row.loss) == (scenario.key, loss):
             rows[owner.get(row.client, ""), row.name].append(row)
     found = []
     by_name: dict[str, list[Tried]] = defaultdict(list)

@@ -32,7 +32,7 @@ def played(key: str, folder: Path) -> list[Scored]:
         pytest.skip(reason)
     scenario = replace(SCENARIOS[key], names=2, pace_s=0.1)
     seen = play.play(scenario, folder)
-    rows = judge(seen.captures["lan"], "lan", scenario.facts, folder / "judged", [0.0])
+    rows = judge({key: seen.captures["lan"]}, "lan", scenario.facts, folder / "judged", [0.0])
     return compare(scenario, "lan", True, 0.0, seen.tried, rows)
 
 

@@ -16,7 +16,9 @@ from tests.lab.filters.topology import FILTER_OUTSIDE
 
 CELL = Cell("curl", "4", "tls13")
 SCENARIO = Scenario("made", "made for this test", lambda lab: None)
-ROW = Judged(0.0, "10.20.1.1", f"a-1.{STOPPED}", 1.0, 2.0, "blocked", "dns_refused", 95, (), (), (1, 0, 0))
+ROW = Judged(
+    "made", 0.0, "10.20.1.1", f"a-1.{STOPPED}", 1.0, 2.0, "blocked", "dns_refused", 95, (), (), (1, 0, 0)
+)
 CASE = Scored("made", "lan", True, 0.0, "curl", "4", "tls13", "blocked", False, "blocked", "", False, "")
 
 
