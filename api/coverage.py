@@ -50,7 +50,8 @@ def _gaps(row: dict[str, Any], span: Range, end: int) -> list[tuple[int, int]]:
 def coverage(desk: Service, span: Range) -> dict[str, Any]:
     """Sensors with their counters, gaps, and the share of the range each one covered.
 
-    A sensor known to the store that did not report in the range has state `unknown` and nulls.
+    A sensor known to the store that did not report in the range has state `unknown` and nulls. `in_force`
+    is what rows are judged by now, and why a newer policy or newer lists are not.
     """
     bounds = {"first": span.first, "last": span.last}
     end = max(min(span.last, now_us()), span.first + 1)
@@ -81,6 +82,7 @@ def coverage(desk: Service, span: Range) -> dict[str, Any]:
         "gap_seconds": GAP_S,
         "sensors": [sensors[name] for name in sorted(sensors)],
         "visibility": visibility(desk, span),
+        "in_force": desk.classifier.standing(),
     }
 
 

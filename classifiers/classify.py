@@ -4,11 +4,8 @@ Everything is looked up in tables made once per policy and lists; a batch costs 
 alone, no Python object per row.
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import ip_address
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -16,12 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from blocklists import taxonomy
+from blocklists.addresses import PrefixTable
 from blocklists.matcher import UNLISTED, Matcher
-from blocklists.names import AddressError, WholeSuffixError, normal_name
+from classifiers.bindings import Bindings
 from classifiers.calendar import Duties
-from classifiers.decisions import SANCTIONED, TIMES, Decisions
-from classifiers.exemptions import EXEMPTION, Exempt, name_matcher
-from classifiers.places import Places
+from classifiers.decisions import Decisions
+from classifiers.exemptions import Exempt, name_matcher
+from classifiers.places import Devices, Places
 from classifiers.policy_model import Policy
 from pipeline.records import TEXTS
 
@@ -35,89 +33,113 @@ ADDED = pa.schema(
     ]
 )  # fmt: skip
 
-#: Column of the name asked for, and of the event time, by kind of record.
+#: Column of the name asked for, by kind of record.
 _NAME = {"flows": "server_name", "dns": "qname"}
-_TIME = {"flows": "start", "dns": "ts"}
+#: Column of the event time, by kind of record.
+TIMES_OF = {"flows": "start", "dns": "ts", "sightings": "ts", "health": "ts"}
 
 
-def _words(words: Sequence[str], index: np.ndarray) -> pa.DictionaryArray:
-    """Column of `words[index]`; index -1 is the last word."""
-    distinct = list(dict.fromkeys(words))
-    place = np.array([distinct.index(word) for word in words], np.int16)
-    return pa.DictionaryArray.from_arrays(pa.array(place[index]), pa.array(distinct, pa.string()))
+class _Words:
+    """Words that a column points into, each distinct one once; index -1 is the last."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        places: dict[str, int] = {}
+        self._place = np.array([places.setdefault(word, len(places)) for word in words], np.int16)
+        self._distinct = pa.array(list(places), pa.string())
+
+    def column(self, index: np.ndarray) -> pa.DictionaryArray:
+        """Column of the words at these indexes."""
+        return pa.DictionaryArray.from_arrays(pa.array(self._place[index]), self._distinct)
 
 
 def _constant(word: str, rows: int) -> pa.DictionaryArray:
-    return _words([word], np.zeros(rows, np.int16))
+    return _Words([word]).column(np.zeros(rows, np.int16))
 
 
 class Classifier:
     """Classifies batches by one policy and one set of lists."""
 
-    def __init__(self, policy: Policy, matcher: Matcher) -> None:
-        """Raises ValueError for a name in the policy that is none."""
+    def __init__(self, policy: Policy, matcher: Matcher, bindings: Bindings | None = None) -> None:
+        """`bindings`, what is known of clients' MAC addresses, is shared by those that follow each other.
+
+        Raises ValueError for a name in the policy that is none.
+        """
         self.policy = policy
         self.matcher = matcher
         sets = matcher.sets
         services = sorted({s.service for s in sets} - {""})
         number = {service: i for i, service in enumerate(services)}
-        self._services = [*services, ""]
+        self._services = _Words([*services, ""])
         self._service_of = np.array(
             [number.get(s.service, len(services)) for s in (*sets, UNLISTED)], np.int16
         )
         self._categories = pa.array([taxonomy.names_of(s.mask) for s in (*sets, UNLISTED)], TEXTS)
         self._withheld = np.array([bool(s.mask & taxonomy.WITHHELD_MASK) for s in (*sets, UNLISTED)])
-        self._decisions = Decisions(policy, sets)
-        self._exempt = [Exempt(policy, sets, exemption) for exemption in policy.exemptions]
+        self.decisions = Decisions(policy, sets)
+        self.exempt = [Exempt(policy, sets, exemption) for exemption in policy.exemptions]
         self._sanctioned = name_matcher(policy.sanctioned.names)
-        self._clauses = [
-            *(decision.clause for decision in self._decisions.known),
-            *(exempt.clause for exempt in self._exempt),
+        self._vpn = PrefixTable((network, 0) for network in policy.sanctioned.vpn)
+        self.clauses = [
+            *(decision.clause for decision in self.decisions.known),
+            *(exempt.clause for exempt in self.exempt),
         ]
-        self._actions = [decision.action for decision in self._decisions.known] + ["allow"] * len(
-            self._exempt
-        )
-        self._sites = [*(site.id for site in policy.sites), ""]
-        self._groups = [*(group.id for group in policy.groups), ""]
-        self._ownership = [*(group.device_ownership for group in policy.groups), ""]
-        self._duties = [Duties(site.calendar, ZoneInfo(site.time_zone)) for site in policy.sites]
-        self._places = lru_cache(maxsize=1_024)(lambda sensor: Places(policy, sensor))
+        """Clause of each answer of `decide`."""
+        self.actions = [decision.action for decision in self.decisions.known] + ["allow"] * len(self.exempt)
+        """Action of each answer of `decide`."""
+        self._clause_words, self._action_words = _Words(self.clauses), _Words(self.actions)
+        self._sites = _Words([*(site.id for site in policy.sites), ""])
+        self._groups = _Words([*(group.id for group in policy.groups), ""])
+        self._ownership = _Words([*(group.device_ownership for group in policy.groups), ""])
+        self.duties = [Duties(site.calendar, ZoneInfo(site.time_zone)) for site in policy.sites]
+        """Calendar of each site."""
+        self._devices = Devices(policy)
+        self._bindings = (bindings or Bindings()) if len(self._devices) else None
+        self.places = lru_cache(maxsize=1_024)(lambda sensor: Places(policy, sensor, self._devices))
+        """Sites and groups as a sensor sees them, by its name."""
 
     def classify(self, records: str, batch: pa.RecordBatch, sensor: str) -> pa.RecordBatch:
         """The batch with its further columns appended, in the order of the store's tables.
 
         `records` is the kind, `sensor` the name of the sensor that sent it. Names of a withheld
-        category are replaced by `(withheld)`. Raises KeyError for an unknown kind.
+        category are replaced by `(withheld)`; health gets the versions in force. Raises KeyError for an
+        unknown kind.
         """
         rows = batch.num_rows
-        places = self._places(sensor)
+        places = self.places(sensor)
+        if self._bindings is not None and records in ("flows", "sightings"):
+            self._bindings.learn(records, batch, sensor)
         if records == "health":
-            return _append(batch, {"site": _words(self._sites, np.full(rows, places.only_site))})
+            site = self._sites.column(np.full(rows, places.only_site))
+            return _append(self._with_versions(batch), {"site": site})
         if records == "sightings":
-            site, _ = places.locate(batch.column("ip"), batch.column("vlan").to_numpy())
-            return _append(batch, {"sensor": _constant(sensor, rows), "site": _words(self._sites, site)})
+            at, _ = places.locate(batch.column("ip"), batch.column("vlan").to_numpy())
+            return _append(batch, {"sensor": _constant(sensor, rows), "site": self._sites.column(at)})
         names = batch.column(_NAME[records])
-        us = batch.column(_TIME[records]).cast(pa.int64()).to_numpy()
+        us = batch.column(TIMES_OF[records]).cast(pa.int64()).to_numpy()
         clients = batch.column("client")
-        site, group = places.locate(clients, batch.column("vlan").to_numpy())
+        macs = None
+        if self._bindings is not None:
+            known = batch.column("client_mac").to_numpy() if records == "flows" else None
+            macs = self._bindings.macs(clients, us, sensor) if known is None else known
+        site, group = places.locate(clients, batch.column("vlan").to_numpy(), macs)
         sets = self.matcher.set_ids(names)
+        servers = None
         if records == "flows":
-            by_address = self.matcher.address_set_ids(
-                batch.column("server"), batch.column("server_port").to_numpy()
-            )
+            servers = batch.column("server")
+            by_address = self.matcher.address_set_ids(servers, batch.column("server_port").to_numpy())
             unnamed = pc.equal(pc.binary_length(names), 0).to_numpy(zero_copy_only=False)
             sets = np.where(unnamed, by_address, sets)
-        decided = self._decide(us, site, group, clients, sets, names)
+        decided = self.decide(us, site, group, clients, sets, names, servers)
         added: dict[str, pa.Array] = {
-            "site": _words(self._sites, site),
-            "group": _words(self._groups, group),
-            "device_ownership": _words(self._ownership, group),
+            "site": self._sites.column(site),
+            "group": self._groups.column(group),
+            "device_ownership": self._ownership.column(group),
             "categories": self._categories.take(
                 pa.array(np.where(sets < 0, len(self._categories) - 1, sets))
             ),
-            "service": _words(self._services, self._service_of[sets]),
-            "action": _words(self._actions, decided),
-            "clause": _words(self._clauses, decided),
+            "service": self._services.column(self._service_of[sets]),
+            "action": self._action_words.column(decided),
+            "clause": self._clause_words.column(decided),
             "policy_version": _constant(self.policy.version, rows),
             # One row alone proves nothing: attempts are judged over DNS, TCP and QUIC together.
             "verdict": _constant("none", rows),
@@ -128,7 +150,7 @@ class Classifier:
             added = {"sensor": _constant(sensor, rows), **added}
         return _append(self._without_withheld(records, batch, self._withheld[sets]), added)
 
-    def _decide(
+    def decide(
         self,
         us: np.ndarray,
         site: np.ndarray,
@@ -136,21 +158,40 @@ class Classifier:
         clients: pa.FixedSizeBinaryArray,
         sets: np.ndarray,
         names: pa.StringArray,
+        servers: pa.FixedSizeBinaryArray | None,
     ) -> np.ndarray:
-        """Index into `_actions` and `_clauses` of each row."""
+        """Index into `actions` and `clauses` of each row; `servers` is None where rows have none."""
+        decided = self.decisions.table[sets, group, self.on_duty(us, site)]
+        if self._sanctioned.names:
+            decided[self._sanctioned.match(names) >= 0] = Decisions.SANCTIONED
+        if servers is not None and len(self._vpn):
+            decided[self._vpn.match(servers) >= 0] = Decisions.SANCTIONED
+        if not len(us):
+            return decided
+        first, last = int(us.min()), int(us.max())
+        for number, exempt in enumerate(self.exempt, len(self.decisions.known)):
+            if exempt.last <= first or exempt.first > last:
+                continue
+            held = exempt.rows(us, site, group, clients, sets, names)
+            held[held] = self.decisions.forbids[decided[held]]
+            decided[held] = number
+        return decided
+
+    def on_duty(self, us: np.ndarray, site: np.ndarray) -> np.ndarray:
+        """int64[n]: 1 where a moment (int64 µs) is inside the duty hours of its site."""
         duty = np.zeros(len(us), np.int64)
-        for number, duties in enumerate(self._duties):
+        for number, duties in enumerate(self.duties):
             here = site == number
             if here.any():
                 duty[here] = duties.on_duty(us[here])
-        decided = self._decisions.table[sets, group, duty]
-        if self._sanctioned.names:
-            decided[self._sanctioned.match(names) >= 0] = Decisions.SANCTIONED
-        for number, exempt in enumerate(self._exempt, len(self._decisions.known)):
-            held = exempt.rows(us, site, group, clients, sets, names)
-            held[held] = self._decisions.forbids[decided[held]]
-            decided[held] = number
-        return decided
+        return duty
+
+    def _with_versions(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        versions = {"lists": self.matcher.version, "policy": self.policy.version}
+        columns = {name: batch.column(name) for name in batch.schema.names}
+        for name, version in versions.items():
+            columns[name] = pa.array([version] * batch.num_rows, batch.schema.field(name).type)
+        return pa.RecordBatch.from_arrays(list(columns.values()), schema=batch.schema)
 
     def _without_withheld(self, records: str, batch: pa.RecordBatch, withheld: np.ndarray) -> pa.RecordBatch:
         if not self._withheld.any():
@@ -179,86 +220,6 @@ class Classifier:
                 )
         columns[_NAME[records]] = _replaced(columns[_NAME[records]], withheld)
         return pa.RecordBatch.from_arrays(list(columns.values()), schema=batch.schema)
-
-    def explain(self, name: str, group: str | None = None, at: datetime | None = None) -> dict[str, Any]:
-        """What the name is, on which lists and lines, and what policy says at that moment.
-
-        One decision for each site and group (all and, as "", none; or the one asked for), `at` an
-        aware time, now if not given. Raises ValueError for what is no name, an unknown group or a time
-        without a zone.
-        """
-        try:
-            # A suffix or an address is no name to a list, but can be asked for.
-            try:
-                normal_name(name)
-            except AddressError:
-                ip_address(name)
-        except WholeSuffixError:
-            pass
-        except ValueError as error:
-            raise ValueError(f"{error}; give the host name alone, as www.example.org") from None
-        at = at or datetime.now(UTC)
-        if at.tzinfo is None:
-            raise ValueError("the time has no zone; add one, as 2026-01-31T10:00:00-08:00")
-        if group is not None and group not in self._groups:
-            known = ", ".join(g for g in self._groups if g)
-            raise ValueError(f"no group {group!r} in the policy; use one of {known}")
-        found = self.matcher.lookup(name)
-        withheld = bool(taxonomy.mask_of(found.categories) & taxonomy.WITHHELD_MASK)
-        return {
-            "name": taxonomy.WITHHELD if withheld else found.name,
-            "matched": taxonomy.WITHHELD if withheld else found.matched,
-            "categories": found.categories,
-            "service": found.service,
-            "lists": [
-                {
-                    "list": origin.source.name, "title": origin.source.title, "file": origin.source.file,
-                    "member": origin.member, "line": origin.line,
-                    "name": taxonomy.WITHHELD if withheld else origin.name, "exact": origin.exact,
-                    "exception": origin.exception, "sha256": origin.source.sha256,
-                }
-                for origin in found.origins
-            ],
-            "lists_version": self.matcher.version,
-            "policy_version": self.policy.version,
-            "at": at.isoformat(),
-            "decisions": list(self._explained(name, group, at)),
-        }  # fmt: skip
-
-    def _explained(self, name: str, group: str | None, at: datetime) -> Iterator[dict[str, Any]]:
-        asked = pa.array([self.matcher.lookup(name).name])
-        sets = self.matcher.set_ids(asked)
-        us = np.array([round(at.timestamp() * 1_000_000)])
-        nobody = pa.array([b"\0" * 16], pa.binary(16))
-        for number, site in enumerate(self.policy.sites):
-            duty = bool(self._duties[number].on_duty(us)[0])
-            for place, wanted in enumerate(self._groups):
-                only_at = self.policy.groups[place].sites if wanted else ()
-                if group not in (None, wanted) or (only_at and site.id not in only_at):
-                    continue
-                here, who = np.array([number], np.int16), np.array([place], np.int16)
-                decided = int(self._decide(us, here, who, nobody, sets, asked)[0])
-                known = self._decisions.known
-                rule = known[decided].rule if decided < len(known) else -1
-                clause = self._clauses[decided]
-                yield {
-                    "site": site.id,
-                    "group": wanted,
-                    "local_time": at.astimezone(ZoneInfo(site.time_zone)).isoformat(),
-                    "when": TIMES[duty],
-                    "action": self._actions[decided],
-                    "clause": clause,
-                    "clause_text": self._clause_text(clause),
-                    "rule": rule + 1 if rule >= 0 else None,
-                }
-
-    def _clause_text(self, clause: str) -> str:
-        if clause.startswith(EXEMPTION):
-            by_id = {exemption.id: exemption for exemption in self.policy.exemptions}
-            return by_id[clause.removeprefix(EXEMPTION)].reason
-        if clause == SANCTIONED:
-            return "Provided by the organisation"
-        return self.policy.clauses.get(clause, "")
 
 
 def _replaced(column: pa.Array, where: np.ndarray) -> pa.Array:

@@ -34,6 +34,7 @@ class Exempt:
     """One exemption against the label sets of a matcher."""
 
     def __init__(self, policy: Policy, sets: tuple[LabelSet, ...], exemption: Exemption) -> None:
+        self.exemption = exemption
         self.clause = EXEMPTION + exemption.id
         self._groups = [i for i, group in enumerate(policy.groups) if group.id in exemption.groups]
         self._any_group = not exemption.groups or "*" in exemption.groups
@@ -48,6 +49,8 @@ class Exempt:
         zones.append(zones[0])
         self._since = np.array([_midnight(exemption.since, zone) for zone in zones])
         self._until = np.array([_midnight(exemption.until + timedelta(days=1), zone) for zone in zones])
+        self.first, self.last = int(self._since.min()), int(self._until.max())
+        """Before and after these times, µs, it holds nowhere."""
 
     def rows(
         self,
@@ -60,10 +63,21 @@ class Exempt:
     ) -> np.ndarray:
         """bool[n]: rows it holds for, at the event time (int64 µs) and by the clock of the row's site."""
         held = (us >= self._since[site]) & (us < self._until[site])
-        if not held.any():
-            return held
+        return held & self.meant(group, clients, sets, names) if held.any() else held
+
+    def meant(
+        self, group: np.ndarray, clients: pa.FixedSizeBinaryArray, sets: np.ndarray, names: pa.StringArray
+    ) -> np.ndarray:
+        """bool[n]: rows it is about, whenever they were."""
+        about = self._sets[sets] | (self._names.match(names) >= 0)
         if not self._any_group:
-            held &= np.isin(group, self._groups)
+            about &= np.isin(group, self._groups)
         if len(self._hosts):
-            held &= self._hosts.match(clients) >= 0
-        return held & (self._sets[sets] | (self._names.match(names) >= 0))
+            about &= self._hosts.match(clients) >= 0
+        return about
+
+    def state(self, us: int, site: int) -> str:
+        """`active`, `expired` or `pending` at a time (µs) by the clock of a site."""
+        if us >= self._until[site]:
+            return "expired"
+        return "active" if us >= self._since[site] else "pending"

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from blocklists import taxonomy
+from blocklists.names import normal_name
 from classifiers.policy_model import Policy
 
 #: Most pairs of a rule's names and groups, over all rules: past them it was made by a machine. Our default.
@@ -92,6 +93,21 @@ def unknown_services(policy: Policy, services: Collection[str]) -> Iterator[Faul
             if name not in known:
                 mend = did_you_mean(name, known) or "take its name from `spanwatch lookup NAME`"
                 yield Fault(path, f"unknown service {name[:60]!r}: no list names it", mend)
+
+
+def _names(policy: Policy) -> Iterator[Fault]:
+    """Names of exemptions and of the organisation's own that no host can have."""
+    sections: list[tuple[tuple[str | int, ...], tuple[str, ...]]] = [
+        (("exemptions", i, "names"), exemption.names) for i, exemption in enumerate(policy.exemptions)
+    ]
+    for path, names in [*sections, (("sanctioned", "names"), policy.sanctioned.names)]:
+        for name in names:
+            try:
+                normal_name(name)
+            except ValueError as error:
+                yield Fault(
+                    path, f"{name[:60]!r} is no name of a host: {error}", "write one as www.example.org"
+                )
 
 
 def _thresholds(policy: Policy) -> Iterator[Fault]:
@@ -182,6 +198,7 @@ def _places_apart(policy: Policy) -> Iterator[Fault]:
 CHECKS: tuple[Callable[[Policy], Iterator[Fault]], ...] = (
     _unique,
     _references,
+    _names,
     _thresholds,
     _rules_agree,
     _places_apart,

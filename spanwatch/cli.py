@@ -251,7 +251,8 @@ def describe(error: Exception) -> tuple[str, int]:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command. Returns 0 done, 1 the work failed, 2 wrong usage or configuration."""
     logging.basicConfig(level=logging.WARNING, format="spanwatch: %(message)s")
-    logging.getLogger("spanwatch.sensor").setLevel(logging.INFO)
+    for told in ("spanwatch.sensor", "spanwatch.reload"):
+        logging.getLogger(told).setLevel(logging.INFO)
     try:
         code: Any = typer.main.get_command(app)(arguments, standalone_mode=False)
         sys.stdout.flush()

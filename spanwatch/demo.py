@@ -96,4 +96,4 @@ def run_demo(invocation: Invocation, settings: Settings, *, once: bool) -> None:
             return
         token = access.create("demo", TOKEN_ROLES, TOKEN_DAYS)
         print(f"\n{address_of(listener)}?token={token}\nCtrl-C stops it.", flush=True)
-        serve_pages(settings, listener, parts.store, access, parts.classifier, stop, parts.worker)
+        serve_pages(settings, listener, parts.store, access, parts.judge, stop, parts.worker)

@@ -20,7 +20,7 @@ from rich.markup import escape
 from pipeline.settings import Settings
 from spanwatch.listening import Heard, listen
 from spanwatch.sensing import INTERFACES, check_interface
-from spanwatch.services import bind, make_state, open_classifier, worker_running
+from spanwatch.services import bind, make_state, open_judge, worker_running
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 COLOURS = {OK: "green", WARN: "yellow", FAIL: "red"}
@@ -223,12 +223,12 @@ def disk(settings: Settings) -> Iterator[Check]:
 
 def rules(settings: Settings) -> Iterator[Check]:
     try:
-        classifier = open_classifier(settings)
+        judge = open_judge(settings)
     except (ValueError, OSError) as error:
         what, _, mend = str(error).rpartition("; ")
         yield Check("policy and lists", FAIL, what, mend)
     else:
-        yield Check("policy and lists", OK, f"policy {classifier.policy.version}")
+        yield Check("policy and lists", OK, f"policy {judge.policy.version}")
 
 
 def store(settings: Settings) -> Iterator[Check]:

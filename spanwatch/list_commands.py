@@ -25,15 +25,15 @@ def lookup(
     at: Annotated[datetime | None, typer.Option(help="as of this time; without an offset, UTC")] = None,
 ) -> None:
     """What a name is, on which lists it stands, and what the policy says: one JSON object a line."""
-    from spanwatch.services import open_classifier
+    from spanwatch.services import open_judge
 
-    classifier = open_classifier(context.obj.settings())
+    judge = open_judge(context.obj.settings())
     moment = at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
     for name in names:
         for asked in (line.strip() for line in sys.stdin) if name == "-" else (name,):
             if asked:
                 try:
-                    told = classifier.explain(asked, group=group, at=moment)
+                    told = judge.explain(asked, group=group, at=moment)
                 except ValueError as error:
                     raise typer.BadParameter(str(error)) from None
                 print(json.dumps(told, ensure_ascii=False, default=str))

@@ -23,9 +23,10 @@ from spanwatch.supervision import keep_running, running
 
 if TYPE_CHECKING:
     from api.access import Access
-    from classifiers.classify import Classifier
+    from classifiers.judge import Judge
     from pipeline.store.client import Store
     from pipeline.stream.log import Log
+    from spanwatch.reload import Reload
     from spanwatch.worker import Worker
 
 #: Days that the token of the first start holds.
@@ -37,8 +38,9 @@ class Parts(NamedTuple):
 
     log: "Log"
     store: "Store"
-    classifier: "Classifier"
+    judge: "Judge"
     worker: "Worker"
+    reload: "Reload"
 
 
 def make_state(state: Path) -> None:
@@ -82,30 +84,36 @@ def worker_running(settings: Settings) -> bool:
     return False
 
 
-def open_classifier(settings: Settings) -> "Classifier":
-    """The policy and the lists in force. Raises ValueError (broken file) with file, line and mend."""
-    from blocklists.lists import load_matcher
-    from classifiers.classify import Classifier
-    from classifiers.policy import load_policy
+def open_judge(settings: Settings) -> "Judge":
+    """The policy and the lists in force, without what a store knows of older versions.
 
-    return Classifier(load_policy(settings.policy), load_matcher(settings.lists))
+    Raises ValueError (broken file) with file, line and mend.
+    """
+    from classifiers.judge import Judge, in_force
+    from spanwatch.reload import read_files
+
+    files = read_files(settings)
+    return Judge(in_force(files.policy, files.matcher))
 
 
 @contextlib.contextmanager
 def open_parts(settings: Settings) -> Iterator[Parts]:
-    """Log, store (migrated), classifier and a worker over them. Raises ValueError, OSError."""
-    from classifiers.detect import Detectors
+    """Log, store (migrated), judge, a worker over them and what reloads. Raises ValueError, OSError."""
+    from classifiers.rounds import Rounds
     from pipeline.store.client import open_store
     from pipeline.stream.log import Log
+    from spanwatch.reload import Reload, read_files
     from spanwatch.worker import Worker
 
     make_state(settings.state)
-    classifier = open_classifier(settings)
+    # What is broken stops us before there is a store.
+    files = read_files(settings)
     log = Log(settings.log_file, settings.stream.log_bytes)
     with contextlib.closing(log), contextlib.closing(open_store(settings)) as store:
         store.migrate()
-        detectors = Detectors(store, classifier.policy)
-        yield Parts(log, store, classifier, Worker(settings, log, store, classifier, detectors))
+        reload = Reload(settings, files, store, notes=True)
+        worker = Worker(settings, log, store, reload.judge, Rounds(store, reload.judge))
+        yield Parts(log, store, reload.judge, worker, reload)
 
 
 @contextlib.contextmanager
@@ -159,7 +167,7 @@ def serve_pages(
     listener: socket.socket,
     store: "Store",
     access: "Access",
-    classifier: "Classifier",
+    judge: "Judge",
     stop: threading.Event,
     worker: "Worker | None" = None,
 ) -> None:
@@ -172,7 +180,7 @@ def serve_pages(
     if worker is not None:
         status = lambda: worker.status | {"ready": not worker.status["error"]}  # noqa: E731
     config = uvicorn.Config(
-        create_app(settings, store, access, classifier, status),
+        create_app(settings, store, access, judge, status),
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=5,
@@ -213,7 +221,14 @@ def announce(listener: socket.socket, token: str | None) -> None:
 
 def run_worker(settings: Settings) -> None:
     """Work on the log until stopped, then on what is left in it. Raises OSError, ValueError."""
-    with only_worker(settings), stopped_by_signals() as stop, open_parts(settings) as parts:
+    from spanwatch.reload import reloading
+
+    with (
+        only_worker(settings),
+        stopped_by_signals() as stop,
+        open_parts(settings) as parts,
+        reloading(parts.reload, stop),
+    ):
         print("worker ready", flush=True)
         parts.worker.run(stop)
         parts.worker.drain()
@@ -223,22 +238,27 @@ def run_serve(settings: Settings) -> None:
     """Serve pages and API until stopped. Raises OSError, ValueError."""
     from api.access import Access
     from pipeline.store.client import open_store
+    from spanwatch.reload import Reload, read_files, reloading
 
     make_state(settings.state)
     with stopped_by_signals() as stop, bind(settings.api.host, settings.api.port) as listener:
-        classifier = open_classifier(settings)
+        files = read_files(settings)
         with (
             contextlib.closing(open_store(settings)) as store,
             contextlib.closing(Access(settings.access_file)) as access,
         ):
             store.migrate()
+            # The worker, elsewhere, notes the versions.
+            reload = Reload(settings, files, store, notes=False)
             announce(listener, first_token(access))
-            serve_pages(settings, listener, store, access, classifier, stop)
+            with reloading(reload, stop):
+                serve_pages(settings, listener, store, access, reload.judge, stop)
 
 
 def run_up(invocation: Invocation, settings: Settings, *, with_sensor: bool = True) -> None:
     """Sensor, worker and API until stopped; then the sensor writes out, the worker drains, the API ends."""
     from api.access import Access
+    from spanwatch.reload import reloading
     from spanwatch.sensing import check_interface
 
     sensing: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
@@ -250,6 +270,7 @@ def run_up(invocation: Invocation, settings: Settings, *, with_sensor: bool = Tr
         bind(settings.api.host, settings.api.port) as listener,
         open_parts(settings) as parts,
         contextlib.closing(Access(settings.access_file)) as access,
+        reloading(parts.reload, stop),
     ):
         if with_sensor:
             options = ("sensor", "--interface", settings.sensor.interface, "--supervised")
@@ -258,5 +279,5 @@ def run_up(invocation: Invocation, settings: Settings, *, with_sensor: bool = Tr
             print(f"sensor {settings.sensor.name} on {settings.sensor.interface}", flush=True)
         announce(listener, first_token(access))
         with running("worker", parts.worker.run, stop), sensing:
-            serve_pages(settings, listener, parts.store, access, parts.classifier, stop, parts.worker)
+            serve_pages(settings, listener, parts.store, access, parts.judge, stop, parts.worker)
         parts.worker.drain()

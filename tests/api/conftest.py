@@ -14,7 +14,7 @@ from api.access import Access
 from api.app import create_app
 from api.roles import ROLES
 from blocklists.lists import load_matcher
-from classifiers.classify import Classifier
+from classifiers.judge import Judge, in_force
 from classifiers.policy import load_policy
 from pipeline.settings import Settings
 from pipeline.store.client import Store
@@ -26,7 +26,7 @@ FOR_EVER = {"raw_days": 0, "summary_days": 0}
 class Running:
     """An application behind a real socket."""
 
-    def __init__(self, store: Store, folder: Path, classifier: Classifier) -> None:
+    def __init__(self, store: Store, folder: Path, classifier: Judge) -> None:
         self.store = store
         self.settings = Settings(state=folder)
         self.access = Access(self.settings.access_file)
@@ -69,12 +69,12 @@ class _Kept:
     def __init__(self) -> None:
         self.running: dict[str, Running] = {}
         self.folder: Path | None = None
-        self.classifier: Classifier | None = None
+        self.classifier: Judge | None = None
 
     def get(self, name: str) -> Running:
         if self.classifier is None:
             self.folder = Path(tempfile.mkdtemp(prefix="spanwatch-api-"))
-            self.classifier = Classifier(load_policy(None), load_matcher(None))
+            self.classifier = Judge(in_force(load_policy(None), load_matcher(None)))
         if name not in self.running:
             store = Store(f"chdb://:memory:/{name}", FOR_EVER)
             store.migrate()

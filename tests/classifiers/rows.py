@@ -1,10 +1,18 @@
 """Batches of records with the columns a test cares about, the rest at rest."""
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from pipeline.records import ADDRESS, SCHEMAS, address_bytes
+
+PACIFIC = ZoneInfo("America/Los_Angeles")
+STUDENT, STAFF, GUEST = "10.20.1.2", "10.30.1.2", "10.40.1.2"
+#: A Wednesday, inside and outside the starter's duty hours.
+DUTY = datetime(2026, 11, 18, 10, tzinfo=PACIFIC)
+EVENING = datetime(2026, 11, 18, 19, tzinfo=PACIFIC)
 
 
 def _rest(type_: pa.DataType) -> Any:
@@ -29,3 +37,25 @@ def batch(records: str, *rows: dict[str, Any]) -> pa.RecordBatch:
         else:
             columns.append(pa.array(values, field.type))
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMAS[records])
+
+
+def us(moment: datetime) -> int:
+    """µs since 1970 UTC."""
+    return round(moment.timestamp() * 1_000_000)
+
+
+def flow(name: str, client: str = STUDENT, at: datetime = DUTY, **more: Any) -> dict[str, Any]:
+    """A TLS flow to a name."""
+    return {
+        "client": client,
+        "server": "198.51.100.7",
+        "server_port": 443,
+        "server_name": name,
+        "start": us(at),
+        **more,
+    }
+
+
+def classified(classifier: Any, records: str, *rows: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows with what a classifier or judge adds."""
+    return classifier.classify(records, batch(records, *rows), "sensor").to_pylist()

@@ -1,9 +1,7 @@
 """Batches of records with their meaning."""
 
 import json
-from datetime import UTC, datetime
-from pathlib import Path
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 import pyarrow as pa
 import pytest
@@ -18,36 +16,12 @@ from classifiers.classify import ADDED, Classifier
 from classifiers.policy import load_policy
 from classifiers.policy_model import Policy
 from pipeline.records import SCHEMAS
-from tests.classifiers.rows import batch
-
-PACIFIC = ZoneInfo("America/Los_Angeles")
-STUDENT, STAFF, GUEST = "10.20.1.2", "10.30.1.2", "10.40.1.2"
-DUTY = datetime(2026, 11, 18, 10, tzinfo=PACIFIC)
-EVENING = datetime(2026, 11, 18, 19, tzinfo=PACIFIC)
-
-
-def us(moment):
-    return round(moment.timestamp() * 1_000_000)
+from tests.classifiers.rows import DUTY, EVENING, GUEST, PACIFIC, STAFF, STUDENT, batch, classified, flow, us
 
 
 @pytest.fixture(scope="module")
 def starter():
     return Classifier(load_policy(), load_matcher())
-
-
-def flow(name, client=STUDENT, at=DUTY, **more):
-    return {
-        "client": client,
-        "server": "198.51.100.7",
-        "server_port": 443,
-        "server_name": name,
-        "start": us(at),
-        **more,
-    }
-
-
-def classified(classifier, records, *rows):
-    return classifier.classify(records, batch(records, *rows), "sensor").to_pylist()
 
 
 def test_added_columns_follow_the_records(starter):
@@ -236,72 +210,6 @@ def test_withheld_names_leave_in_no_column():
     assert flows.schema.field("server_name") == SCHEMAS["flows"].field("server_name")
 
 
-def test_an_explanation_of_a_withheld_name_does_not_say_it():
-    """Explaining a withheld name gives lines and decisions, not the name."""
-    found = withholding("bad.example.org").explain("www.bad.example.org")
-    assert "bad.example" not in json.dumps(found)
-    assert found["categories"] == ["abuse"]
-    assert [one["line"] for one in found["lists"]] == [1]
-
-
-@pytest.mark.parametrize("name", ["https://www.youtube.com/watch", "a..b", "bad name", ""])
-def test_what_is_no_name_is_not_explained(starter, name):
-    """A pasted URL is refused instead of being called allowed; the error says what to give."""
-    with pytest.raises(ValueError, match=r"give the host name alone"):
-        starter.explain(name)
-
-
-@pytest.mark.parametrize("name", ["com", "192.0.2.1", "2001:db8::1", "_dmarc.example.com"])
-def test_suffixes_and_addresses_can_be_asked_for(starter, name):
-    """What lists refuse as an entry still has an answer."""
-    assert starter.explain(name)["name"] == name
-
-
-def test_an_explanation_names_list_line_rule_and_clause(starter):
-    """An explanation says which list and line, and for each group which rule and clause at that hour."""
-    found = starter.explain("V16.TikTok.com.", at=DUTY)
-    assert (found["name"], found["matched"], found["service"]) == ("v16.tiktok.com", "tiktok.com", "TikTok")
-    assert found["lists"][0]["list"] == "starter-social_media"
-    assert found["lists"][0]["line"] > 1
-    assert found["lists_version"] == starter.matcher.version
-    by_group = {one["group"]: one for one in found["decisions"]}
-    assert by_group["students"]["action"] == "prohibit"
-    assert by_group["students"]["clause_text"] == starter.policy.clauses["S3b"]
-    rule = starter.policy.rules[by_group["students"]["rule"] - 1]
-    assert "social_media" in rule.categories
-    assert (by_group["staff"]["action"], by_group["staff"]["when"]) == ("limit", "duty")
-    assert by_group["infrastructure"]["rule"] is None
-    json.dumps(found)
-
-
-def test_an_explanation_follows_the_hour_and_the_group(starter):
-    """The same name is judged by the hour asked about, for the group asked about alone."""
-    (evening,) = starter.explain("www.youtube.com", group="students", at=EVENING)["decisions"]
-    (duty,) = starter.explain("www.youtube.com", group="students", at=DUTY.astimezone(UTC))["decisions"]
-    assert (duty["action"], evening["action"]) == ("limit", "allow")
-    assert duty["local_time"] == "2026-11-18T10:00:00-08:00"
-
-
-def test_an_explanation_agrees_with_the_rows(starter):
-    """Explaining a name and classifying a row of it give the same."""
-    for name in ("www.tiktok.com", "www.youtube.com", "dns.google", "nowhere.example.org"):
-        for at in (DUTY, EVENING):
-            (row,) = classified(starter, "flows", flow(name, at=at))
-            found = starter.explain(name, group="students", at=at)
-            assert (row["categories"], row["service"]) == (found["categories"], found["service"])
-            assert (row["action"], row["clause"]) == tuple(
-                found["decisions"][0][k] for k in ("action", "clause")
-            )
-
-
-def test_what_can_not_be_explained_is_said(starter):
-    """An unknown group and a time without a zone are refused with the mend."""
-    with pytest.raises(ValueError, match="use one of students"):
-        starter.explain("a.org", group="pupils")
-    with pytest.raises(ValueError, match="add one"):
-        starter.explain("a.org", at=datetime(2026, 1, 1))
-
-
 def test_sanctioned_names_are_allowed():
     """A name the organisation provides is allowed whatever its category's rule."""
     policy = Policy.model_validate(
@@ -326,27 +234,36 @@ def test_null_names_are_unlisted(starter):
     assert row["categories"] == []
 
 
-TRUTH = Path(__file__).parents[2] / "spanwatch" / "data" / "demo.truth.json"
+def test_health_has_the_versions_in_force(starter):
+    """Health rows get the versions of lists and policy, which a sensor doesn't know."""
+    (row,) = classified(starter, "health", {"ts": us(DUTY), "sensor": "sensor"})
+    assert (row["policy"], row["lists"]) == (starter.policy.version, starter.matcher.version)
 
 
-@pytest.mark.skipif(not TRUTH.exists(), reason="the bundled capture's truth is not there")
-def test_the_starter_fits_the_bundled_capture(starter):
-    """Each name tried in the bundled capture has the category it stands for, and the action written down."""
-    checked = 0
-    truth = json.loads(TRUTH.read_text("utf-8"))
-    for scenario in truth["scenarios"]:
-        at = datetime.fromtimestamp(scenario["start"] / 1e6, UTC)
-        group = truth["network"]["vlans"][str(scenario["vlan"])]["group"]
-        for expected in scenario["expect"]:
-            if expected["kind"] != "attempt":
-                continue
-            for name in expected.get("names", scenario["names"]):
-                found = starter.explain(name, group=group, at=at)
-                assert expected["category"] in found["categories"], name
-                (decision,) = found["decisions"]
-                if expected.get("policy") in ("allow", "prohibit"):
-                    assert decision["action"] == expected["policy"], (name, group)
-                if expected["verdict"] == "blocked":
-                    assert decision["action"] == "prohibit", (name, group)
-                checked += 1
-    assert checked > 30
+def changed(**more):
+    """The starter with other top-level keys."""
+    return Policy.model_validate(load_policy().content() | more)
+
+
+def test_what_is_exchanged_with_the_own_vpn_is_sanctioned():
+    """A flow to an end point of the organisation's VPN is allowed, whatever its name's category."""
+    classifier = Classifier(changed(sanctioned={"vpn": ["198.51.100.0/28"]}), load_matcher())
+    name = "api.nordvpn.com"
+    rows = classified(classifier, "flows", flow(name), flow(name, server="203.0.113.1"))
+    assert [(row["action"], row["clause"]) for row in rows] == [("allow", "sanctioned"), ("prohibit", "S11")]
+    (dns,) = classified(classifier, "dns", {"client": STUDENT, "qname": name, "ts": us(DUTY)})
+    assert dns["action"] == "prohibit"
+
+
+TAGGED = [*load_policy().content()["groups"], {"id": "carts", "minor": True, "tags": ["cart"]}]
+MAC = 0x00163E000001
+
+
+def test_a_device_tag_outranks_the_address():
+    """The group is that of the device's tag, wherever the device is; DNS rows have the MAC of its flows."""
+    classifier = Classifier(changed(groups=TAGGED, devices={"cart": ["00:16:3e:00:00:01"]}), load_matcher())
+    question = {"client": STAFF, "qname": "a.org", "ts": us(DUTY)}
+    (before,) = classified(classifier, "dns", question)
+    flows = classified(classifier, "flows", flow("a.org", STAFF, client_mac=MAC), flow("a.org", STUDENT))
+    (after,) = classified(classifier, "dns", question)
+    assert [row["group"] for row in (before, *flows, after)] == ["staff", "carts", "students", "carts"]

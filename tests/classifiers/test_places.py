@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from classifiers.places import NOWHERE, Places
+from classifiers.places import NOWHERE, Devices, Places
 from classifiers.policy_model import Policy
 from pipeline.records import address_bytes
 
@@ -27,7 +27,7 @@ TWO_SITES = Policy.model_validate(
 def locate(sensor, *clients):
     """(site, group) indexes of (address, VLAN) pairs."""
     addresses = pa.array([address_bytes(address) for address, _ in clients], pa.binary(16))
-    site, group = Places(TWO_SITES, sensor).locate(
+    site, group = Places(TWO_SITES, sensor, Devices(TWO_SITES)).locate(
         addresses, np.array([vlan for _, vlan in clients], np.uint16)
     )
     return list(zip(site.tolist(), group.tolist(), strict=True))
@@ -55,8 +55,8 @@ def test_a_sensor_of_two_sites_tells_them_apart():
 def test_an_unnamed_sensor_belongs_to_the_site_without_sensors():
     """A sensor that no site names is that of the site that names none."""
     assert locate("other", ("1.2.3.4", 0)) == [(2, NOWHERE)]
-    assert Places(TWO_SITES, "other").only_site == 2
-    assert Places(TWO_SITES, "n2").only_site == NOWHERE
+    assert Places(TWO_SITES, "other", Devices(TWO_SITES)).only_site == 2
+    assert Places(TWO_SITES, "n2", Devices(TWO_SITES)).only_site == NOWHERE
 
 
 def test_ipv6_and_odd_vlans():
