@@ -9,7 +9,9 @@ from blocklists.sources import read_sources
 
 def test_the_table_is_sound():
     """Every taxonomy is there, and every category of ours that it names exists."""
-    assert {"ut1", "v2fly", "adguard", "nextdns"} <= set(mappings.sources())
+    assert set(mappings.sources()) == {
+        "ut1", "v2fly", "adguard", "nextdns", "fortiguard", "cisco", "lightspeed", "cloudflare",
+    }  # fmt: skip
     for source in mappings.sources():
         for meaning in mappings.meanings(source).values():
             assert set(meaning.categories) <= set(taxonomy.CATEGORIES)
@@ -27,6 +29,10 @@ def test_the_table_is_sound():
         ("v2fly", "category-porn", ("adult",), "list"),
         ("v2fly", "category-social-media-!cn", ("social_media",), "list"),
         ("adguard", "tiktok", ("social_media",), "list"),
+        ("fortiguard", "Peer-to-peer File Sharing", ("p2p",), "list"),
+        ("cisco", "Filter Avoidance", ("proxy",), "list"),
+        ("lightspeed", "forums.social_networking", ("social_media",), "list"),
+        ("cloudflare", "Militancy, Hate & Extremism", ("hate",), "list"),
         ("", "adult", ("adult",), "list"),
     ],
 )
