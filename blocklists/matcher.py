@@ -411,7 +411,7 @@ class Matcher:
         alone = self.match(pa.array([asked])).tolist() if self._exact else []
         matched, labels = "", UNLISTED
         origins: list[Origin] = []
-        given = 0
+        given, above = 0, False
         for suffix, entry, exact in [
             *((asked, entry, True) for entry in alone),
             *zip(suffixes, entries, [False] * len(suffixes), strict=True),
@@ -421,7 +421,10 @@ class Matcher:
             if not matched:
                 matched, labels = suffix, self.sets[self.set_of[entry]]
             rows = list(self._rows(entry))
-            given = given or self._given(place for place, _, _ in rows)
+            if not given or above:
+                # A name that is listed for itself alone also has what is said of it with all below.
+                given |= self._given(place for place, _, _ in rows)
+            above = exact
             origins += (self._origin(suffix, *row, exact) for row in rows)
         return Explanation(
             asked, matched, taxonomy.names_of(labels.mask), labels.service, origins,

@@ -1,13 +1,19 @@
 """Downloads from a real server on loopback, with everything that goes wrong on the way."""
 
+import contextlib
 import datetime
+import email.utils
+import getpass
 import gzip
 import json
 import os
 import random
 import resource
+import shutil
 import socket
+import subprocess
 import threading
+import time
 
 import pytest
 from cryptography import x509
@@ -369,3 +375,87 @@ def test_a_small_document(web, client, part):
     web.pages["/a"] = Page("some text\n")
     assert client.text(web.url("/a"), part) == "some text\n"
     assert os.listdir(part.parent) == []
+
+
+NGINX = """
+user {user}; pid {folder}/pid; error_log {folder}/errors; daemon off; worker_processes 1;
+events {{ worker_connections 64; }}
+http {{
+    log_format asked "$status $request_uri $http_range $http_if_range";
+    access_log {folder}/log asked;
+    client_body_temp_path {folder}/t; proxy_temp_path {folder}/t; fastcgi_temp_path {folder}/t;
+    uwsgi_temp_path {folder}/t; scgi_temp_path {folder}/t;
+    server {{
+        listen 127.0.0.1:{port};
+        root {folder}/www;
+        location /slow {{ limit_rate 200k; alias {folder}/www/list; }}
+        location /busy {{ return 503; }}
+        location /moved {{ return 301 /list; }}
+        location /packed {{ gzip on; gzip_types *; gzip_min_length 1; alias {folder}/www/list; }}
+    }}
+}}
+"""
+
+
+@pytest.fixture
+def nginx(tmp_path):
+    """nginx on a free port of loopback: its address, and its folder with the file `www/list`."""
+    program = shutil.which("nginx", path="/usr/sbin:/usr/bin")
+    if program is None:
+        pytest.skip("no nginx; install it: apt-get install nginx-light")
+    port, folder = _closed_port(), tmp_path / "nginx"
+    (folder / "www").mkdir(parents=True)
+    (folder / "www" / "list").write_bytes(BODY)
+    (folder / "conf").write_text(NGINX.format(folder=folder, port=port, user=getpass.getuser()))
+    with subprocess.Popen([program, "-c", str(folder / "conf")], stderr=subprocess.DEVNULL) as server:
+        try:
+            for _ in range(200):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                time.sleep(0.02)
+            yield f"http://127.0.0.1:{port}", folder
+        finally:
+            server.terminate()
+
+
+@pytest.mark.service
+def test_what_nginx_says_is_understood(nginx, client, part, monkeypatch):
+    """A common server: whole, unchanged, redirected, changed, busy, gone."""
+    monkeypatch.setattr(fetch, "WAIT_S", 0.01)
+    address, folder = nginx
+    known = client.fetch(f"{address}/moved", part)
+    assert part.read_bytes() == BODY
+    assert known.etag
+    assert known.last_modified
+    assert client.fetch(f"{address}/list", part, known) is None
+    (folder / "www" / "list").write_bytes(b"one.example\n")
+    assert client.fetch(f"{address}/list", part, known) != known
+    assert part.read_bytes() == b"one.example\n"
+    client.fetch(f"{address}/packed", part)
+    assert part.read_bytes() == b"one.example\n"
+    for path, said in (("/busy", "503 Service"), ("/none", "404 Not Found")):
+        with pytest.raises(FetchError, match=said):
+            client.fetch(address + path, part)
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_download_from_nginx_is_continued(nginx, part, changed):
+    """What was interrupted goes on where it broke off (206), or begins anew where the file changed (200)."""
+    address, folder = nginx
+    stop = threading.Event()
+    with pytest.raises(FetchError, match="interrupted"):
+        Client(UpdateSettings(), stop).fetch(f"{address}/slow", part, progress=lambda *_: stop.set())
+    begun = part.stat().st_size
+    assert 0 < begun < len(BODY)
+    body = BODY[::-1] + b"!" if changed else BODY
+    (folder / "www" / "list").write_bytes(body)
+    if not changed:
+        # The file's time is part of nginx's ETag.
+        times = json.loads(part.with_name("list.part.json").read_text())["last_modified"]
+        at = email.utils.parsedate_to_datetime(times).timestamp()
+        os.utime(folder / "www" / "list", (at, at))
+    Client(UpdateSettings()).fetch(f"{address}/slow", part)
+    assert part.read_bytes() == body
+    last = (folder / "log").read_text().splitlines()[-1]
+    assert last.startswith(f"{200 if changed else 206} /slow bytes={begun}- ")

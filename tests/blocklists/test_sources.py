@@ -3,7 +3,7 @@
 import pytest
 
 from blocklists import taxonomy
-from blocklists.formats import FORMATS
+from blocklists.reading import MAPPINGS
 from blocklists.sources import HOLD_SHARE, ListError, catalogue, read_sources
 
 
@@ -88,5 +88,6 @@ def test_the_catalogue_is_whole():
         assert listed.url.startswith("https://"), listed.name
         assert listed.title, listed.name
         assert listed.licence, listed.name
-        assert listed.format in FORMATS, listed.name
+        assert bool(listed.categories) != (listed.format in MAPPINGS), listed.name
+        assert bool(listed.ports) <= (listed.format == "addresses"), listed.name
         assert not taxonomy.mask_of(listed.categories) & taxonomy.WITHHELD_MASK, listed.name
