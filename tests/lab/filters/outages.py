@@ -19,6 +19,7 @@ from tests.lab.network import ROOT
 ODD = ("203.0.113.10", "2001:db8:f00::1010")
 """Where the odd sites are: the names that a filter would stop."""
 LOST_PERCENT = 2
+BIG_BYTES = 200  # the shortest client hello is longer, a bare acknowledgement shorter
 SOON = ("--max-time", "2")
 
 
@@ -40,6 +41,14 @@ def stop_odd(lab: FilterLab) -> None:
     for address in ODD:
         size = "128" if ":" in address else "32"
         lab.run("internet", ["ip", "addr", "del", f"{address}/{size}", "dev", "lo"])
+
+
+def swallow_big_packets(lab: FilterLab) -> None:
+    """A path that loses packets as long as a client hello: connections open, and nothing follows."""
+    serve_odd(lab, "large")
+    for program in ("iptables", "ip6tables"):
+        rule = f"-A INPUT -i wan -p tcp --dport 443 -m length --length {BIG_BYTES}: -j DROP"
+        lab.run("internet", [program, "-w", *rule.split()])
 
 
 def lose_packets(lab: FilterLab) -> None:
@@ -82,8 +91,8 @@ def _servers(lab: FilterLab, kind: str, options: Sequence[str]) -> None:
 
 SCENARIOS = (
     odd("tiny", "site: pages of 300 bytes"),
-    odd("small", "site: pages of 1.5 kB", facts={}),
-    odd("middle", "site: pages of 5 kB", facts={}),
+    odd("small", "site: pages of 1.5 kB"),
+    odd("middle", "site: pages of 5 kB"),
     odd("empty", "site: 204 without a page"),
     odd("forbidden", "site: its own 403, over TLS and plain", cells=(*CURL_CELLS, *line.HTTP_CELLS)),
     odd("legal", "site: its own 451, plain HTTP", cells=line.HTTP_CELLS),
@@ -121,6 +130,16 @@ SCENARIOS = (
         stops=nobody,
         facts=line.RESETS,
         addresses={STOPPED: ODD},
+        names=4,
+    ),
+    Scenario(
+        "web_black_hole",
+        "path: big packets to a site are lost, as with a wrong MTU",
+        resolver.forwarding,
+        stops=nobody,
+        facts=line.RESETS,
+        addresses={STOPPED: ODD},
+        servers=swallow_big_packets,
         names=4,
     ),
     Scenario(
