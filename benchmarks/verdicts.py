@@ -35,7 +35,7 @@ from tests.lab.filters.score import (
 from tests.lab.filters.topology import TAPS
 
 BEGIN, END = "<!-- measured -->", "<!-- end of what is measured -->"
-AT_ONCE = 3
+AT_ONCE = 4
 """Scenarios in work at once: most of the time clients wait for their turn."""
 LOST = {0.0: "none", 0.01: "1 %", 0.05: "5 %"}
 

@@ -15,7 +15,7 @@ from tests.lab.filters import clients, internet
 from tests.lab.filters.scenario import PLAIN, Outcome, Scenario, Truth, Visit, truth
 from tests.lab.filters.topology import CLIENTS, TAPS, Client, FilterLab
 
-PLAIN_NAMES = 3
+PLAIN_NAMES = 4
 """Names of no list that each client fetches in each half, beside its attempts."""
 OUTCOMES = "outcomes.jsonl"
 
@@ -46,7 +46,11 @@ def why_not() -> str:
 
 
 def visits(scenario: Scenario, client: Client, half: int) -> list[Visit]:
-    """What a client visits in a half (0 and 1), in an order of its own that is always the same."""
+    """What a client visits in a half (0 and 1), in an order of its own that is always the same.
+
+    Names of no list come first and last of all, as others are always under way at a school: that servers
+    and resolvers work otherwise can be seen from before until after.
+    """
     cells = [cell for cell in scenario.cells if cell.stack == client.stack]
     if not cells:
         return []
@@ -58,12 +62,12 @@ def visits(scenario: Scenario, client: Client, half: int) -> list[Visit]:
         for zone in scenario.zones
         for number in numbers
     ]
-    found += [
+    random.Random(f"{scenario.key} {client.name} {half}").shuffle(found)
+    plain = [
         Visit(client.name, f"plain{half}{number}.{PLAIN}", cells[number % len(cells)])
         for number in range(PLAIN_NAMES)
     ]
-    random.Random(f"{scenario.key} {client.name} {half}").shuffle(found)
-    return found
+    return found + plain if half else plain + found
 
 
 def play(scenario: Scenario, folder: Path) -> Played:
