@@ -85,6 +85,8 @@ FLOW = np.dtype(
         ("base_down", "i8"),
         ("mark_ts", "i8"),  # last SYN until the round trip is known, then when a hole last opened; -1 none
         ("rtt_us", "i8"),  # -1 unknown
+        ("asked_ts", "i8"),  # last bytes of the client before the server's head was read, -1 none
+        ("reset_us", "i8"),  # -1 none
         ("synack_ttl", "i2"),  # -1 unknown
         ("reset_ttl_delta", "i2"),
         ("http_status", "i2"),  # -1 none
@@ -311,6 +313,8 @@ def new_flow(table, packet, key, from_client):
     flow.hole_down = 0
     flow.mark_ts = NONE
     flow.rtt_us = NONE
+    flow.asked_ts = NONE
+    flow.reset_us = NONE
     flow.synack_ttl = NONE
     flow.reset_known = 0
     flow.reset_by = 0

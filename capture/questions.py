@@ -55,6 +55,8 @@ MESSAGE = np.dtype(
         ("opcode", "i8"),
         ("rcode", "i8"),
         ("ra", "i8"),
+        ("aa", "i8"),
+        ("soa", "i8"),  # 1: in the authority section, 0: not there, -1 not known
         ("questions", "i8"),
         ("qtype", "i8"),
         ("name_len", "i8"),
@@ -222,6 +224,8 @@ def write_unanswered(table, i):
     row.qtype = question.qtype
     row.rcode = UNKNOWN
     row.ra = UNKNOWN
+    row.aa = UNKNOWN
+    row.soa = UNKNOWN
     row.ede = UNKNOWN
     row.answers_at = meter.text_used
     row.answers_count = 0
@@ -355,6 +359,8 @@ def write_answer(table, name, asked, rtt):
     row.qtype = message.qtype
     row.rcode = min(message.rcode, 255)
     row.ra = message.ra
+    row.aa = message.aa
+    row.soa = message.soa
     row.ede = message.ede
     row.answers_at = message.answers_at
     row.answers_count = message.answers

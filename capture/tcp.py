@@ -13,6 +13,7 @@ from capture.flows import (
     RESET,
     ROUND_TRIP_DONE,
     SERVER_CLOSED,
+    SERVER_HEAD_DONE,
     SYN_ACK_SENT,
     SYN_SENT,
 )
@@ -269,10 +270,14 @@ def update_tcp(buf, packet, flow, up):
         if not up and flow.synack_ttl >= 0:
             flow.reset_known = 1
             flow.reset_ttl_delta = packet.ttl - flow.synack_ttl
+        if not up and flow.asked_ts != NONE and flow.seq_down == flow.base_down != NONE:
+            flow.reset_us = min(max(packet.ts - flow.asked_ts, 0), RTT_MAX)
     stop = (seq + length + (1 if flags & FIN else 0)) & 0xFFFFFFFF
     # What a reset says of numbers is not to be trusted: it may be forged.
     if flags & RST == 0:
         if up:
+            if length > 0 and flow.done & SERVER_HEAD_DONE == 0:
+                flow.asked_ts = packet.ts
             if flow.seq_up == NONE:
                 flow.seq_up = stop
                 if flags & SYN and flow.base_up != seq:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 #: Version of the schemas below; a header of every message on the stream.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 TIME = pa.timestamp("us", "UTC")
 ADDRESS = pa.binary(16)
@@ -95,7 +95,7 @@ class Field(NamedTuple):
     words: tuple[str, ...] = ()
     """The closed set of a `KIND` column, if it is closed."""
     since: int = 1
-    """Version of the schema that brought it; older batches get empty text and 0."""
+    """Version of the schema that brought it; older batches get null, else empty text and 0."""
 
 
 def _directions(name: str, type_: pa.DataType, note: str, nullable: bool = False) -> list[Field]:
@@ -157,6 +157,12 @@ RECORDS: dict[str, list[Field]] = {
         Field("issuer", TEXT, "common name of that certificate's issuer", since=2),
         Field("logins", pa.uint16(), "log-ins tried since the flow's last row, as far as seen", since=2),
         Field("logins_failed", pa.uint16(), "of those, refused ones", since=2),
+        Field(
+            "reset_us", pa.uint32(),
+            "the client's last bytes to the first reset from the server's side, µs;"
+            " null: the server had answered, or none was seen",
+            True, since=3,
+        ),
     ],
     "dns": [
         Field("ts", TIME, "the question, or the answer where no question was seen"),
@@ -181,6 +187,13 @@ RECORDS: dict[str, list[Field]] = {
         Field("min_ttl", pa.uint32(), "least TTL of the answer section, s", True),
         Field("rtt_us", pa.uint32(), "question to answer at the sensor, µs", True),
         Field("answered", pa.bool_(), "an answer was seen within 5 s"),
+        Field("aa", pa.bool_(), "authoritative answer (RFC 1035, 4.1.1); null unanswered", True, since=3),
+        Field(
+            "soa", pa.bool_(),
+            "the authority section holds an SOA, as negative answers of resolvers do (RFC 2308, 3);"
+            " null unanswered, or not read to the end",
+            True, since=3,
+        ),
     ],
     "sightings": [
         Field("ts", TIME, "packet time"),

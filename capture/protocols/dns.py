@@ -28,7 +28,7 @@ RECORDS_MAX = 256
 #: Questions that a message may have; only the first is told; our default.
 QUESTIONS_MAX = 64
 
-NS, CNAME, PTR, MX, SRV, DNAME, OPT = 2, 5, 12, 15, 33, 39, 41
+NS, CNAME, SOA, PTR, MX, SRV, DNAME, OPT = 2, 5, 6, 12, 15, 33, 39, 41
 OPTION_EXTENDED_ERROR = 15
 UPDATE = 5
 
@@ -45,6 +45,8 @@ def read_header(buf, at, message):
     message.opcode = flags >> 11 & 15
     message.rcode = flags & 15
     message.ra = flags >> 7 & 1
+    message.aa = flags >> 10 & 1
+    message.soa = UNKNOWN
     message.questions = u16(buf, at + 4)
     message.qtype = 0
     message.name_len = 0
@@ -117,7 +119,8 @@ def parse(buf, start, end, message, name, text, text_at):
         return False
     read_header(buf, start, message)
     answers = u16(buf, start + 6)
-    others = u16(buf, start + 8) + u16(buf, start + 10)
+    authorities = u16(buf, start + 8)
+    others = authorities + u16(buf, start + 10)
     at = start + 12
     sound = True
     if message.questions > 0:
@@ -172,12 +175,15 @@ def parse(buf, start, end, message, name, text, text_at):
                 if after > position:
                     position = after
                     message.answers += 1
+        elif kind == SOA and number < answers + authorities:
+            message.soa = 1
         elif kind == OPT:
             message.rcode |= (ttl >> 24) << 4
             extended_error(buf, data, data + length, message)
         at = data + length
     if sound and records == answers + others:
         message.stop = at
+        message.soa = max(message.soa, 0)
     size = address_at - limit
     for i in range(size):
         text[position + i] = text[limit + i]

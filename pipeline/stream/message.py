@@ -92,14 +92,20 @@ def decode(message: Message) -> pa.RecordBatch:
             raise ValueError(f"{where} is not readable: it holds {len(batches)} batches instead of one")
         columns = dict(zip(sent.names, batches[0].columns, strict=True))
         for name in newer:
-            kind = schema.field(name).type
-            columns[name] = pa.repeat(pa.scalar("" if pa.types.is_string(kind) else 0, kind), len(batches[0]))
+            columns[name] = pa.repeat(_before(schema.field(name)), len(batches[0]))
         batch = _checked(pa.RecordBatch.from_arrays([columns[n] for n in schema.names], schema=schema))
     except (pa.ArrowException, OSError, EOFError, MemoryError, OverflowError) as error:
         raise ValueError(f"{where} is not readable: {' '.join(str(error).split()) or 'damaged'}") from None
     if batch.num_rows != message.rows:
         raise ValueError(f"{where} is not readable: {batch.num_rows} rows, its header says {message.rows}")
     return batch
+
+
+def _before(field: pa.Field) -> pa.Scalar:
+    """What batches say of a column that their version did not have."""
+    if field.nullable:
+        return pa.scalar(None, field.type)
+    return pa.scalar("" if pa.types.is_string(field.type) else 0, field.type)
 
 
 def _schema(records: str) -> pa.Schema:

@@ -379,14 +379,14 @@ def dns(
     *,
     flags: int = 0x0100,
     records: Sequence[bytes] = (),
+    authority: Sequence[bytes] = (),
     additional: Sequence[bytes] = (),
 ) -> bytes:
     """A DNS message with one question; `records` are its answers. 0x8180 are an answer's usual flags."""
-    head = struct.pack(
-        "!HHHHHH", ident, flags, 1 if name is not None else 0, len(records), 0, len(additional)
-    )
+    questions = 1 if name is not None else 0
+    head = struct.pack("!HHHHHH", ident, flags, questions, len(records), len(authority), len(additional))
     asked = labels(name) + struct.pack("!HH", kind, 1) if name is not None else b""
-    return head + asked + b"".join(records) + b"".join(additional)
+    return head + asked + b"".join([*records, *authority, *additional])
 
 
 ASKED = b"\xc0\x0c"

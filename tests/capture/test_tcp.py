@@ -86,6 +86,7 @@ def test_a_whole_conversation_fills_every_field() -> None:
         "issuer": "",
         "logins": 0,
         "logins_failed": 0,
+        "reset_us": None,
     }
     assert {name: row[name] for name in expected} == expected
     assert set(row) - set(expected) == {"flow_id", "community_id"}
@@ -462,3 +463,28 @@ def test_options_that_never_end_are_bounded() -> None:
     """Forty bytes of one-byte options are cut at fifteen."""
     row = rows_of(Conversation().up(SYN, options=struct.pack("!40B", *[1] * 40)).packets).flow
     assert row["syn_signature"] == f"4:64:0:*:64240,0:{','.join(['nop'] * 15)}:df,id+:0"
+
+
+def test_how_soon_a_reset_follows_the_clients_bytes() -> None:
+    """It is measured from the last bytes of the client; neither a SYN nor an acknowledgement counts."""
+    talk = Conversation(step=1_000).open().up(ACK | PSH, client_hello()).down(ACK).down(RST)
+    assert rows_of(talk.packets).flow["reset_us"] == 2_000
+    again = Conversation(step=1_000).open().up(ACK | PSH, client_hello(), keep=True)
+    again.up(ACK | PSH, client_hello()).down(RST).down(ACK | PSH, server_hello())
+    assert rows_of(again.packets).flow["reset_us"] == 1_000
+    assert rows_of(Conversation().up(SYN).down(RST | ACK).packets).flow["reset_us"] is None
+
+
+@pytest.mark.parametrize("flags", [RST, RST | ACK])
+def test_a_reset_after_the_server_spoke_tells_no_time(flags: int) -> None:
+    """Once the server has answered, or where the client asked nothing or ends it, the time is unknown."""
+    talk = Conversation().open().up(ACK | PSH, client_hello()).down(ACK | PSH, server_hello()).down(flags)
+    assert rows_of(talk.packets).flow["reset_us"] is None
+    assert rows_of(Conversation().open().down(flags).packets).flow["reset_us"] is None
+    assert rows_of(Conversation().open().up(ACK, client_hello()).up(flags).packets).flow["reset_us"] is None
+
+
+def test_a_reset_in_midstream_tells_no_time() -> None:
+    """Where the beginning was not seen, nobody knows what the server had said before."""
+    talk = Conversation().up(ACK | PSH, client_hello()).down(RST)
+    assert rows_of(talk.packets).flow["reset_us"] is None

@@ -67,6 +67,8 @@ def test_question_and_answer_are_one_row() -> None:
         "min_ttl": 30,
         "rtt_us": 15_000,
         "answered": True,
+        "aa": False,
+        "soa": False,
     }
 
 
@@ -75,6 +77,28 @@ def test_response_codes(rcode: int) -> None:
     """Codes are the header's; without recursion `ra` is false."""
     row = one([answered(dns(9, flags=0x8000 | rcode))])
     assert (row["rcode"], row["ra"], row["rtt_us"], row["min_ttl"]) == (rcode, False, None, None)
+
+
+START_OF_AUTHORITY = record(6, labels(b"ns.example.org") + labels(b"admin.example.org") + bytes(20))
+
+
+@pytest.mark.parametrize("aa", [0, 0x0400])
+def test_what_a_negative_answer_rests_on(aa: int) -> None:
+    """Told are the authoritative bit, and whether the authority section, no other, holds an SOA."""
+    flags = 0x8183 | aa
+    row = one([asked(dns(9)), answered(dns(9, flags=flags, authority=[START_OF_AUTHORITY]))])
+    assert (row["aa"], row["soa"]) == (aa != 0, True)
+    for elsewhere in ({"records": [START_OF_AUTHORITY]}, {"additional": [START_OF_AUTHORITY]}, {}):
+        row = one([answered(dns(9, flags=flags, **elsewhere))])
+        assert (row["aa"], row["soa"]) == (aa != 0, False)
+
+
+def test_an_authority_that_was_not_read_is_unknown() -> None:
+    """Where the message breaks off, or no answer came, nobody knows what the authority section held."""
+    cut = dns(9, flags=0x8183, authority=[START_OF_AUTHORITY])[:-4]
+    assert one([answered(cut)])["soa"] is None
+    unanswered = one([asked(dns(9))])
+    assert (unanswered["aa"], unanswered["soa"]) == (None, None)
 
 
 def opt(*options: tuple[int, bytes], extended: int = 0) -> bytes:

@@ -77,6 +77,8 @@ def test_a_question_to_all_and_its_answer() -> None:
         "min_ttl": 300,
         "rtt_us": 900,
         "answered": True,
+        "aa": True,
+        "soa": None,
     }
     assert {flow["application"] for flow in rows.flows} == {"nbns"}
 
