@@ -1,7 +1,7 @@
 """How often the filter verdict is right: what real clients got behind real filters, and what was said of it.
 
     python -m benchmarks.verdicts [SCENARIO …] [--folder FOLDER] [--judge] [--wrong N]
-                                  [--write docs/verdicts.md]
+                                  [--missed N] [--write docs/verdicts.md]
 
 Plays each scenario of the filter lab (`tests/lab/filters/`) in network namespaces, as root, and leaves the
 recordings of both taps in the folder; judges them with the whole pipeline at each loss of the mirror, with
@@ -186,6 +186,11 @@ def written(page: str, measured: str) -> str:
     return f"{before}{BEGIN}\n\n{measured}\n\n{END}{after}"
 
 
+def _described(case: Scored) -> str:
+    place = f"{case.scenario}, tap {case.tap}, loss {case.loss:g}, {'' if case.declared else 'un'}declared"
+    return f"{place}: {case.truth}, judged {case.verdict} by {case.mechanism or 'nothing'}: {case.evidence}"
+
+
 def main() -> int:
     """Exit code 1 where a verdict was wrong or a scenario could not be played."""
     parser = argparse.ArgumentParser(
@@ -197,6 +202,9 @@ def main() -> int:
         "--judge", action="store_true", help="judge the recordings in the folder, play nothing"
     )
     parser.add_argument("--wrong", type=int, default=20, help="wrong verdicts to show (default %(default)s)")
+    parser.add_argument(
+        "--missed", type=int, default=0, help="inconclusive ones to show, of those without loss"
+    )
     parser.add_argument("--write", type=Path, help="page whose measured part is replaced")
     arguments = parser.parse_args()
     unknown = [key for key in arguments.scenarios if key not in SCENARIOS]
