@@ -42,7 +42,11 @@ FLOW = np.dtype(
         ("client_port", "u2"),
         ("server_port", "u2"),
         ("next", "i4"),  # chain of the bucket
-        ("first", "i8"),  # µs, packet time
+        ("head_down", "i4"),  # stream head of the server, -1 none
+        ("application", "u1"),
+        ("watch", "u1"),  # protocol whose later packets tell how logins end, 0 none
+        ("hello", "u1"),
+        ("history", "u1"),
         ("last", "i8"),
         ("protocol", "u1"),
         ("used", "u1"),  # 1 in use, 0 free
@@ -78,6 +82,7 @@ FLOW = np.dtype(
         ("name_len", "i2"),
         ("vlan", "i2"),
         # set once or rarely
+        ("first", "i8"),  # µs, packet time
         ("serial", "i8"),
         ("client_mac", "i8"),
         ("server_mac", "i8"),
@@ -91,9 +96,7 @@ FLOW = np.dtype(
         ("reset_ttl_delta", "i2"),
         ("http_status", "i2"),  # -1 none
         ("syn_scale", "i2"),  # -1 no option
-        ("application", "u1"),
         ("name_source", "u1"),
-        ("hello", "u1"),
         ("reset_known", "u1"),  # 1: reset_ttl_delta holds
         ("tunnel", "u1"),
         ("alpn_len", "u1"),
@@ -115,16 +118,13 @@ FLOW = np.dtype(
         # (capture/protocols).
         ("token_up", "u4"),
         ("token_down", "u4"),
-        ("head_down", "i4"),  # stream head of the server, -1 none
         ("logins", "u2"),  # attempts seen, of this row
         ("logins_failed", "u2"),
-        ("watch", "u1"),  # protocol whose later packets tell how logins end, 0 none
         ("certificate_len", "u1"),
         ("issuer_len", "u1"),
         ("ja4_len", "u1"),
         ("candidate", "u1"),  # application that waits for a second datagram, 0 none
         ("evidence", "u1"),  # bits of capture/protocols/identify.py
-        ("history", "u1"),
         ("syn_ip_options", "u1"),  # bytes
     ],
     align=True,

@@ -13,16 +13,21 @@ from typing import Any
 import numpy as np
 
 from capture import dispatch, expiry
-from capture.arena import UNKNOWN_OFFSET, batch_of, new_rows
+from capture.arena import UNKNOWN_OFFSET, batch_of, measure_columns, new_rows, write_columns
 from capture.flows import NONE
 from capture.frames import Frames, empty_frames
 from capture.outbox import Batch, Courier, Outbox
 from capture.privileges import drop_privileges
+from capture.sources import container
+from capture.sources.classic import walk_records
 from capture.sources.pcap import open_capture
+from capture.sources.pcapng import walk_blocks
 from capture.sources.ring import Ring
+from capture.sources.tpacket import walk_block
 from capture.sources.warm import warm_sources
 from capture.table import new_table
-from pipeline.records import HEALTH_EVENTS, RECORDS, SCHEMA_VERSION
+from pipeline.image import Image
+from pipeline.records import HEALTH_EVENTS, SCHEMA_VERSION
 from pipeline.settings import SensorSettings
 from pipeline.stream.log import Log
 
@@ -73,9 +78,9 @@ class Sensor:
         self.totals = dict.fromkeys(("packets", "bytes", "dropped_kernel", "dropped_ring"), 0)
         """Frames, wire bytes and losses told in health rows since the start."""
         self._circumstances = circumstances
-        self._words = {"sensor": (settings.name,)}
+        self._words: dict[str, tuple[str, ...]] = {"sensor": (settings.name,)}
         self._health = new_rows("health", HEALTH_ROWS)
-        self._health_text = np.frombuffer((boot + version).encode(), np.uint8)
+        self._health_text = np.frombuffer((boot + version).encode(), np.uint8).copy()
         self._health_rows = 0
         self._next_health = NONE
 
@@ -126,7 +131,6 @@ class Sensor:
     def flush(self) -> Iterator[Batch]:
         """The batches of all rows that stand written; nothing where there are none."""
         table, meter = self.table, self.table.meter[0]
-        used = int(meter.text_used)
         for kind, rows, counter in (
             ("sightings", table.sighting_rows, "sighting_rows"),
             ("dns", table.dns_rows, "dns_rows"),
@@ -136,14 +140,14 @@ class Sensor:
             if count:
                 meter[counter] = 0
                 self.sequence += 1
-                yield kind, batch_of(kind, rows[:count], table.text, used, self._words)
+                yield kind, batch_of(kind, rows[:count], table.text, self._words)
         meter.text_used = 0
         if self._health_rows:
             health = self._health[: self._health_rows]
             health["sequence"] = self.sequence
             self._health_rows = 0
             self.sequence += 1
-            yield "health", batch_of("health", health, self._health_text, len(self._health_text), self._words)
+            yield "health", batch_of("health", health, self._health_text, self._words)
 
     def finish(self, ts: int | None = None) -> Iterator[Batch]:
         """Write out every flow and question, and the last health row at `ts` µs (none: packet time)."""
@@ -227,6 +231,7 @@ def run_file(
     one adds nothing; standard input gets a boot of its own each time. Returns the line that says where the
     file was cut off, empty if it was whole. Raises ValueError (no capture) and OSError.
     """
+    warm_kernels()
     with open_capture(path) as capture:
         sensor = file_sensor(path, settings, lambda: {"outbox_lost": outbox.take_lost()})
         outbox = Outbox(log, settings.name, sensor.boot)
@@ -240,21 +245,26 @@ def run_file(
         return capture.truncated
 
 
+#: What Python calls on the way of a frame; linked, a sensor starts without Numba.
+IMAGE = Image(
+    "sensor",
+    (
+        dispatch.run, expiry.tick, expiry.finish, measure_columns, write_columns, walk_records, walk_blocks,
+        walk_block, container.u32,
+    ),
+)  # fmt: skip
+
+
 def warm_kernels() -> None:
-    """Compile, or load from the cache, everything that a frame or a flush will call."""
+    """Load everything that a frame or a flush will call; where it isn't there yet, compile and link it."""
+    if IMAGE.load():
+        return
     warm_sources()
     sensor = Sensor(SensorSettings(flows=1_024, heads=16, batch_rows=100), "warm")
     dispatch.run(sensor.table, empty_frames(np.zeros(64, np.uint8), 1), 0)
     expiry.tick(sensor.table, 1)
-    expiry.finish(sensor.table)
-    # Columns of one row are contiguous, those of more are not, and a health row's text can't be written:
-    # each is a type of its own to the compiler.
-    for rows in (1, 2):
-        for kind in RECORDS:
-            batch_of(kind, new_rows(kind, rows), sensor.table.text, 0, {"sensor": ("warm",)})
-        for _ in range(rows):
-            sensor.note("tick", 0)
-        list(sensor.flush())
+    list(sensor.finish(1))
+    IMAGE.link()
 
 
 class Report:

@@ -4,22 +4,26 @@ Numba's own cache notices a changed file, but not a changed callee in another fi
 for one changed line. Here a compiled function is kept under a digest of what it is made from: its byte code
 and that of every kernel that it calls, and the values of the constants that it names. So nothing stale can be
 loaded, what did not change is never compiled again, and two checkouts share what is equal.
+
+Nothing here imports Numba, which takes longer than many a capture: a kernel is a plain object until its first
+call. What Numba makes of it is in `pipeline.compiling`; all kernels of a sensor linked into one file, which
+needs no Numba, in `pipeline.image`.
 """
 
 import hashlib
 import inspect
 import os
 import types as python_types
+from collections.abc import Callable
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import llvmlite.binding as llvm
-import numba
 import numpy as np
-from numba.core import caching, cgutils, types
-from numba.core.dispatcher import Dispatcher
-from numba.core.extending import _Intrinsic
-from numba.extending import intrinsic
+
+if TYPE_CHECKING:
+    from pipeline.image import Image
 
 
 def cache_folder() -> Path:
@@ -37,7 +41,7 @@ ROOMS = ("capture", "blocklists", "pipeline", "classifiers")
 def source_digest() -> str:
     """Hex digest over the sources of all files that hold kernels, and Numba's version."""
     root = Path(__file__).resolve().parent.parent
-    digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
+    digest = hashlib.blake2b(version("numba").encode(), digest_size=8)
     for room in ROOMS:
         for path in sorted((root / room).rglob("*.py")):
             text = path.read_bytes()
@@ -50,13 +54,21 @@ def source_digest() -> str:
 _PLAIN = (int, float, complex, str, bytes, bool, type(None), tuple, frozenset, np.generic, np.dtype)
 
 
-def _value_bytes(value: Any, seen: dict[int, bytes]) -> bytes:
-    if isinstance(unit := getattr(value, "unit", None), Unit):
-        return f"unit {unit.symbol} {unit.parameters}".encode()
-    if isinstance(value, Dispatcher):
-        return _code_bytes(value.py_func, seen)
-    if isinstance(value, _Intrinsic):
-        return _code_bytes(value._defn, seen)
+#: Kernels run as plain Python.
+DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+#: Compiled code raises IndexError where it would read or write outside of an array.
+BOUNDS_CHECKED = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
+
+
+def _value_bytes(value: Any, seen: dict[int, bytes], units: "list[Unit] | None") -> bytes:
+    if isinstance(value, Unit):
+        if units is not None and value not in units:
+            units.append(value)
+        return f"unit {value.symbol} {value.parameters}".encode()
+    if isinstance(value, Kernel):
+        return _code_bytes(value.py_func, seen, units)
+    if isinstance(value, Intrinsic):
+        return _code_bytes(value.definition, seen, units)
     if isinstance(value, np.ndarray):
         return repr((value.dtype, value.shape)).encode() + value.tobytes()
     if isinstance(value, _PLAIN):
@@ -80,7 +92,8 @@ def _instructions(code: python_types.CodeType) -> bytes:
     )
 
 
-def _code_bytes(function: Any, seen: dict[int, bytes]) -> bytes:
+def _code_bytes(function: Any, seen: dict[int, bytes], units: "list[Unit] | None") -> bytes:
+    """Digest of a function and of all that it calls; the units that it calls are put into `units`."""
     if id(function) in seen:
         return seen[id(function)]
     # One that calls itself, directly or through others, finds its name here.
@@ -93,103 +106,106 @@ def _code_bytes(function: Any, seen: dict[int, bytes]) -> bytes:
     for name in names:
         if name in function.__globals__:
             value = function.__globals__[name]
-            digest.update(f"\0{name}\0".encode() + _value_bytes(value, seen))
+            digest.update(f"\0{name}\0".encode() + _value_bytes(value, seen, units))
             if isinstance(value, python_types.ModuleType) and value is not np:
                 # `module.name` in a kernel.
                 for part in names:
-                    digest.update(_value_bytes(getattr(value, part, None), seen))
+                    digest.update(_value_bytes(getattr(value, part, None), seen, units))
     for cell in function.__closure__ or ():
-        digest.update(_value_bytes(cell.cell_contents, seen))
+        digest.update(_value_bytes(cell.cell_contents, seen, units))
     seen[id(function)] = digest.digest()
     return digest.digest()
 
 
+def _compiler_bytes() -> bytes:
+    return repr((version("numba"), BOUNDS_CHECKED)).encode()
+
+
 def fingerprint(function: Any) -> str:
     """Hex digest of all that the compiled form of a Python function depends on."""
-    how = repr((numba.__version__, numba.config.BOUNDSCHECK)).encode()  # type: ignore[attr-defined]
-    return hashlib.blake2b(how + _code_bytes(function, {}), digest_size=12).hexdigest()
+    return hashlib.blake2b(_compiler_bytes() + _code_bytes(function, {}, None), digest_size=12).hexdigest()
 
 
-class _Locator(caching._CacheLocator):
-    """Tells Numba to keep a function in `CACHE` under its fingerprint."""
+def program_fingerprint(kernels: "tuple[Kernel, ...]") -> str:
+    """Hex digest of all that these kernels and every unit below them depend on when linked together.
 
-    def __init__(self, function: Any) -> None:
-        self._fingerprint = fingerprint(function)
-
-    def get_cache_path(self) -> str:
-        return str(CACHE)
-
-    def get_source_stamp(self) -> str:
-        return self._fingerprint
-
-    def get_disambiguator(self) -> str:
-        return self._fingerprint
-
-    @classmethod
-    def from_function(cls, py_func: Any, py_file: str) -> "_Locator":
-        return cls(py_func)
-
-
-class _Kept(caching.CompileResultCacheImpl):
-    _locator_classes = (_Locator,)  # type: ignore[assignment]
-
-
-class _Cache(caching.FunctionCache):
-    _impl_class = _Kept
+    The compiler's own settings (`NUMBA_*`) are part of it.
+    """
+    seen: dict[int, bytes] = {}
+    units: list[Unit] = []
+    asked = sorted((name, value) for name, value in os.environ.items() if name.startswith("NUMBA_"))
+    digest = hashlib.blake2b(_compiler_bytes() + repr((version("llvmlite"), asked)).encode(), digest_size=12)
+    for kernel_ in kernels:
+        digest.update(_code_bytes(kernel_.py_func, seen, units))
+    # The list grows while it is worked through.
+    for unit in units:
+        digest.update(unit.symbol.encode() + _code_bytes(unit.kernel.py_func, seen, units))
+    return digest.hexdigest()
 
 
 #: How the names of the files begin that this process asked for.
 ASKED: set[str] = set()
-
-
-class _LateCache:
-    """Numba's cache of one function, made when it is first asked: only then all callees are defined."""
-
-    def __init__(self, function: Any) -> None:
-        self._function = function
-        self._made: _Cache | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        if self._made is None:
-            self._made = _Cache(self._function)
-            ASKED.add(self._made._impl.filename_base)
-        return getattr(self._made, name)
-
-
-#: Kernels run as plain Python (NUMBA_DISABLE_JIT=1).
-DISABLED = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
 #: Compile at first call, release the interpreter lock, divide like C.
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
-def _kept(function: Any, **options: Any) -> Any:
-    function.kernel_options = repr(options)
-    compiled = numba.njit(**OPTIONS, **options)(function)
-    if isinstance(compiled, Dispatcher):
-        compiled._cache = _LateCache(function)  # type: ignore[attr-defined]
-        if options.get("no_cpython_wrapper"):
-            _refuse_python(compiled)
-    return compiled
+class Kernel:
+    """A function that Numba compiles when it is first called, or called by one that is compiled."""
+
+    def __init__(self, function: Any, **options: Any) -> None:
+        function.kernel_options = repr(options)
+        self.py_func = function
+        self.options = options
+        self.targetoptions = options
+        """What Numba looks at where a kernel is to be put into its caller."""
+        self.__name__ = function.__name__
+        self.__doc__ = function.__doc__
+
+    @cached_property
+    def dispatcher(self) -> Any:
+        """Numba's form of it."""
+        from pipeline.compiling import compiled
+
+        return compiled(self.py_func, self.options)
+
+    @property
+    def _numba_type_(self) -> Any:
+        return self.dispatcher._numba_type_
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.dispatcher(*arguments)
+
+    @property
+    def signatures(self) -> list[Any]:
+        """Types of the arguments that it was compiled for in this process."""
+        return self.dispatcher.signatures
 
 
-def _refuse_python(compiled: Any) -> None:
-    """Let a call from Python end in an error: there is no code for it, and Numba would jump to nowhere."""
+class EntryKernel(Kernel):
+    """A kernel that Python calls: in the linked image if one holds it, else through Numba."""
 
-    def refuse(*_arguments: Any, **_named: Any) -> None:
-        raise TypeError(
-            f"{compiled.__name__} is called by kernels only; @entry_kernel is for what Python calls"
-        )
+    def __init__(self, function: Any, **options: Any) -> None:
+        super().__init__(function, **options)
+        self.image: Image | None = None
 
-    def keep(made: Any) -> None:
-        compiled.overloads[tuple(made.signature.args)] = made
+    def __call__(self, *arguments: Any) -> Any:
+        if self.image is not None:
+            return self.image.call(self, arguments)
+        return self.compiled_call(arguments)
 
-    compiled._compile_for_args = refuse
-    compiled.add_overload = keep
+    def compiled_call(self, arguments: tuple[Any, ...]) -> Any:
+        """Call it through Numba, which compiles it or takes it from the cache."""
+        _bind_waiting()
+        return self.dispatcher(*arguments)
+
+
+def _decorated(kind: type[Kernel], function: Any, **options: Any) -> Any:
+    return function if DISABLED else kind(function, **options)
 
 
 def kernel(function: Any) -> Any:
     """A compiled function."""
-    return _kept(function)
+    return _decorated(Kernel, function)
 
 
 def entry_kernel(function: Any) -> Any:
@@ -197,7 +213,7 @@ def entry_kernel(function: Any) -> Any:
     without Numba's reference counts. They are atomic, and were half of the time of a packet
     (docs/performance.md).
     """
-    return _kept(function, _nrt=False)
+    return _decorated(EntryKernel, function, _nrt=False)
 
 
 #: What only other kernels call needs no form that Python and C can call; those are a third of compiling.
@@ -206,7 +222,7 @@ INNER = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 def packet_kernel(function: Any) -> Any:
     """Like `entry_kernel`, for what other kernels call; compiled, Python can't call it."""
-    return _kept(function, **INNER)
+    return _decorated(Kernel, function, **INNER)
 
 
 def hot_kernel(function: Any) -> Any:
@@ -214,16 +230,26 @@ def hot_kernel(function: Any) -> Any:
 
     Left to itself the compiler calls the larger ones, and a call hands arrays over word by word.
     """
-    return _kept(function, **INNER, forceinline=True)
+    return _decorated(Kernel, function, **INNER, forceinline=True)
 
 
 def inline_kernel(function: Any) -> Any:
     """Like `kernel`, always inlined: for the few-line readers of a parser."""
-    return _kept(function, inline="always")
+    return _decorated(Kernel, function, inline="always")
 
 
-#: Type of the bytes that a unit takes as `buf`.
-OCTETS = types.Array(types.uint8, 1, "C")
+class Intrinsic:
+    """Machine code written by hand, for kernels: `definition(typing, …)` as `numba.extending.intrinsic`."""
+
+    def __init__(self, definition: Any) -> None:
+        self.definition = definition
+        self.__name__ = definition.__name__
+
+    @cached_property
+    def _numba_type_(self) -> Any:
+        from pipeline.compiling import intrinsic_type
+
+        return intrinsic_type(self.definition)
 
 
 class Unit:
@@ -239,45 +265,23 @@ class Unit:
         self.parameters = function.__code__.co_varnames[: function.__code__.co_argcount]
         self.symbol = f"spanwatch.{function.__module__}.{function.__qualname__}"
         self.__name__ = function.__qualname__
-        self.function = packet_kernel(function)
-        self._bound: object = None
+        self.__doc__ = function.__doc__
+        self.kernel = Kernel(function, **INNER)
 
-    def types(self, table: Any) -> tuple[Any, ...]:
-        """Types of the parameters where the table is of type `table`."""
-        named = {"table": table, "buf": OCTETS}
-        return tuple(named.get(name, types.int64) for name in self.parameters)
+    @cached_property
+    def _numba_type_(self) -> Any:
+        from pipeline.compiling import intrinsic_type, unit_call
 
-    def bind(self, table: Any) -> None:
-        """Compile, or load, for a table type, and give the symbol its address."""
-        if self._bound == table:
-            return
-        if self._bound is not None:
-            raise TypeError(f"{self.symbol} is bound to another type of table; one process has one")
-        arguments = self.types(table)
-        self.function.compile(types.int64(*arguments))
-        made = self.function.overloads[arguments]
-        address = made.library.get_pointer_to_function(made.fndesc.llvm_func_name)
-        llvm.add_symbol(self.symbol, address)
-        self._bound = table
+        call = unit_call(self)
 
-    def signature(self, arguments: tuple[Any, ...]) -> Any:
-        """The call's Numba signature for a caller that has `arguments`."""
-        if len(arguments) != len(self.parameters):
-            raise numba.TypingError(f"{self.symbol} takes {', '.join(self.parameters)}")
-        table = arguments[self.parameters.index("table")] if "table" in self.parameters else None
-        return types.int64(*self.types(table))
+        def typed(typing: Any, *arguments: Any) -> Any:
+            return call(arguments)
 
-    def call(self, context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        """Lower a call through the symbol."""
-        convention = context.call_conv
-        kind = convention.get_function_type(signature.return_type, signature.args)
-        callee = cgutils.get_or_insert_function(builder.module, kind, self.symbol)
-        status, result = convention.call_function(
-            builder, callee, signature.return_type, signature.args, arguments
-        )
-        with cgutils.if_unlikely(builder, status.is_error):
-            convention.return_status_propagate(builder, status)
-        return result
+        # Numba asks for the parameters by name.
+        named = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in self.parameters]
+        typing = inspect.Parameter("typing", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        typed.__signature__ = inspect.Signature([typing, *named])  # type: ignore[attr-defined]
+        return intrinsic_type(typed)
 
 
 UNITS: list[Unit] = []
@@ -289,22 +293,28 @@ def unit_kernel(function: Any) -> Any:
         return function
     unit = Unit(function)
     UNITS.append(unit)
+    return unit
 
-    def typed(typing: Any, *arguments: Any) -> Any:
-        return unit.signature(arguments), unit.call
 
-    # Numba asks for the parameters by name.
-    names = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in unit.parameters]
-    typing = inspect.Parameter("typing", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    typed.__signature__ = inspect.Signature([typing, *names])  # type: ignore[attr-defined]
-    callable_: Any = intrinsic(typed)
-    callable_.unit = unit
-    return callable_
+_waiting: list[Callable[[], None]] = []
 
 
 def bind_units(table: Any) -> None:
-    """Make every unit callable for this table; before the first kernel that calls one. Callees come first."""
-    if not DISABLED:
-        kind = numba.typeof(table)
-        for unit in UNITS:
-            unit.bind(kind)
+    """Make every unit callable for tables of this type; it happens before Numba's first call of a kernel.
+
+    A linked image has its own.
+    """
+    if DISABLED:
+        return
+
+    def bind() -> None:
+        from pipeline.compiling import bind_all
+
+        bind_all(table)
+
+    _waiting[:] = [bind]
+
+
+def _bind_waiting() -> None:
+    while _waiting:
+        _waiting.pop()()

@@ -7,19 +7,17 @@ NUMBA_BOUNDSCHECK=1 each call checks its bounds, as an index does; without, the 
 
 from typing import Any
 
-import numba
 import numpy as np
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
 
-from pipeline.kernels import DISABLED
+from pipeline.kernels import BOUNDS_CHECKED, DISABLED, Intrinsic
 
 
 def _check(context: Any, builder: Any, array: Any, at: Any, size: Any) -> None:
     """Raise IndexError where `at` to `at + size` is not all inside, if bounds are checked at all."""
-    if not numba.config.BOUNDSCHECK:  # type: ignore[attr-defined]
+    if not BOUNDS_CHECKED:
         return
+    from numba.core import cgutils
+
     behind = builder.add(at, size)
     outside = builder.or_(
         builder.icmp_signed("<", at, at.type(0)), builder.icmp_signed(">", behind, array.nitems)
@@ -32,6 +30,9 @@ def _loader(octets: int, *, swapped: bool) -> Any:
     """Reader of an unsigned word of 1, 2, 4 or 8 octets as int64."""
 
     def load(typing: Any, buf: Any, at: Any) -> Any:
+        from llvmlite import ir
+        from numba.core import types
+
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             array = context.make_array(signature.args[0])(context, builder, arguments[0])
             at = arguments[1]
@@ -51,7 +52,7 @@ def _loader(octets: int, *, swapped: bool) -> Any:
         word = int.from_bytes(buf[at : at + octets].tobytes(), "big" if swapped else "little")
         return np.int64(word - (1 << 64) if word >> 63 else word)
 
-    return plain if DISABLED else intrinsic(load)
+    return plain if DISABLED else Intrinsic(load)
 
 
 #: Unsigned words in network order, as int64; the longest is the int64 of the same bits.
@@ -62,7 +63,46 @@ load_little_16, load_little_32 = (_loader(octets, swapped=False) for octets in (
 load_native = _loader(8, swapped=False)
 
 
+def _storer(octets: int, *, swapped: bool) -> Any:
+    """Writer of the low 2, 4 or 8 octets of an int64."""
+
+    def store(typing: Any, out: Any, at: Any, value: Any) -> Any:
+        from llvmlite import ir
+        from numba.core import types
+
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = context.make_array(signature.args[0])(context, builder, arguments[0])
+            at, word = arguments[1], arguments[2]
+            _check(context, builder, array, at, at.type(octets))
+            kind = ir.IntType(8 * octets)
+            if octets < 8:
+                word = builder.trunc(word, kind)
+            if swapped:
+                word = builder.bswap(word)
+            place = builder.bitcast(builder.gep(array.data, [at]), kind.as_pointer())
+            builder.store(word, place, align=1)
+            return context.get_dummy_value()
+
+        return types.void(out, types.int64, types.int64), code
+
+    def plain(out: np.ndarray, at: int, value: int) -> None:
+        if at < 0 or at + octets > len(out):
+            raise IndexError("index is out of bounds")
+        low = int(value) & ((1 << 8 * octets) - 1)
+        out[at : at + octets] = list(low.to_bytes(octets, "big" if swapped else "little"))
+
+    return plain if DISABLED else Intrinsic(store)
+
+
+#: Words written in network order, and with the least octet first.
+store_64 = _storer(8, swapped=True)
+store_little_16, store_little_32, store_native = (_storer(octets, swapped=False) for octets in (2, 4, 8))
+
+
 def _prefetch_compiled(typing: Any, array: Any, at: Any, octets: Any) -> Any:
+    from llvmlite import ir
+    from numba.core import cgutils, types
+
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         whole = context.make_array(signature.args[0])(context, builder, arguments[0])
         octet = ir.IntType(8).as_pointer()
@@ -83,10 +123,12 @@ def _prefetch_plain(array: np.ndarray, at: int, octets: int) -> None:
 
 
 #: Ask for the cache line `octets` behind the beginning of `array[at]`; nothing is read, any place will do.
-prefetch = _prefetch_plain if DISABLED else intrinsic(_prefetch_compiled)
+prefetch = _prefetch_plain if DISABLED else Intrinsic(_prefetch_compiled)
 
 
 def _copy_compiled(typing: Any, out: Any, at: Any, buf: Any, start: Any, length: Any) -> Any:
+    from numba.core import cgutils, types
+
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         target = context.make_array(signature.args[0])(context, builder, arguments[0])
         source = context.make_array(signature.args[2])(context, builder, arguments[2])
@@ -110,4 +152,4 @@ def _copy_plain(out: np.ndarray, at: int, buf: np.ndarray, start: int, length: i
 
 
 #: Copy `length` bytes of `buf` from `start` to `out` at `at`; the two may overlap, none or fewer is nothing.
-copy = _copy_plain if DISABLED else intrinsic(_copy_compiled)
+copy = _copy_plain if DISABLED else Intrinsic(_copy_compiled)

@@ -204,13 +204,15 @@ def bench(
     settings = context.obj.settings()
     if file is not None:
         capture_files([file])
-    from spanwatch.bench import measure, run_bench
-
     if once is not None:
+        from spanwatch.measuring import measure
+
         if file is None:
             raise typer.BadParameter("--once needs a capture; give one")
         print(measure(file, settings.sensor, once))
         return
+    from spanwatch.bench import run_bench
+
     run_bench(settings.sensor, file, packets, runs, compare=compare, processes=processes)
 
 

@@ -111,9 +111,10 @@ def _plain_type(field: pa.Field) -> pa.DataType:
 
 def _sensed(file: str, kind: str, settings: Settings, named: str | None, writer: Writer) -> str:
     """The records of one file to the writer. Returns empty, or the line that says where it was cut off."""
-    from capture.sensor import Sensor, file_digest
+    from capture.sensor import Sensor, file_digest, warm_kernels
     from capture.sources.pcap import open_capture
 
+    warm_kernels()
     with open_capture(file) as capture:
         seed = file_digest(file, settings.sensor) if Path(file).is_file() else PIPE
         sensor = Sensor(settings.sensor, f"file-{seed.hex()}", seed=seed)

@@ -3,11 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from numba.core import event
 
 from pipeline.kernels import ASKED, CACHE, source_digest
 from pipeline.settings import SensorSettings
@@ -25,22 +21,6 @@ LISTS = '[[lists]]\nname = "warm"\nfile = "warm.txt"\nformat = "domains"\ncatego
 def is_warm() -> bool:
     """Whether this source's kernels have all been compiled into the cache."""
     return STAMP.exists()
-
-
-class _Compiling(event.Listener):
-    """Tells which kernel is being compiled."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self.count = 0
-
-    def on_start(self, happened: Any) -> None:
-        self.count += 1
-        name = happened.data["dispatcher"].py_func.__name__
-        self._say(f"compiling the kernels, once for this version: {self.count}, {name}")
-
-    def on_end(self, happened: Any) -> None:
-        pass
 
 
 def _everything() -> None:
@@ -83,13 +63,13 @@ def run_warm() -> None:
         return
     started = time.monotonic()
     print("compiling the kernels, once for this version: a few minutes", flush=True)
-    with waiting_for("compiling the kernels") as say:
-        listener = _Compiling(say)
-        with event.install_listener("numba:compile", listener):
-            _everything()
+    from pipeline.compiling import Compilations
+
+    with waiting_for("compiling the kernels") as say, Compilations(say) as compilations:
+        _everything()
     CACHE.mkdir(parents=True, exist_ok=True)
     stamp = STAMP.with_suffix(f".{os.getpid()}")
     stamp.write_text("")
     stamp.replace(STAMP)
     drop_old(CACHE, ASKED, time.time())
-    print(f"compiled {listener.count} kernels in {time.monotonic() - started:.0f} s into {CACHE}")
+    print(f"compiled {compilations.count} kernels in {time.monotonic() - started:.0f} s into {CACHE}")

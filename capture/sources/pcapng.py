@@ -21,7 +21,7 @@ from capture.sources.container import (
     u16,
     u32,
 )
-from pipeline.kernels import inline_kernel, kernel
+from pipeline.kernels import entry_kernel, inline_kernel, packet_kernel
 
 SECTION_MAGIC = b"\x0a\x0d\x0d\x0a"
 BYTE_ORDER_MAGICS = (b"\x4d\x3c\x2b\x1a", b"\x1a\x2b\x3c\x4d")
@@ -83,7 +83,7 @@ def microseconds(high, low, multiply, divide, shift, offset):
     return min(max(time + offset, 0), MAX_TS)
 
 
-@kernel
+@packet_kernel
 def read_interface(data, at, end, big, row):
     """Fills `row` from the interface description block `data[at:end]`, whose lengths are checked."""
     row[LINK] = u16(data, at + 8, big)
@@ -123,7 +123,7 @@ def read_interface(data, at, end, big, row):
         option = value + (length + 3) // 4 * 4
 
 
-@kernel
+@entry_kernel
 def walk_blocks(data, begin, end, state, interfaces, start, captured, wire, ts, link):
     """Walks over the blocks in `data[begin:end]`; returns (frames, offset, outcome)."""
     count = 0

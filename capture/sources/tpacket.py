@@ -11,7 +11,7 @@ import numpy as np
 
 from capture.frames import LINK_ETHERNET, LINK_RAW, NO_TAG
 from capture.sources.container import MAX_TS, believed_wire, u16, u32
-from pipeline.kernels import kernel
+from pipeline.kernels import entry_kernel
 
 HOST_BIG = sys.byteorder == "big"
 
@@ -74,7 +74,7 @@ LINKTYPES = {
 }
 
 
-@kernel
+@entry_kernel
 def walk_block(data, block, size, count, start, captured, wire, ts, vlan):
     """Appends the frames of `data[block:block + size]` behind the first `count`; returns the new count.
 

@@ -7,7 +7,6 @@ headers repeat what a reader must know without opening it.
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.records import RECORDS, SCHEMA_VERSION, SCHEMAS
 from pipeline.text import valid_batch
@@ -61,8 +60,8 @@ def encode(records: str, batch: pa.RecordBatch, *, sensor: str, boot: str, seque
     first = last = 0
     if batch.num_rows:
         start, end = SPAN[records]
-        first = pc.min(batch[start].cast(pa.int64())).as_py()
-        last = pc.max(batch[end].cast(pa.int64())).as_py()
+        first = int(batch[start].view(pa.int64()).to_numpy().min())
+        last = int(batch[end].view(pa.int64()).to_numpy().max())
     payload = sink.getvalue().to_pybytes()
     return Message(sensor, boot, sequence, records, SCHEMA_VERSION, batch.num_rows, first, last, payload)
 

@@ -24,8 +24,8 @@ class Arena:
     def batch(
         self, kind: str, rows: np.recarray, words: dict[str, tuple[str, ...]] | None = None
     ) -> pa.RecordBatch:
-        text = np.frombuffer(bytes(self.data) + b"\0", np.uint8)
-        made = batch_of(kind, rows, text, len(self.data), words)
+        text = np.frombuffer(bytes(self.data) + b"\0", np.uint8).copy()
+        made = batch_of(kind, rows, text, words)
         made.validate(full=True)
         return made
 
@@ -116,7 +116,7 @@ def test_the_batch_outlives_the_rows() -> None:
     for row in rows:
         row.qname_at, row.qname_len = arena.put(b"before.example")
     text = np.frombuffer(bytes(arena.data), np.uint8).copy()
-    batch = batch_of("dns", rows, text, len(text))
+    batch = batch_of("dns", rows, text)
     rows["id"] = 9
     text[:] = 0
     assert batch.column("qname").to_pylist() == ["before.example"] * 2

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 import pytest
 
-from pipeline.bundle import Bundle, BundleType
+from pipeline.bundle import Bundle
 
 POINT = np.dtype([("x", "i8"), ("y", "i4")], align=True)
 
@@ -69,18 +69,6 @@ def test_all_arrays_in_their_order() -> None:
         Pair(octets=octets, points=points, table=table)
     with pytest.raises(TypeError, match="in this order"):
         Pair(points=points, octets=octets, table=table, more=table)
-
-
-def test_offsets_follow_numbas_array_layout() -> None:
-    """Each array takes five words, and one for shape and stride per dimension."""
-    kind = BundleType(
-        (
-            ("a", numba.typeof(np.zeros(1))),
-            ("b", numba.typeof(np.zeros((1, 1)))),
-            ("c", numba.typeof(np.zeros(1))),
-        )
-    )
-    assert [kind.offset(name) for name in "abc"] == [0, 56, 128]
 
 
 def test_plain_python_without_the_compiler() -> None:

@@ -15,13 +15,11 @@ from tests.spanwatch.program import environment, run
 #: Runs the command and tells on standard error how many kernels had to be compiled for it.
 COUNTING = """
 import sys
-from numba.core import event
-from spanwatch.warm import _Compiling
-listener = _Compiling(lambda _text: None)
-with event.install_listener("numba:compile", listener):
+from pipeline.compiling import Compilations
+with Compilations(lambda _text: None) as compilations:
     from spanwatch.cli import main
     code = main(sys.argv[1:])
-print(listener.count, file=sys.stderr)
+print(compilations.count, file=sys.stderr)
 sys.exit(code)
 """
 

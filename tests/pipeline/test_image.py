@@ -1,0 +1,183 @@
+"""Linked kernels: called without the compiler, kept by content, made anew where they are no good."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import image, kernels
+from pipeline.bundle import Bundle
+
+PROGRAM = """
+import sys
+from typing import NamedTuple
+import numpy as np
+from pipeline.bundle import Bundle
+from pipeline.image import Image
+from pipeline.kernels import bind_units, entry_kernel, unit_kernel
+
+class Held(Bundle):
+    count: np.ndarray
+
+class Parts(NamedTuple):
+    one: np.ndarray
+    two: np.ndarray
+    number: int
+
+@unit_kernel
+def add(table, buf, at):
+    table.count[0] += buf[at]
+    return np.int64(buf[at]) * FACTOR
+
+@entry_kernel
+def added(table, parts, first, twice):
+    total = np.int64(0)
+    for at in range(first, parts.number):
+        total += add(table, parts.one, at) + parts.two[at, 1]
+    return total * 2 if twice else total
+
+@entry_kernel
+def is_even(number):
+    return number % 2 == 0
+
+@entry_kernel
+def divided(number, by):
+    return number // by, number % by, by
+
+@entry_kernel
+def nothing(buf):
+    buf[0] = 9
+
+FACTOR = int(sys.argv[1])
+IMAGE = Image("test", (added, is_even, divided, nothing))
+loaded = IMAGE.load()
+held = Held(count=np.zeros(1, np.int64))
+bind_units(held)
+parts = Parts(np.arange(6, dtype=np.uint8), np.ones((6, 2), np.int64), 6)
+buf = np.zeros(3, np.uint8)
+nothing(buf)
+print(added(held, parts, 2, False), added(held, parts, 0, True), held.count[0], is_even(4), is_even(-3))
+for at in range(1, 500):
+    # The memory of one array is often that of the next.
+    assert added(held, parts._replace(two=np.full((6, 2), at)), 5, False) == FACTOR * 5 + at
+assert added(held, parts._replace(number=np.int64(3)), 0, False) == FACTOR * 3 + 3
+print(divided(17, 5), nothing(buf[::2]), buf.tolist(), is_even(np.int32(7)), loaded, "numba" in sys.modules)
+if not loaded:
+    IMAGE.link()
+"""
+SAID = ["18 42 29 True False", "(3, 2, 5) None [9, 0, 0] False"]
+
+
+def run(folder: Path, factor: int = 1, **environment: str) -> list[str]:
+    """What the program says with its cache in `folder`: last whether it was linked, and had to load Numba."""
+    (folder / "program.py").write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, str(folder / "program.py"), str(factor)],
+        env={"PYTHONPATH": str(Path(kernels.__file__).parent.parent), "SPANWATCH_CACHE": str(folder)}
+        | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def images(folder: Path) -> list[Path]:
+    """The images in the cache."""
+    return sorted(folder.rglob("*.image"))
+
+
+def test_a_linked_program_runs_as_the_compiled_one(tmp_path: Path) -> None:
+    """All kinds of arguments and results are the same, uncompiled, compiled and linked.
+
+    A call with a type that was not linked goes through the compiler.
+    """
+    assert run(tmp_path, NUMBA_DISABLE_JIT="1") == [SAID[0], f"{SAID[1]} False False"]
+    assert images(tmp_path) == []
+    assert run(tmp_path) == [SAID[0], f"{SAID[1]} False True"]
+    assert len(images(tmp_path)) == 1
+    assert run(tmp_path) == [SAID[0], f"{SAID[1]} True True"]
+
+
+def test_an_image_that_is_no_good_is_made_anew(tmp_path: Path) -> None:
+    """Cut off, damaged anywhere, or of another format: the program compiles, and the next one is linked."""
+    run(tmp_path)
+    [path] = images(tmp_path)
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    for bad in (
+        b"",
+        whole[:20],
+        whole[:-1],
+        whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+        b"another format" + whole[14:],
+    ):
+        path.write_bytes(bad)
+        assert run(tmp_path)[1].split()[-2] == "False"
+        assert path.read_bytes()[:14] == whole[:14]
+    assert run(tmp_path)[1].split()[-2] == "True"
+
+
+def test_an_image_is_of_what_it_was_made_from(tmp_path: Path) -> None:
+    """A constant of a unit below an entry, or a setting of the compiler, asks for another image."""
+    run(tmp_path)
+    assert run(tmp_path, factor=2)[0].split()[0] == "32"
+    assert len(images(tmp_path)) == 2
+    run(tmp_path, NUMBA_OPT="1")
+    assert len(images(tmp_path)) == 3
+    run(tmp_path, NUMBA_BOUNDSCHECK="1")
+    assert len(images(tmp_path)) == 3
+
+
+class Pair(Bundle):
+    """Two arrays."""
+
+    one: np.ndarray
+    two: np.ndarray
+
+
+def test_types_tell_what_the_compiler_tells_apart() -> None:
+    """Arrays differ by items, dimensions, order and whether they can be written; numbers by their kind."""
+    square = np.zeros((3, 3))
+    readonly = np.zeros(3)
+    readonly.flags.writeable = False
+    points = np.zeros(3, [("x", "i8"), ("y", "i4")])
+    several = [
+        square, square.T, square[::2], np.zeros(3), readonly, np.zeros(3, np.float32), points, 1, True,
+        Pair(one=square, two=points), Pair(one=points, two=square),
+    ]  # fmt: skip
+    kinds = [(image.words_of((value,)) or ("", []))[0] for value in several]
+    assert len(set(kinds)) == len(several)
+    assert image.words_of((points.view(np.recarray),))[0] == kinds[6]  # type: ignore[index]
+    assert image.words_of((1.5,)) is None
+
+
+@pytest.mark.skipif(kernels.DISABLED, reason="is about compiled kernels")
+def test_the_sensor_starts_without_the_compiler(tmp_path: Path) -> None:
+    """Once its kernels are linked, a sensor takes a capture without Numba, nor pandas where that is there."""
+    program = (
+        "import sys\n"
+        "from capture.sensor import IMAGE, Sensor, warm_kernels\n"
+        "from capture.sources.pcap import open_capture\n"
+        "from pipeline.settings import SensorSettings\n"
+        "warm_kernels()\n"
+        "before = {'numba', 'pandas'} & set(sys.modules)\n"
+        "sensor = Sensor(SensorSettings(flows=1_024, heads=16), 'x')\n"
+        "with open_capture('spanwatch/data/demo.pcap.zst') as capture:\n"
+        "    rows = sum(batch.num_rows for frames in capture for _, batch in sensor.feed(frames))\n"
+        "rows += sum(batch.num_rows for _, batch in sensor.finish())\n"
+        "print(rows > 100, before, {'numba', 'pandas'} & set(sys.modules))\n"
+    )
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=Path(kernels.__file__).parent.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["True", "set()", "set()"]
