@@ -14,7 +14,18 @@ from api.access import Access
 from api.pages import error_page, wants_page
 from api.pages import router as pages
 from api.problems import Problem, problem_response
-from api.routes import bandwidth, devices, filtering, findings, health, listings, lists, lookup, probes
+from api.routes import (
+    bandwidth,
+    devices,
+    filtering,
+    findings,
+    health,
+    listings,
+    lists,
+    lookup,
+    policies,
+    probes,
+)
 from api.service import Service
 from api.shield import Shield
 from api.signin import Desk, Signed
@@ -60,7 +71,7 @@ def create_app(
     )
     desk = Service(settings, store, access, classifier, status)
     app.state.service = desk
-    for room in (listings, bandwidth, filtering, findings, devices, health, lists, lookup, probes):
+    for room in (listings, bandwidth, filtering, findings, devices, health, lists, lookup, policies, probes):
         app.include_router(room.router)
     for room in (session, assets):
         app.include_router(room.router)

@@ -112,6 +112,32 @@ def _resolve(offsets, data, start, statement, masks, services, exceptions, mask,
             depth += 1
 
 
+@kernel
+def _number_sets(mask, service, set_of, set_mask, set_service):
+    """set_of[i]: number of name i's label set, in the order they come; how many, -1 for too many to hold."""
+    size = 1 << 18
+    table = np.zeros(size, np.int32)
+    sets = 0
+    for i in range(len(mask)):
+        m, s = np.int64(mask[i]), np.int64(service[i])
+        place = ((m ^ (m >> 29) ^ (s << 7)) * 0x5BD1E995 >> 7) & (size - 1)
+        while True:
+            found = np.int64(table[place]) - 1
+            if found < 0:
+                if sets == len(set_mask):
+                    return -1
+                set_mask[sets], set_service[sets] = m, s
+                sets += 1
+                table[place] = sets
+                found = sets - 1
+            elif set_mask[found] != m or set_service[found] != s:
+                place = (place + 1) & (size - 1)
+                continue
+            set_of[i] = found
+            break
+    return sets
+
+
 class Builder:
     """Collects listed names, then compiles them."""
 
@@ -158,53 +184,44 @@ class Builder:
             raise ValueError(
                 f"{len(self._statements)} kinds of statement; the matcher holds 65,535: use fewer lists"
             )
-        names = pa.concat_arrays([*self._chunks, pa.array([], pa.binary())])
-        self._chunks.clear()
-        line = np.concatenate([*self._lines, np.zeros(0, np.uint32)])
-        said = np.concatenate([*self._said, np.zeros(0, np.uint16)])
-        self._lines.clear()
-        self._said.clear()
+        names, line, said = self._sorted()
         offsets, data = _arena(names)
-        backward = np.empty_like(data)
-        _reverse(offsets, data, backward)
-        reversed_names = pa.Array.from_buffers(
-            pa.binary(), len(names), [None, pa.py_buffer(offsets), pa.py_buffer(backward)]
-        )
-        order = pc.array_sort_indices(reversed_names)
-        place = order.to_numpy()
-        # Stable, so statements about one name stay in the order of the lists.
-        reversed_names = reversed_names.take(order)
-        line, said = line[place], said[place]
-        offsets, data = _arena(reversed_names)
-        first = np.zeros(len(reversed_names), np.bool_)
+        first = np.zeros(len(names), np.bool_)
         count = _distinct(offsets, data, first)
         begin = np.flatnonzero(first)
-        start = np.append(begin, len(reversed_names)).astype(np.uint32)
-        offsets, data = _arena(reversed_names.take(pa.array(begin)))
-        del reversed_names, order, place
+        start = np.append(begin, len(names)).astype(np.uint32)
+        del offsets, data, first
+        names = names.take(pa.array(begin))
+        del begin
+        offsets, data = _arena(names)
 
         statements = list(self._statements)
         services = ["", *sorted({s.service for s in statements} - {""})]
         number = {service: i for i, service in enumerate(services)}
         mask = np.zeros(count, np.int64)
-        service = np.zeros(count, np.int64)
+        service = np.zeros(count, np.int32)
         _resolve(
-            offsets, data, start.astype(np.int64), said.astype(np.int64),
+            offsets, data, start, said,
             np.array([s.mask for s in statements], np.int64),
-            np.array([number[s.service] for s in statements], np.int64),
+            np.array([number[s.service] for s in statements], np.int32),
             np.array([s.exception for s in statements], np.bool_),
             mask, service,
         )  # fmt: skip
         last = data[offsets[1:] - 1] if count else data
         exact = int(np.count_nonzero(last == ord(EXACT)))
-        masks, mask_of = np.unique(mask, return_inverse=True)
-        sets, set_of = np.unique(mask_of * len(services) + service, return_inverse=True)
-        if len(sets) > 65_535 - len(self._statements):
-            raise ValueError(f"{len(sets)} label sets; the matcher holds 65,535: use fewer lists or services")
+        # Networks add label sets of their own, at most one a kind of statement.
+        most = 65_535 - len(statements)
+        set_of = np.zeros(count, np.uint16)
+        set_mask, set_service = np.zeros(most, np.int64), np.zeros(most, np.int32)
+        sets = _number_sets(mask, service, set_of, set_mask, set_service)
+        if sets < 0:
+            raise ValueError(f"more than {most} label sets; use fewer lists or services")
+        labels = [(int(set_mask[i]), services[place]) for i, place in enumerate(set_service[:sets].tolist())]
+        del mask, service
 
         block_start = np.zeros(-(-count // BLOCK), np.uint32)
-        front = np.zeros(len(data) + 2 * count, np.uint8)
-        front = front[: front_code(offsets, data, count, front, block_start)].copy()
+        front = np.empty(front_code(offsets, data, count, np.zeros(0, np.uint8), block_start), np.uint8)
+        front_code(offsets, data, count, front, block_start)
         fingerprint_bits = 32 - (len(block_start) + 1).bit_length()
         slots = np.zeros(max(int(count / LOAD) + 1, 8), np.uint32)
         fill_slots(slots, count, fingerprint_bits, offsets, data)
@@ -212,12 +229,11 @@ class Builder:
             "front": front,
             "block_start": block_start,
             "slots": slots,
-            "set_of": set_of.astype(np.uint16),
+            "set_of": set_of.astype(np.uint8) if sets <= 256 else set_of,
             "origin_start": start,
             "origin_statement": said,
             "origin_line": line,
         }
-        labels = [(int(masks[s // len(services)]), services[s % len(services)]) for s in sets.tolist()]
         networks = self._label_networks(statements, labels)
         header = {
             "block": BLOCK,
@@ -243,6 +259,29 @@ class Builder:
         for array in sections.values():
             array.flags.writeable = False
         return Matcher(header, sections, version)
+
+    def _sorted(self) -> tuple[pa.BinaryArray, np.ndarray, np.ndarray]:
+        """Everything added: names reversed and sorted, the line and the statement of each; then it is gone.
+
+        Stable, so statements about one name stay in the order of the lists.
+        """
+        names = pa.concat_arrays([*self._chunks, pa.array([], pa.binary())])
+        self._chunks.clear()
+        offsets, data = _arena(names)
+        backward = np.empty_like(data)
+        _reverse(offsets, data, backward)
+        names = pa.Array.from_buffers(
+            pa.binary(), len(names), [None, pa.py_buffer(offsets), pa.py_buffer(backward)]
+        )
+        del offsets, data, backward
+        order = pc.array_sort_indices(names)
+        names = names.take(order)
+        place = order.to_numpy()
+        line = np.concatenate([*self._lines, np.zeros(0, np.uint32)])[place]
+        self._lines.clear()
+        said = np.concatenate([*self._said, np.zeros(0, np.uint16)])[place]
+        self._said.clear()
+        return names, line, said
 
     def _label_networks(self, statements: list[Statement], labels: list[tuple[int, str]]) -> list[list[Any]]:
         """Each network with its label set (added to `labels` where new), ports, and (line, statement)s."""

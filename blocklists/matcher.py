@@ -197,7 +197,8 @@ def fill_slots(slots, names, fingerprint_bits, offsets, data):
 
 @kernel
 def front_code(offsets, data, names, front, block_start):
-    """Writes the front-coded text of sorted names; returns its length in bytes."""
+    """Writes the front-coded text of sorted names where `front` has room; returns its length in bytes."""
+    write = len(front) > 0
     at = np.int64(0)
     for i in range(names):
         begin = np.int64(offsets[i])
@@ -210,12 +211,12 @@ def front_code(offsets, data, names, front, block_start):
             limit = min(length, begin - before)
             while common < limit and data[before + common] == data[begin + common]:
                 common += 1
-        front[at] = common
-        front[at + 1] = length - common
-        at += 2
-        for k in range(common, length):
-            front[at] = data[begin + k]
-            at += 1
+        if write:
+            front[at] = common
+            front[at + 1] = length - common
+            for k in range(common, length):
+                front[at + 2 + k - common] = data[begin + k]
+        at += 2 + length - common
     return at
 
 
@@ -317,7 +318,7 @@ class Matcher:
         self._statements = [tuple(s) for s in header["statements"]]
         self._sections = sections
         self.set_of = sections["set_of"]
-        """uint16[names]: label set of each entry."""
+        """uint8 or uint16 [names]: label set of each entry."""
         self._networks = header["networks"]
         self._versions = [Since(*since) for since in header["history"]["versions"]]
         answers: dict[tuple[int, tuple[int, ...]], int] = {}

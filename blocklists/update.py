@@ -226,8 +226,10 @@ def _refuse_page(path: Path) -> None:
 
 
 def _reason(error: OSError | ValueError, listed: ListFile, part: Path) -> str:
-    if isinstance(error, ListError) and error.file == part:
-        where = f"{shown(listed.url)}:{error.line}" if error.line else shown(listed.url)
+    if isinstance(error, ListError) and error.file.is_relative_to(part):
+        inside = error.file.relative_to(part).as_posix()
+        where = shown(listed.url) + (f", {inside}" if inside != "." else "")
+        where += f":{error.line}" if error.line else ""
         return f"{where}: {error.what}; {error.mend}"
     if isinstance(error, OSError) and error.strerror:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -165,7 +165,7 @@ class Classifier:
         if self._sanctioned.names:
             decided[self._sanctioned.match(names) >= 0] = Decisions.SANCTIONED
         if servers is not None and len(self._vpn):
-            decided[self._vpn.match(servers) >= 0] = Decisions.SANCTIONED
+            decided[self._vpn.match(servers) >= 0] = Decisions.VPN
         if not len(us):
             return decided
         first, last = int(us.min()), int(us.max())

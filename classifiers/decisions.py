@@ -63,11 +63,18 @@ class Ranking:
 class Decisions:
     """Answers for every (label set, group, duty); the last label set and group mean "none"."""
 
-    #: Index of "sanctioned" in `known`.
-    SANCTIONED = 1
+    #: Indexes of what the organisation provides in `known`: names and services, end points of its VPN.
+    SANCTIONED, VPN = 1, 2
+    #: Index of the first rule in `known`.
+    RULES = 3
 
     def __init__(self, policy: Policy, sets: Sequence[LabelSet]) -> None:
-        self.known: list[Decision] = [NO_RULE, Decision("allow", SANCTIONED, -1)]
+        vpn_clause = policy.sanctioned.vpn_clause or SANCTIONED
+        self.known: list[Decision] = [
+            NO_RULE,
+            Decision("allow", SANCTIONED, -1),
+            Decision("allow", vpn_clause, -1),
+        ]
         """Every distinct answer."""
         self.known += [Decision(rule.action, rule.clause, i) for i, rule in enumerate(policy.rules)]
         self.forbids = np.array([decision.action != "allow" for decision in self.known])
@@ -86,17 +93,19 @@ class Decisions:
             for duty, when in enumerate(TIMES):
                 column = self.table[:-1, g, duty]
                 self._by_category(column, masks, self.ranking.rules("categories", group, when))
-                sanctioned = dict.fromkeys(policy.sanctioned.services, -1)
-                for service, rule in (sanctioned | self.ranking.rules("services", group, when)).items():
+                answers = dict.fromkeys(policy.sanctioned.services, self.SANCTIONED)
+                for service, rule in self.ranking.rules("services", group, when).items():
+                    answers[service] = rule + self.RULES
+                for service, answer in answers.items():
                     if service in by_service:
-                        column[by_service[service]] = rule + 2
+                        column[by_service[service]] = answer
 
     def _by_category(self, column: np.ndarray, masks: np.ndarray, rules: dict[str, int]) -> None:
         """Enters the strictest rule among each set's categories, the first in the taxonomy of equals."""
         strictest = np.full(len(column), -1, np.int8)
         for bit, name in enumerate(taxonomy.NAMES):
             if name in rules:
-                strictness = self._strictness[rules[name] + 2]
+                strictness = self._strictness[rules[name] + self.RULES]
                 better = (masks >> bit & 1).astype(bool) & (strictest < strictness)
-                column[better] = rules[name] + 2
+                column[better] = rules[name] + self.RULES
                 strictest[better] = strictness

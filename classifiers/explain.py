@@ -13,7 +13,7 @@ from blocklists import taxonomy
 from blocklists.matcher import Explanation
 from blocklists.names import AddressError, WholeSuffixError, normal_name
 from classifiers.classify import Classifier
-from classifiers.decisions import SANCTIONED, TIMES
+from classifiers.decisions import SANCTIONED, TIMES, Decisions
 from classifiers.exemptions import EXEMPTION
 from classifiers.places import NOWHERE
 from classifiers.policy_model import YEARS, Rule, mac_of
@@ -171,7 +171,7 @@ class Asked:
             "site": {**told_site, "why": site.why},
             "group": {**told_group, "why": group.why},
             "time": time,
-            "sanctioned": decision["clause"] == SANCTIONED,
+            "sanctioned": decision["sanctioned"],
             "rules": list(self._rules(group.place, decision["when"], decision["rule"])),
             "exemptions": list(self._exemptions(site.place, group.place, packed, decision["clause"])),
             "action": decision["action"],
@@ -203,6 +203,7 @@ class Asked:
             "clause": clause,
             "clause_text": self._clause_text(clause),
             "rule": rule + 1 if rule >= 0 else None,
+            "sanctioned": decided in (Decisions.SANCTIONED, Decisions.VPN),
         }
 
     def _clause_text(self, clause: str) -> str:

@@ -31,6 +31,11 @@ MOST_BYTES = 4 << 20
 #: Problems that are told one by one.
 MOST_TOLD = 500
 
+#: Keys without which an element means something else.
+_NEEDED = frozenset({"id", "action", "until", "from"})
+#: Times that what is wrong is taken out, and the rest looked at.
+_PRUNINGS = 4
+
 KeyPath = tuple[str | int, ...]
 
 
@@ -172,6 +177,49 @@ def _model_faults(error: ValidationError) -> Iterator[Fault]:
         yield Fault(where, what, mend or _MENDS.get(fault["type"], "set another value"))
 
 
+class _Rest(NamedTuple):
+    """What is right in a policy that is not, and which element of the file each of its elements is."""
+
+    policy: Policy
+    places: dict[str, list[int]]
+
+    def at(self, fault: Fault) -> Fault:
+        """The fault at its place in the file."""
+        section, *rest = fault.path
+        if rest and section in self.places and isinstance(rest[0], int):
+            return fault._replace(path=(section, self.places[str(section)][rest[0]], *rest[1:]))
+        return fault
+
+
+def _rest(values: dict[str, Any], error: ValidationError) -> _Rest | None:
+    """The policy without the values that are wrong, so that the rest is checked, too; None: nothing left."""
+    left = dict(values)
+    places = {name: list(range(len(items))) for name, items in values.items() if isinstance(items, list)}
+    for _ in range(_PRUNINGS):
+        gone: dict[str, set[int]] = {}
+        for fault in error.errors(include_url=False, include_context=False, include_input=False):
+            section, *path = _value_path(fault["loc"]) or ("",)
+            if section not in left:
+                return None
+            element = left[section][path[0]] if len(path) > 1 and isinstance(path[0], int) else None
+            if isinstance(element, dict) and path[1] in element and path[1] not in _NEEDED:
+                kept = {key: value for key, value in element.items() if key != path[1]}
+                left[section] = [kept if item is element else item for item in left[section]]
+            elif section in places and path and isinstance(path[0], int):
+                gone.setdefault(str(section), set()).add(path[0])
+            else:
+                del left[section]
+        for section, indexes in gone.items():
+            if section in left:
+                left[section] = [item for i, item in enumerate(left[section]) if i not in indexes]
+                places[section] = [at for i, at in enumerate(places[section]) if i not in indexes]
+        try:
+            return _Rest(Policy.model_validate(left), places)
+        except ValidationError as again:
+            error = again
+    return None
+
+
 def _with_devices(path: Path, values: dict[str, Any]) -> dict[str, Any]:
     """The values with the devices of their inventories. Raises InventoryError."""
     files = values.get("inventory")
@@ -210,6 +258,9 @@ def read_policy(path: Path, *, services: Collection[str] | None = None, today: d
         policy = Policy.model_validate(_with_devices(path, values)) if not faults else None
     except ValidationError as error:
         faults += _model_faults(error)
+        rest = _rest(values, error)
+        if rest is not None and rest.policy.sites:
+            faults += [rest.at(fault) for check in CHECKS for fault in check(rest.policy)]
     except InventoryError as error:
         elsewhere.append(PolicyError(error.file, error.line, f"inventory: {error.what}", error.mend))
     if policy is not None:

@@ -72,6 +72,10 @@ def _references(policy: Policy) -> Iterator[Fault]:
             if clause and clause not in policy.clauses:
                 mend = near(clause, tuple(policy.clauses)) or f"add {clause[:60]!r} to [clauses]"
                 yield Fault((section, index, "clause"), f"clause {clause[:60]!r} is not explained", mend)
+    clause = policy.sanctioned.vpn_clause
+    if clause and clause not in policy.clauses:
+        mend = near(clause, tuple(policy.clauses)) or f"add {clause[:60]!r} to [clauses]"
+        yield Fault(("sanctioned", "vpn_clause"), f"clause {clause[:60]!r} is not explained", mend)
     for index, group in enumerate(policy.groups):
         for name in group.sites:
             if name not in sites:

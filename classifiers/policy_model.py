@@ -218,6 +218,8 @@ class Sanctioned(Section):
     services: tuple[str, ...] = ()
     vpn: tuple[NetworkText, ...] = ()
     """End points of its own VPN: what is exchanged with them is allowed."""
+    vpn_clause: str = ""
+    """Clause that recommends it, reference into `clauses`; stands in those rows instead of `sanctioned`."""
     names: Names = ()
 
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from blocklists.lists import current_version, load_matcher
 from blocklists.matcher import Matcher
 from classifiers.judge import Judge, in_force
+from classifiers.list_versions import note_lists
 from classifiers.policy import STARTER, PolicyError, load_policy
 from classifiers.policy_model import Policy
 from classifiers.policy_versions import Load, Versions
@@ -90,7 +91,10 @@ class Reload:
         self._watch(files.policy.inventory, files.marks)
         self._taken_lists = files.lists
         self._seen = (self._taken, self._taken_lists)
+        self._store = store
         loads = self._noted(files.policy)
+        if notes:
+            note_lists(store, files.matcher)
         self._versions_at = time.monotonic()
         self.judge = Judge(in_force(files.policy, files.matcher, loads), self._versions.policy)
 
@@ -158,6 +162,8 @@ class Reload:
         if (fresh.policy.version, fresh.loads) != (state.policy.version, state.loads) or (
             matcher is not state.matcher
         ):
+            if self._notes:
+                note_lists(self._store, matcher)
             self.judge.adopt(fresh)
             logger.info("policy %s, lists %s in force", policy.version, matcher.version)
 

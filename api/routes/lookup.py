@@ -13,6 +13,7 @@ from api.roles import NEVER
 from api.service import Service
 from api.signin import Desk, Signed, granted
 from api.times import moment, now_us
+from classifiers.explain import Client
 
 router = APIRouter(prefix="/v1", tags=["lookup"])
 
@@ -23,6 +24,17 @@ class LookupQuery(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=253, description="domain name")]
     group: Annotated[str | None, Field(max_length=100, description="group of the policy")] = None
     at: Annotated[str | None, Field(max_length=64, description="RFC 3339 time; now where left out")] = None
+    host: Annotated[
+        str, Field(max_length=64, description="address or MAC of a client: why it may or not")
+    ] = ""
+    mac: Annotated[str, Field(max_length=32, description="MAC of that client, beside its address")] = ""
+    vlan: Annotated[int, Field(ge=0, le=4_094, description="VLAN of that client; 0 none")] = 0
+    sensor: Annotated[str, Field(max_length=100, description="sensor that saw it")] = ""
+
+    def client(self) -> Client | None:
+        """The client that is asked about, if one is."""
+        given = self.host or self.mac or self.vlan or self.sensor
+        return Client(self.host, self.vlan, self.sensor, self.mac) if given else None
 
 
 def _mentions(value: Any, words: tuple[str, ...]) -> bool:
@@ -33,11 +45,14 @@ def _mentions(value: Any, words: tuple[str, ...]) -> bool:
     return value in words
 
 
-def explained(desk: Service, name: str, group: str | None, at: str | None) -> dict[str, Any]:
+def explained(
+    desk: Service, name: str, group: str | None, at: str | None, client: Client | None = None
+) -> dict[str, Any]:
     """What the classifier says of a name; of names that are never shown only that they are prohibited."""
     try:
         us = moment(at, now_us()) if at else now_us()
-        found = desk.classifier.explain(name, group=group or None, at=datetime.fromtimestamp(us / 1e6, UTC))
+        when = datetime.fromtimestamp(us / 1e6, UTC)
+        found = desk.classifier.explain(name, group=group or None, at=when, client=client)
     except (ValueError, KeyError) as error:
         what, _, mend = str(error.args[0] if error.args else error).partition("; ")
         raise Problem(
@@ -51,6 +66,10 @@ def explained(desk: Service, name: str, group: str | None, at: str | None) -> di
 
 @router.get("/lookup")
 def lookup(desk: Desk, identity: Signed, query: Annotated[LookupQuery, Query()]) -> Response:
-    """Categories, service, lists and action of a name, as the policy in force decides."""
+    """Categories, service, lists and action of a name, as the policy valid at that time decides.
+
+    With a client, `judged` says each step: its site and group, the local hour, which rules there are and why
+    one decided, which exemption, and the clause.
+    """
     granted(identity, "lookup")
-    return JSONResponse(explained(desk, query.name, query.group, query.at))
+    return JSONResponse(explained(desk, query.name, query.group, query.at, query.client()))

@@ -31,6 +31,7 @@ QUESTIONS_MAX = 64
 NS, CNAME, SOA, PTR, MX, SRV, DNAME, OPT = 2, 5, 6, 12, 15, 33, 39, 41
 OPTION_EXTENDED_ERROR = 15
 UPDATE = 5
+TRUNCATED = 0x0200
 
 DNS_PORT, MDNS_PORT, LLMNR_PORT = 53, 5353, 5355
 APP_DNS, APP_LLMNR = APPLICATION["dns"], APPLICATION["llmnr"]
@@ -183,7 +184,9 @@ def parse(buf, start, end, message, name, text, text_at):
         at = data + length
     if sound and records == answers + others:
         message.stop = at
-        message.soa = max(message.soa, 0)
+        # What doesn't fit a datagram is left off from behind (RFC 2181, 9).
+        if u16(buf, start + 2) & TRUNCATED == 0:
+            message.soa = max(message.soa, 0)
     size = address_at - limit
     for i in range(size):
         text[position + i] = text[limit + i]

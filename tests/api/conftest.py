@@ -15,7 +15,8 @@ from api.app import create_app
 from api.roles import ROLES
 from blocklists.lists import load_matcher
 from classifiers.judge import Judge, in_force
-from classifiers.policy import load_policy
+from classifiers.policy import STARTER, load_policy
+from classifiers.policy_versions import Versions
 from pipeline.settings import Settings
 from pipeline.store.client import Store
 from tests.api.school import fill
@@ -80,6 +81,7 @@ class _Kept:
             store.migrate()
             if name == "school":
                 fill(store)
+                Versions(store).record(load_policy(None), STARTER)
             assert self.folder is not None
             self.running[name] = Running(store, self.folder / name, self.classifier)
         return self.running[name]

@@ -8,6 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from api.roles import ROLES
+from classifiers.policy import load_policy
 from pipeline.records import mac_text
 from tests.api.conftest import Running
 from tests.api.school import LAPTOP, MACS
@@ -19,6 +20,8 @@ EXAMPLES = {
     "/v1/findings/{id}": f"/v1/findings/{FINDING}",
     "/v1/devices/{mac}": f"/v1/devices/{mac_text(MACS[LAPTOP])}",
     "/v1/lookup": "/v1/lookup?name=www.example.org",
+    "/v1/policies/{version}": f"/v1/policies/{load_policy().version}",
+    "/v1/policies/{version}/diff": f"/v1/policies/{load_policy().version}/diff",
     "/findings/{id}": f"/findings/{FINDING}",
     "/devices/{mac}": f"/devices/{mac_text(MACS[LAPTOP])}",
     "/hosts/{address}": f"/hosts/{LAPTOP}",
@@ -31,6 +34,8 @@ ENDPOINTS = {
     "/v1/filtering/attempts": "attempts", "/v1/findings": "findings", "/v1/findings/{id}": "findings",
     "/v1/devices": "devices", "/v1/devices/{mac}": "devices", "/v1/health": "health",
     "/v1/lists": "lists", "/v1/lookup": "lookup", "/metrics": "metrics",
+    "/v1/policies": "policies", "/v1/policies/{version}": "policies",
+    "/v1/policies/{version}/diff": "policies", "/v1/exemptions": "exemptions",
 }  # fmt: skip
 
 

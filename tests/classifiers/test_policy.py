@@ -182,6 +182,30 @@ def test_what_is_no_toml_is_refused(tmp_path, content, line, what):
     assert what in first.what
 
 
+def test_every_problem_is_told_at_once(written):
+    """Values that are wrong by themselves hide none of what is wrong between others, at its own line."""
+    text = (
+        BASE.replace("10.20.0.0/16", "x")
+        .replace('"prohibit"', '"forbid"')
+        .replace('id = "staff"', 'id = "Staff"')
+        + '\n[[rules]]\ncategories = ["gamez"]\ngroups = ["pupils"]\naction = "limit"\nclause = "A2"\n'
+        + "colour = 1\n\n[thresholds.port_scam]\nports = 5\n"
+    )
+    told = [(problem.line, problem.what) for problem in problems(written(text))]
+    for line, what in [
+        (13, "is no network"),
+        (17, "id"),
+        (23, "'allow', 'limit' or 'prohibit'"),
+        (27, "unknown category 'gamez'"),
+        (28, "unknown group 'pupils'"),
+        (30, "clause 'A2'"),
+        (31, "unknown key"),
+        (33, "unknown detector"),
+    ]:
+        assert any(at == line and what in said for at, said in told), (line, what)
+    assert len(told) == 8
+
+
 RULE = b'[[rules]]\ncategories = ["games"]\naction = "allow"\n'
 
 

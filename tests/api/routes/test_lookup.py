@@ -38,3 +38,16 @@ def test_names_of_abuse_are_not_confirmed_by_category(
         "action": "prohibit",
         "withheld": True,
     }
+
+
+def test_a_client_is_told_why(school: Running) -> None:
+    """With an address the answer says its group and why, the hour, and which rule decided."""
+    params = {"name": "www.youtube.com", "host": "10.20.1.2", "vlan": 20, "at": "2026-11-18T18:00:00Z"}
+    got = school.get("/v1/lookup", "helpdesk", params=params).json()
+    judged = got["judged"]
+    assert (judged["action"], judged["clause"]) == ("limit", "S9a")
+    assert judged["group"]["why"] == "prefix 10.20.0.0/16"
+    assert judged["time"]["duty"]
+    assert [rule["why"] for rule in judged["rules"] if rule["decided"]] == ["it decided"]
+    answer = school.get("/v1/lookup", "helpdesk", params={"name": "a.example", "host": "pc-17"})
+    assert (answer.status_code, bool(answer.json()["mend"])) == (422, True)

@@ -94,9 +94,11 @@ def test_what_a_negative_answer_rests_on(aa: int) -> None:
 
 
 def test_an_authority_that_was_not_read_is_unknown() -> None:
-    """Where the message breaks off, or no answer came, nobody knows what the authority section held."""
+    """Where the message breaks off, is marked as truncated, or no answer came, nobody knows what it held."""
     cut = dns(9, flags=0x8183, authority=[START_OF_AUTHORITY])[:-4]
     assert one([answered(cut)])["soa"] is None
+    assert one([answered(dns(9, flags=0x8383))])["soa"] is None
+    assert one([answered(dns(9, flags=0x8383, authority=[START_OF_AUTHORITY]))])["soa"] is True
     unanswered = one([asked(dns(9))])
     assert (unanswered["aa"], unanswered["soa"]) == (None, None)
 

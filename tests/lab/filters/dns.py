@@ -274,6 +274,15 @@ SCENARIOS = (
         addresses={STOPPED: ()},
     ),
     Scenario(
+        "dns_outage_no_name_cached",
+        "no filter; the names do not exist, and dnsmasq answers from its cache",
+        _dnsmasq(),
+        stops=nobody,
+        facts=DNS,
+        cells=CELLS,
+        addresses={STOPPED: ()},
+    ),
+    Scenario(
         "dns_outage_one_family",
         "no filter; the site has no IPv6",
         resolver.forwarding,

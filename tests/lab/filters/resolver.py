@@ -52,14 +52,7 @@ def unbound(
 
 def dnsmasq(lab: FilterLab, lines: Sequence[str]) -> None:
     """dnsmasq on the resolver's addresses with these lines; the rest is passed on."""
-    common = [
-        "no-resolv",
-        "no-hosts",
-        "bind-interfaces",
-        "log-facility=-",
-        "cache-size=0",
-        "edns-packet-max=1232",
-    ]
+    common = ["no-resolv", "no-hosts", "bind-interfaces", "log-facility=-"]
     listen = [f"listen-address={address}" for address in (RESOLVER, RESOLVER6)]
     start_dnsmasq(lab, FILTER, "resolver", [*common, *listen, f"server={INTERNET_NAMESERVER}", *lines])
     answering(lab)
