@@ -5,7 +5,8 @@ import re
 import threading
 from pathlib import Path
 
-from blocklists.fetch import Client, shown
+from blocklists.fetch import Client
+from blocklists.sources import shown
 
 #: Algorithms by hex digits of their sums (md5sum(1), sha1sum(1), sha256sum(1), sha512sum(1)).
 ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}

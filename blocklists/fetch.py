@@ -18,7 +18,7 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from blocklists.sources import UpdateSettings
+from blocklists.sources import UpdateSettings, shown
 
 USER_AGENT = "spanwatch"
 #: Redirects followed before a source counts as going in circles. Our default.
@@ -253,12 +253,6 @@ class Client:
                     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
                     self._pools[proxy] = urllib3.ProxyManager(bare, proxy_headers=login, timeout=timeout)
             return self._pools[proxy]
-
-
-def shown(url: str) -> str:
-    """The address without the name and password that it may carry."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _notes(part: Path) -> Path:

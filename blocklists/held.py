@@ -18,9 +18,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from blocklists.entries import Entry
-from blocklists.fetch import shown
 from blocklists.lists import Report, entries
-from blocklists.sources import SOURCES, ListError, ListFile, read_sources
+from blocklists.sources import SOURCES, ListError, ListFile, read_sources, shown
 
 LOCK = "update.lock"
 

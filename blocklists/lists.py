@@ -18,7 +18,7 @@ from blocklists.formats import FORMATS
 from blocklists.history import NOTHING, UNKNOWN, Past, Since
 from blocklists.matcher import EXACT, Matcher, Source
 from blocklists.reading import TREES, digest, read_list
-from blocklists.sources import SOURCES, ListError, ListFile, read_sources
+from blocklists.sources import SOURCES, ListError, ListFile, read_sources, shown
 
 STARTER = Path(__file__).with_name("data")
 COMPILED = "compiled.spanlist"
@@ -75,7 +75,7 @@ class Report:
         listed = self.listed
         return Source(
             listed.name, listed.title or listed.name, listed.file, listed.format, listed.categories,
-            listed.allow, self.sha256, self.entries, listed.ports, listed.url, listed.licence,
+            listed.allow, self.sha256, self.entries, listed.ports, shown(listed.url), listed.licence,
             part=listed.part, mapping=listed.mapping,
         )  # fmt: skip
 
@@ -266,8 +266,8 @@ def guess_format(path: Path) -> str:
     return max(scores, key=lambda name: scores[name], default="domains")
 
 
-def check(*paths: Path) -> list[Report]:
-    """Reads lists without using them: files (format guessed) and folders with a `sources.toml`.
+def check(*paths: Path, form: str | None = None) -> list[Report]:
+    """Reads lists without using them: files (of this format, else guessed), folders with a `sources.toml`.
 
     Without paths: the starter lists. A file that is no list has its reason among its problems.
     Raises ListError for a path or table of lists that can't be read.
@@ -277,7 +277,7 @@ def check(*paths: Path) -> list[Report]:
         if (path / SOURCES).is_file():
             found = [Report(path / listed.file, listed) for listed in lists_in(path)]
         else:
-            found = [Report(path, ListFile(name="file", file=path.name, format=guess_format(path)))]
+            found = [Report(path, ListFile(name="file", file=path.name, format=form or guess_format(path)))]
         for report in found:
             try:
                 for _ in entries(report):

@@ -6,7 +6,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -31,6 +31,12 @@ class ListError(ValueError):
         self.mend = mend
 
 
+def shown(url: str) -> str:
+    """The address without the name and password that it may carry."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
 def _web_address(url: str) -> str:
     try:
         parts = urlsplit(url)
@@ -38,7 +44,7 @@ def _web_address(url: str) -> str:
     except ValueError as error:
         raise ValueError(f"{url!r} is no address: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ValueError(f"{url!r} is no http or https address")
+        raise ValueError(f"{shown(url)!r} is no http or https address")
     return url
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from blocklists.checksums import Checksums
-from blocklists.fetch import Client, FetchError, Validators, shown
+from blocklists.fetch import Client, FetchError, Validators
 from blocklists.held import (
     State,
     Version,
@@ -29,7 +29,7 @@ from blocklists.held import (
     read_state,
     write_state,
 )
-from blocklists.sources import SOURCES, ListError, ListFile, read_sources
+from blocklists.sources import SOURCES, ListError, ListFile, read_sources, shown
 
 #: Sources fetched at the same time. Our default.
 FETCHERS = 4

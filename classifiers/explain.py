@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from blocklists import taxonomy
+from blocklists.history import Since
 from blocklists.matcher import Explanation
 from blocklists.names import AddressError, WholeSuffixError, normal_name
 from classifiers.classify import Classifier
@@ -71,6 +72,13 @@ def check_time(at: datetime) -> None:
         raise ValueError(f"the year {at.year} is not between {YEARS[0]} and {YEARS[1]}; give another time")
 
 
+def _since(since: Since) -> dict[str, Any] | None:
+    """The version of the lists from which on, as JSON; None where nobody knows."""
+    if not since.at:
+        return None
+    return {**since._asdict(), "at": datetime.fromtimestamp(since.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
 class Asked:
     """A name at a moment, asked of a classifier."""
 
@@ -104,18 +112,23 @@ class Asked:
     def about(self) -> dict[str, Any]:
         """What the name is, on which lists and lines, by which versions."""
         found = self.found
-        withheld = bool(taxonomy.mask_of(found.categories) & taxonomy.WITHHELD_MASK)
+        withheld = bool(taxonomy.mask_of([*found.categories, *found.taken]) & taxonomy.WITHHELD_MASK)
         return {
             "name": taxonomy.WITHHELD if withheld else found.name,
             "matched": taxonomy.WITHHELD if withheld else found.matched,
             "categories": found.categories,
+            "taken": found.taken,
             "service": found.service,
+            "ports": found.ports,
             "lists": [
                 {
                     "list": origin.source.name, "title": origin.source.title, "file": origin.source.file,
                     "member": origin.member, "line": origin.line,
                     "name": taxonomy.WITHHELD if withheld else origin.name, "exact": origin.exact,
-                    "exception": origin.exception, "sha256": origin.source.sha256,
+                    "exception": origin.exception, "allow": origin.source.allow,
+                    "gives": [] if origin.exception else origin.categories,
+                    "takes": [c for c in origin.categories if c in found.taken] if origin.exception else [],
+                    "sha256": origin.source.sha256, "since": _since(origin.since),
                 }
                 for origin in found.origins
             ],

@@ -1,7 +1,11 @@
 """Commands about names: `lookup`, and `lists` with what is below it."""
 
+import contextlib
 import json
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,19 +47,55 @@ def lookup(
 def check_lists(
     context: typer.Context,
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE...]", help="or folders; else those in force")
+        list[str] | None,
+        typer.Argument(metavar="[FILE...]", help="or folders, or - for standard input; else those in force"),
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="format of the files; else the one that fits best")
     ] = None,
 ) -> None:
     """Whether lists can be used; each refused line with file, line and mend."""
     from blocklists.lists import check
+    from blocklists.reading import NAMES
+    from blocklists.sources import ListError
 
     folder = context.obj.settings().lists
-    reports = check(*(files or ([folder] if folder else [])))
-    for report in reports:
-        if report.good:
-            held = f", {report.counts['skipped']:,} lines skipped" if report.counts["skipped"] else ""
-            print(f"{report.file}: good; {report.entries:,} entries as {report.listed.format}{held}")
-    refuse([line for report in reports if not report.good for line in report.messages()])
+    if form is not None and form not in NAMES:
+        raise typer.BadParameter(f"no format {form!r}; use one of {', '.join(NAMES)}")
+    with _readable(files or []) as paths:
+        reports, problems = [], []
+        try:
+            reports = check(*(paths or ([folder] if folder else [])), form=form)
+        except ListError as error:
+            problems.append(_as_given(str(error), paths, files or []))
+        for report in reports:
+            told = [_as_given(line, paths, files or []) for line in [str(report.file), *report.messages()]]
+            if report.good:
+                held = f", {report.counts['skipped']:,} lines skipped" if report.counts["skipped"] else ""
+                print(f"{told[0]}: good; {report.entries:,} entries as {report.listed.format}{held}")
+            else:
+                problems += told[1:]
+    refuse(problems)
+
+
+@contextlib.contextmanager
+def _readable(files: list[str]) -> Iterator[list[Path]]:
+    """Paths of the files; standard input is kept on disk meanwhile: lists are read more than once."""
+    if files.count("-") > 1:
+        raise typer.BadParameter("standard input (-) was given twice; give it once")
+    with tempfile.NamedTemporaryFile(prefix="spanwatch-list-") as kept:
+        if "-" in files:
+            shutil.copyfileobj(sys.stdin.buffer, kept, 1 << 20)
+            kept.flush()
+        yield [Path(kept.name) if file == "-" else Path(file) for file in files]
+
+
+def _as_given(line: str, paths: list[Path], files: list[str]) -> str:
+    """The line with standard input called what it is."""
+    for path, file in zip(paths, files, strict=True):
+        if file == "-" and line.startswith(str(path)):
+            return "standard input" + line.removeprefix(str(path))
+    return line
 
 
 @lists_app.command("show")

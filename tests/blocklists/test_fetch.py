@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from blocklists import fetch
-from blocklists.fetch import Client, FetchError, Validators, shown
-from blocklists.sources import UpdateSettings
+from blocklists.fetch import Client, FetchError, Validators
+from blocklists.sources import UpdateSettings, shown
 from tests.blocklists.web import Page, served
 
 BODY = random.Random(1).randbytes(300_000)

@@ -1,5 +1,7 @@
 """`lookup` and `lists` as a user calls them."""
 
+import gzip
+import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -186,3 +188,49 @@ def test_what_is_known_of_a_source(web: Web, folder: Path, capsys: Captured) -> 
     del web.pages["/a"]
     main(["lists", "update"])
     assert "404" in str(shown()["error"])
+
+
+def test_a_list_from_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """`lists check -` reads standard input, packed or not, and calls it that in every line."""
+
+    def check(content: bytes, *options: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        code = main(["lists", "check", "-", *options])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    assert check(gzip.compress(b"one.example\n")) == (
+        DONE,
+        "standard input: good; 1 entries as domains\n",
+        "",
+    )
+    code, _, line = check(b"one.example\nnot a name\n", "--format", "domains")
+    assert code == USAGE
+    assert line.startswith("spanwatch: standard input:2: refused: ")
+    assert check(b"0.0.0.0 one.example\n", "--format", "hosts")[0] == DONE
+    assert "use one of addresses, " in check(b"one.example\n", "--format", "poem")[2]
+    assert "given twice" in check(b"", "-")[2]
+    assert check(gzip.compress(b"one.example\n" * 99)[:30])[2].startswith("spanwatch: standard input: ")
+
+
+def test_an_address_and_what_was_taken(folder: Path, capsys: Captured) -> None:
+    """A look-up takes addresses, tells since when a list has had its line, and who takes what away."""
+    (folder / "mine.txt").write_text("n3.example\n")
+    (folder / "nets.txt").write_text("# ours\n203.0.113.0/24\n")
+    with open(folder / "sources.toml", "a") as file:
+        file.write('[[lists]]\nname = "mine"\nfile = "mine.txt"\nallow = true\n')
+        file.write(
+            '[[lists]]\nname = "nets"\nfile = "nets.txt"\nformat = "addresses"\ncategories = ["vpn"]\n'
+        )
+    assert main(["lists", "update"]) == DONE
+    capsys.readouterr()
+    assert main(["lookup", "www.n3.example", "203.0.113.9"]) == DONE
+    name, address = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (name["categories"], name["taken"]) == ([], ["games"])
+    assert [(one["list"], one["line"], one["gives"], one["takes"]) for one in name["lists"]] == [
+        ("a", 4, ["games"], []), ("mine", 1, [], ["games"]),
+    ]  # fmt: skip
+    assert name["lists"][0]["since"]["version"] == current_version(folder) == name["lists_version"]
+    assert (address["matched"], address["categories"]) == ("203.0.113.0/24", ["vpn"])
+    assert [(one["list"], one["line"]) for one in address["lists"]] == [("nets", 2)]
+    assert all(one["action"] for one in address["decisions"])
