@@ -24,13 +24,16 @@ class Bindings:
             stated = pc.is_in(batch.column("source").cast(pa.string()), value_set=pa.array(SOURCES))
             batch = batch.filter(stated)
         address, mac, time = ("client", "client_mac", "start") if records == "flows" else ("ip", "mac", "ts")
-        clients = batch.column(address).to_pylist()
+        coded = batch.column(address).dictionary_encode()
         macs = batch.column(mac).to_numpy()
         us = batch.column(time).cast(pa.int64()).to_numpy()
-        latest = {c: (int(m), int(t)) for c, m, t in zip(clients, macs, us, strict=True) if m and any(c)}
-        for client, binding in latest.items():
-            self._known.pop((sensor, client), None)
-            self._known[sensor, client] = binding
+        known = np.flatnonzero(macs)
+        latest = np.full(len(coded.dictionary), -1)
+        latest[coded.indices.to_numpy(zero_copy_only=False)[known]] = known
+        for client, row in zip(coded.dictionary.to_pylist(), latest.tolist(), strict=True):
+            if row >= 0 and any(client):
+                self._known.pop((sensor, client), None)
+                self._known[sensor, client] = (int(macs[row]), int(us[row]))
         while len(self._known) > MOST_CLIENTS:
             del self._known[next(iter(self._known))]
 

@@ -66,7 +66,7 @@ class Load(NamedTuple):
     loaded_by: str
     """User and host of the process."""
     changes: tuple[str, ...]
-    """What differs from the one loaded before, a line each."""
+    """What differs from the one loaded before, a line each; nothing for the first."""
 
 
 class Interval(NamedTuple):
@@ -177,7 +177,7 @@ class Versions:
             from_now if policy.starts is None else policy.starts,
             str(file),
             f"{getpass.getuser()}@{socket.gethostname()}",
-            tuple(map(str, changes(before, policy))),
+            tuple(map(str, changes(before, policy))) if before else (),
         )
         values = [*load[:5], json.dumps(policy.content(), ensure_ascii=False), list(load.changes)]
         arrays = [pa.array([value], field.type) for value, field in zip(values, _ROW, strict=True)]
