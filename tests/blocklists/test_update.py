@@ -2,8 +2,10 @@
 
 import gzip
 import hashlib
+import io
 import json
 import os
+import tarfile
 
 import pytest
 
@@ -170,6 +172,47 @@ def test_a_bad_download_replaces_nothing(web, folder, kind):
     web.pages["/a"] = Page(lines(NAMES[1:]))
     assert run(path)["a"].kind == "updated"
     assert read_state(path, Update(path).listed[0]).error == ""
+
+
+def archive(files):
+    """A gzipped tar of names and contents, as UT1 publishes its categories."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return out.getvalue()
+
+
+def test_an_archive_is_judged_whole(web, folder):
+    """A category's archive is taken as it is; damaged, hostile and empty ones are refused with the reason."""
+    path = folder(more='format = "squidguard"')
+    good = archive({"games/domains": lines(NAMES).encode(), "games/urls": b"n1.example/page\n"})
+    web.pages["/a"] = Page(good)
+    assert run(path)["a"].line == "100 entries, +100 −0"
+    matcher = load_matcher(path)
+    assert matcher.lookup("n7.example").origins[0].member == "games/domains"
+    bad = {
+        "cut": good[: len(good) // 2],
+        "bomb": archive({"games/domains": b"0" * 60_000_000}),
+        "empty": archive({}),
+        "outside": archive({"../games/domains": lines(NAMES).encode()}),
+        "nested": archive({"games.tar.gz": good}),
+    }
+    for kind, body in bad.items():
+        web.pages["/a"] = Page(body)
+        failed = run(path)["a"]
+        assert failed.kind == "failed", kind
+        assert f"{web.url('/a')}" in failed.line, (kind, failed.line)
+        assert ".part" not in failed.line, (kind, failed.line)
+        assert (path / "a.list").read_bytes() == good
+    assert sorted(p.name for p in path.iterdir()) == [
+        "a.list",
+        "a.list.state",
+        "compiled.spanlist",
+        "sources.toml",
+    ]
 
 
 def test_a_list_that_was_cut_is_held(web, folder):
