@@ -45,3 +45,9 @@ def test_an_asker_with_edns_is_told_why() -> None:
 def test_whole_labels_are_matched(name: str, blocked: bool) -> None:
     """A domain and what is below it are blocked, a name that only ends in its letters is not."""
     assert ede.is_blocked(name, {"x.com"}) is blocked
+
+
+def test_an_injected_answer_offers_no_recursion() -> None:
+    """What a box on the line answers has RA = 0 and no option, though the asker speaks EDNS."""
+    answer = dpkt.dns.DNS(ede.refusal(WITH_EDNS, len(QUESTION), injected=True))
+    assert (answer.rcode, answer.ra, len(answer.ar)) == (3, 0, 0)
