@@ -235,7 +235,7 @@ def load_matcher(folder: Path | None = None) -> Matcher:
 
 def _score(items: Iterator[Entry | Problem]) -> float:
     """How well the first items fit their format."""
-    worth = {"refused": -1.0, "skipped": -0.25, "unmapped": 0.5}
+    worth = {"refused": -1.0, "held": -0.5, "skipped": -0.25, "unmapped": 0.5}
     return sum(
         1.0 if isinstance(item, Entry) else worth.get(item.kind, 0.0) for item in islice(items, _GUESSED_FROM)
     )
