@@ -1,6 +1,7 @@
 """List formats: what a line gives, and that no bytes make a reader fail."""
 
 import io
+import random
 
 import pytest
 from hypothesis import given, settings
@@ -60,3 +61,50 @@ def test_no_content_makes_a_reader_fail(name, content):
         if isinstance(item, Entry) and item.network is None:
             assert "." in item.name
             assert item.name == item.name.lower()
+
+
+MADE = {
+    "domains": "example.org\n# c\na.example.net # why\nbücher.example\n10.0.0.1\n",
+    "hosts": "127.0.0.1 localhost\n0.0.0.0 a.example.org b.example.org # c\n::1 c.example.net\n",
+    "wildcard": "*.example.org\nexample.net\nad*.example.com\n",
+    "adblock": "[Adblock]\n! c\n||a.example.org^$third-party\n@@||b.example.org^\n|c.example.org^\nx##.y\n",
+    "dnsmasq": "address=/example.org/#\nserver=/a.example.net/b.example.net/#\nlocal=/c.example.net/\n",
+    "rpz": "$ORIGIN z.\n@ SOA a. b. ( 1\n 2 3 4 5 )\n NS a.\n*.a.org CNAME .\n24.0.0.0.10.rpz-ip A 10.0.0.1\n",
+    "services": "One Two\ta.example.org b.example.org\nThree\tc.example.org\tgames,chat\n",
+    "csv": 'domain;category\n"a.example.org";games\nb.example.org;"x\ny"\n',
+    "addresses": "10.0.0.0/8 ; c\n2001:db8::/32 # c\nAS64500\n",
+    "tor_exits": "ExitNode AA\nPublished 2026-01-01 00:00:00\nExitAddress 10.0.0.1 2026-01-01 00:00:00\n",
+    "doh": "https://dns.example.org/q{?dns}\n| a | URL |\n|---|---|\n| x | https://d.a.org |\nsdns://AA\n",
+    "adguard_services": '[{"id": "a",\n"name": "A", "rules": ["||a.example.org^",\n"@@||b.a.org^"]}]\n',
+}
+
+
+def test_every_format_has_a_made_list():
+    """The lists that are damaged below are all of them good, and there is one of each format."""
+    assert set(MADE) == set(FORMATS)
+    for name, text in MADE.items():
+        assert any(isinstance(item, Entry) for item in read(name, text)), name
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_damaged_lists_end_in_entries_and_problems(name):
+    """Bytes changed, cut out, doubled and moved between good lists never make a reader fail."""
+    dice = random.Random(name)
+    seeds = [text.encode() for text in MADE.values()]
+    whole = MADE[name].encode()
+    for _ in range(400):
+        bad = bytearray(whole)
+        for _ in range(dice.randint(1, 6)):
+            at, size = dice.randrange(len(bad) + 1), dice.randint(0, 12)
+            other = dice.choice(seeds)
+            piece = dice.choice(
+                [b"", bytes([dice.randrange(256)]), bytes(bad[at : at + size]) * 3, other[at : at + size],
+                 b"\n", b'"', b"(", b"|" * size, b"." * size, b"\xff\xfe"]
+            )  # fmt: skip
+            bad[at : at + dice.randint(0, size)] = piece
+        content = bytes(bad)
+        last = content.count(b"\n") + 1
+        for item in read(name, content):
+            assert 1 <= item.line <= last
+            assert isinstance(item, Entry | Problem)
+            assert item.kind in ("refused", "held", "skipped") if isinstance(item, Problem) else True
