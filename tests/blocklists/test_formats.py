@@ -69,7 +69,7 @@ MADE = {
     "wildcard": "*.example.org\nexample.net\nad*.example.com\n",
     "adblock": "[Adblock]\n! c\n||a.example.org^$third-party\n@@||b.example.org^\n|c.example.org^\nx##.y\n",
     "dnsmasq": "address=/example.org/#\nserver=/a.example.net/b.example.net/#\nlocal=/c.example.net/\n",
-    "rpz": "$ORIGIN z.\n@ SOA a. b. ( 1\n 2 3 4 5 )\n NS a.\n*.a.org CNAME .\n24.0.0.0.10.rpz-ip A 10.0.0.1\n",
+    "rpz": "$ORIGIN z.\n@ SOA a. b. ( 1\n 2 3 4 5 )\n NS a.\n*.a.org CNAME .\n24.0.0.0.10.rpz-ip CNAME .\n",
     "services": "One Two\ta.example.org b.example.org\nThree\tc.example.org\tgames,chat\n",
     "csv": 'domain;category\n"a.example.org";games\nb.example.org;"x\ny"\n',
     "addresses": "10.0.0.0/8 ; c\n2001:db8::/32 # c\nAS64500\n",
