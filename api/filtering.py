@@ -16,6 +16,7 @@ KEYS = {
     "clause": "toString(clause)",
     "action": "toString(action)",
     "mechanism": "toString(mechanism)",
+    "initiated": "toString(initiated)",
     "day": "toString(toDate(window_start, {zone:String}))",
 }
 #: 97.5th percentile of the standard normal distribution.
@@ -52,7 +53,8 @@ def summary(
     the attempts that the policy prohibited at that moment, `leaked` those of them that were delivered,
     wholly or in part; `permitted` were delivered and not prohibited, `overblocked` blocked and not
     prohibited. `block_rate` and `leak_rate` are shares of `prohibited`, in which inconclusive ones stay;
-    both are None where nothing prohibited was attempted.
+    both are None where nothing prohibited was attempted. `background` seem to be a program's own, of
+    `loss_unknown` nobody measured what the mirror lost.
     """
     keys = ", ".join(f"{KEYS[name]} AS k{number}" for number, name in enumerate(by))
     names = ", ".join(f"k{number}" for number in range(len(by)))
@@ -81,6 +83,8 @@ def summary(
                 "permitted": row["permitted"],
                 "overblocked": row["overblocked"],
                 "embedded": row["widgets"],
+                "background": row["background"],
+                "loss_unknown": row["unmeasured"],
                 "block_rate": round(stopped / prohibited, 6) if prohibited else None,
                 "block_rate_95": wilson(stopped, prohibited),
                 "leak_rate": round(leaked / prohibited, 6) if prohibited else None,

@@ -24,12 +24,17 @@ asked AS
             if(has({ede_codes:Array(UInt16)}, ifNull(ede, 65535)), 'dns_ede', ''),
             if(hasAny(addresses, sinkholes) OR hasAny(answers, {block_hosts:Array(String)}), 'dns_sinkhole', ''),
             multiIf(
-                ifNull(rcode, 255) = 3, if(ifNull(ra, true), 'dns_nxdomain', 'dns_nxdomain_ra0'),
+                ifNull(rcode, 255) = 3,
+                multiIf(NOT ifNull(ra, true), 'dns_nxdomain_ra0', ifNull(soa, true), 'dns_nxdomain', 'dns_nxdomain_bare'),
                 ifNull(rcode, 255) = 5, 'dns_refused',
-                ifNull(rcode, 255) = 0 AND qtype IN (1, 28) AND empty(addresses), 'dns_nodata',
+                ifNull(rcode, 255) = 0 AND qtype IN (1, 28) AND empty(addresses),
+                if(qtype = 28 OR notEmpty(answers) OR ifNull(soa, true), 'dns_nodata', 'dns_nodata_bare'),
+                isNull(rcode), 'dns_silence',
                 '')
         ]) AS signs,
         notEmpty(addresses) AND empty(signs) AS real,
+        -- What is remembered of a name that does not exist is no authoritative answer.
+        ifNull(aa, false) AS own_word,
         toJSONString(tuple(ts, client, server, qname, qtype, rcode, ra, ede, answers, addresses)) AS sample
     FROM dns
     WHERE ts >= {read_from:DateTime64(6, 'UTC')} AND ts < {read_to:DateTime64(6, 'UTC')}
@@ -63,7 +68,8 @@ answers AS
         groupUniqArrayIf(2)(qname, real) AS names,
         minIf(ts, real) AS earliest, maxIf(ts, real) AS latest,
         uniqExactIf(qname, real) AS resolving, max(real AND ifNull(ra, false)) AS recursing,
-        uniqExactIf(qname, plain AND rcode = 5) AS refused, uniqExactIf(qname, plain AND rcode = 3) AS missing
+        uniqExactIf(qname, plain AND rcode = 5) AS refused, uniqExactIf(qname, plain AND rcode = 3) AS missing,
+        countIf(plain AND rcode = 3 AND NOT ifNull(soa, true)) > 0 AS bare
     FROM dns
     WHERE ts >= {read_from:DateTime64(6, 'UTC')} AND ts < {read_to:DateTime64(6, 'UTC')}
         AND transport IN ('udp', 'tcp') AND qtype IN (1, 28, 65) AND rcode IN (0, 3, 5)
@@ -83,7 +89,7 @@ answered AS
         answers_site, answers_server,
         arrayJoin([-1, 0, 1]) * {slot_s:UInt32}
             + toUnixTimestamp(toStartOfInterval(bucket, toIntervalSecond({slot_s:UInt32}))) AS answers_slot,
-        groupArray(tuple(bucket, names, earliest, latest, resolving, recursing, refused, missing)) AS buckets
+        groupArray(tuple(bucket, names, earliest, latest, resolving, recursing, refused, missing, bare)) AS buckets
     FROM answers
     GROUP BY answers_site, answers_server, answers_slot
 ),
@@ -119,7 +125,8 @@ questions AS
         arraySum(b -> b.5, near) AS near_resolving,
         arraySum(b -> b.7, near) AS near_refused,
         arraySum(b -> b.8, near) AS near_missing,
-        arrayExists(b -> b.6 > 0, buckets) AS recursing
+        arrayExists(b -> b.6 > 0, buckets) AS recursing,
+        arrayExists(b -> b.9, buckets) AS baring
     FROM asked
     LEFT JOIN answering ON answering_site = site AND answering_client = client AND answering_resolver = resolver
         AND answering_slot = toInt64(toUnixTimestamp(toStartOfInterval(at, toIntervalSecond({slot_s:UInt32}))))
@@ -141,7 +148,9 @@ connections AS
         sum(packets_up) AS packets_out, sum(packets_down) AS packets_in, sum(retransmits_up) AS again,
         max(end) AS until, dateDiff('millisecond', min(first), until) AS lasted_ms,
         max(reset_by = 'server') AS reset, max(bitAnd(flags_up, 4) != 0) AS reset_too,
-        max(abs(reset_ttl_delta)) AS reset_delta,
+        max(bitAnd(flags_down, 1) != 0) AS finished,
+        max(abs(reset_ttl_delta)) AS reset_delta, min(reset_us) AS reset_after, max(rtt_us) AS round_trip,
+        max(tls_version) AS version,
         max(ttl_down_max) - min(ttl_down_min) AS ttl_range,
         lower(max(certificate)) AS subject, lower(max(issuer)) AS signer,
         max(http_method = 'CONNECT') AS proxied,
@@ -210,6 +219,8 @@ reached AS
             if(protocol = 6 AND bitAnd(hellos, 7) = 5, 'alert', ''),
             if(protocol = 6 AND (hellos = 1 OR hellos = 0 AND requested AND status = 0) AND NOT reset
                 AND given = 0 AND acked = 0 AND missed = 0 AND again >= {retransmissions:Float64}, 'silence', ''),
+            if(protocol = 6 AND hellos = 1 AND NOT reset AND finished AND given = 0 AND acked = 0 AND missed = 0
+                AND NOT tunnelled, 'closed', ''),
             if(protocol = 17 AND source = 'quic' AND packets_out >= 2 AND packets_in = 0
                 AND lasted_ms >= 1000 * {quic_silence_s:Float64}, 'quic_silence', '')
         ]) AS seen,
@@ -228,16 +239,21 @@ reached AS
                 {delivered_http:UInt8}, 0),
             source = 'http' AND status >= 200 AND status < 300,
             if(plain_filter OR acked > bound, {delivered_http:UInt8}, 0),
+            -- An error of the site itself: not one that proxies or this filter make.
+            source = 'http' AND plain_filter AND status >= 400 AND status NOT IN (407, 502, 503, 504)
+                AND (status NOT IN (403, 451) OR NOT has({methods:Array(String)}, 'redirect')), {delivered_http:UInt8},
             source = 'http' OR status != 0, 0,
-            bitAnd(hellos, 3) = 3 AND acked > bound, {delivered_tls:UInt8},
+            (bitAnd(hellos, 3) = 3 OR source = 'sni' AND missed > 0) AND acked > bound, {delivered_tls:UInt8},
             source = 'quic' AND packets_out >= {quic_packets:Float64} AND down > bound
                 AND (validated OR plain_filter AND NOT has({methods:Array(String)}, 'drop')), {delivered_quic:UInt8},
             plain_filter AND NOT resigned AND bitAnd(hellos, 3) = 3 AND NOT reset
-                AND sent >= {small_payload_up:Float64} AND acked >= {small_acked_down:Float64}, {delivered_small:UInt8},
+                AND sent >= if(version IN ('1.0', '1.1', '1.2'), {small_payload_up_12:Float64}, {small_payload_up:Float64})
+                AND acked >= {small_acked_down:Float64}, {delivered_small:UInt8},
             plain_filter AND source = 'quic' AND packets_out >= {quic_packets:Float64}
                 AND packets_in >= {quic_packets:Float64} AND (validated OR NOT has({methods:Array(String)}, 'drop')),
             {delivered_small:UInt8},
-            source = 'dns' AND sent > 0 AND if(protocol = 6, acked, down) > bound, {delivered_named_by_dns:UInt8},
+            -- A client hello that the mirror lost may have said another name.
+            source = 'dns' AND NOT {outside:Bool} AND sent > 0 AND missed = 0 AND if(protocol = 6, acked, down) > bound, {delivered_named_by_dns:UInt8},
             0) AS delivered
     FROM connections
 ),
@@ -248,7 +264,7 @@ serving AS
 (
     SELECT
         serving_site, serving_server, serving_protocol, serving_slot,
-        groupArray(tuple(serving_name, earliest, latest, served)) AS served_names
+        groupArray(tuple(serving_name, earliest, latest, served, least_rtt)) AS served_names
     FROM
     (
         SELECT
@@ -259,7 +275,7 @@ serving AS
             bitAnd(hello, 3) = 3 AND acked_down > 0
                 OR protocol = 17 AND application = 'quic' AND packets_down >= {quic_packets:Float64}
                 OR ifNull(http_status, 0) BETWEEN 200 AND 399 AS served,
-            min(first) AS earliest, max(first) AS latest
+            min(first) AS earliest, max(first) AS latest, min(rtt_us) AS least_rtt
         FROM flows
         WHERE start >= {read_from:DateTime64(6, 'UTC')} AND start < {read_to:DateTime64(6, 'UTC')}
             AND server_name != ''
@@ -285,7 +301,10 @@ flows_reached AS
             AND n.2 <= until + toIntervalSecond({alive_s:UInt32}), served_names) AS near,
         arrayExists(n -> n.4 AND n.2 <= at, near) AND arrayExists(n -> n.4 AND n.3 >= at, near)
         AND length(arrayDistinct(arrayMap(n -> n.1, arrayFilter(n -> n.4, near))))
-            > length(arrayDistinct(arrayMap(n -> n.1, arrayFilter(n -> NOT n.4, near)))) AS alive
+            > length(arrayDistinct(arrayMap(n -> n.1, arrayFilter(n -> NOT n.4, near)))) AS alive,
+        least(round_trip, arrayMin(arrayPushBack(arrayMap(n -> ifNull(n.5, 4294967295), near), 4294967295))) AS far,
+        -- It came sooner than the server could have sent it.
+        has(marks, 'reset') AND ifNull(reset_after * {near_times:Float64} < far, false) AS nearer
     FROM reached
     LEFT JOIN serving ON serving_site = site AND serving_server = server AND serving_protocol = protocol
         AND serving_slot = toInt64(toUnixTimestamp(toStartOfInterval(at, toIntervalSecond({slot_s:UInt32}))))
@@ -298,19 +317,23 @@ events AS
         action, clause, policy_version, 1 AS dns, 0 AS tcp, 0 AS quic, 0 AS down, real, path,
         multiIf(empty({resolvers:Array(IPv6)}), 'unknown', has({resolvers:Array(IPv6)}, resolver), 'declared', 'other')
             AS resolver,
-        arrayMap(word -> if(word = 'dns_nxdomain_ra0' AND notEmpty(buckets) AND NOT recursing, 'dns_nxdomain', word),
+        -- What the resolver does with every name says nothing of this one.
+        arrayMap(word -> multiIf(word = 'dns_nxdomain_ra0' AND notEmpty(buckets) AND NOT recursing, 'dns_nxdomain',
+            word = 'dns_nxdomain_bare' AND baring AND NOT own_word, 'dns_nxdomain',
+            word = 'dns_nodata_bare' AND baring AND NOT own_word, 'dns_nodata', word),
             arrayFilter(word -> NOT (word = 'dns_ede' AND shut AND NOT others_answered), signs)) AS words,
         if({outside:Bool}, arrayFilter(word -> transform(word, {words:Array(String)}, {points:Array(UInt8)}, 0)
             >= {blocked_from:Float64}, words), words) AS marks,
         -- Marks that others may corroborate; a resolver that fails with every name is an outage.
         arrayFilter(word -> multiIf(
             word = 'dns_refused', alive AND others_answered AND NOT (near_refused >= {outage_names:Float64}
-                AND near_refused > near_resolving),
-            word IN ('dns_nxdomain', 'dns_nxdomain_ra0'), alive AND NOT (near_missing >= {outage_names:Float64}
-                AND near_missing > near_resolving),
-            word = 'dns_nodata', alive,
-            true), marks) AS grounded,
-        emptyArrayString() AS corroborators, 0 AS own_reset, 0 AS delivered, sample
+                AND near_refused > {outage_times:Float64} * near_resolving),
+            word IN ('dns_nxdomain', 'dns_nxdomain_ra0', 'dns_nxdomain_bare'), alive AND NOT (near_missing >= {outage_names:Float64}
+                AND near_missing > {outage_times:Float64} * near_resolving),
+            word IN ('dns_nodata', 'dns_nodata_bare'), alive,
+            -- The servers of a name that are dead let the resolver be silent, too.
+            word != 'dns_silence'), marks) AS grounded,
+        emptyArrayString() AS corroborators, 0 AS own, 0 AS delivered, sample
     FROM questions
     UNION ALL
     SELECT
@@ -319,12 +342,15 @@ events AS
         seen AS words, marks, marks AS grounded,
         arrayFilter(word -> word != '', [
             if(has(marks, 'reset') AND ifNull(reset_delta, 0) >= {ttl_delta:Float64}
-                OR has(marks, 'alert') AND ifNull(ttl_range, 0) >= {ttl_delta:Float64}, 'ttl', ''),
+                OR hasAny(marks, ['alert', 'closed']) AND ifNull(ttl_range, 0) >= {ttl_delta:Float64}, 'ttl', ''),
             if(has(marks, 'reset') AND overtaken, 'data', ''),
-            if(alive AND (hasAny(marks, ['reset', 'alert', 'silence', 'quic_silence']) AND NOT tunnelled
+            if(nearer, 'near', ''),
+            if(alive AND (hasAny(marks, ['reset', 'alert', 'closed', 'silence', 'quic_silence']) AND NOT tunnelled
                 OR has(marks, 'proxy_refused')), 'server', '')
         ]) AS corroborators,
-        has(marks, 'reset') AND ifNull(reset_delta, 255) = 0 AS own_reset,
+        (has(marks, 'reset') AND ifNull(reset_delta, 255) = 0
+            OR hasAny(marks, ['alert', 'closed']) AND ifNull(ttl_range, 255) = 0)
+            AND NOT nearer AND NOT overtaken AS own,
         delivered, sample
     FROM flows_reached
 ),
@@ -408,11 +434,11 @@ joined AS
         max(real) AS resolved, max(delivered) AS delivery,
         maxIf(resolver, dns = 1) AS asked_of,
         -- Having no address of one family says nothing where the other has one.
-        arraySort(arrayFilter(word -> NOT (resolved AND word IN ('dns_nxdomain', 'dns_nxdomain_ra0', 'dns_nodata')),
-            groupUniqArrayArray(marks))) AS marks,
+        arraySort(arrayFilter(word -> NOT (resolved AND word IN ('dns_nxdomain', 'dns_nxdomain_ra0',
+            'dns_nxdomain_bare', 'dns_nodata', 'dns_nodata_bare', 'dns_silence')), groupUniqArrayArray(marks))) AS marks,
         arraySort(groupUniqArrayArray(grounded)) AS grounded,
         countIf(dns = 0 AND notEmpty(marks)) > 0 AS met,
-        countIf(own_reset = 1) > 0 AND countIf(own_reset = 0 AND has(marks, 'reset')) = 0 AS own_reset,
+        countIf(own = 1) > 0 AND countIf(own = 0 AND hasAny(marks, ['reset', 'alert', 'closed'])) = 0 AS own,
         arraySort(groupUniqArrayIf(path, notEmpty(marks) AND path != '')) AS blocked_over,
         arraySort(groupUniqArrayIf(path, delivered > 0)) AS delivered_over,
         arraySort(groupUniqArrayArray(corroborators)) AS seen_corroborators,
@@ -421,39 +447,36 @@ joined AS
     GROUP BY site, machine, name, window_start
 ),
 
-grouped AS
-(
-    SELECT
-        site, name, period,
-        uniqExactStateIf(host, notEmpty(marks) AND delivery = 0) AS failing_state,
-        min(if(resolved AND window_start >= {emit_from:DateTime64(6, 'UTC')}, window_start, later)) AS period_resolved,
-        groupArray(tuple(host, window_start, first, last, `group`, categories, service, action, clause,
-            policy_version, dns, tcp, quic, bytes_down, resolved, delivery, marks, seen_corroborators, samples,
-            grounded, met, own_reset, blocked_over, delivered_over, asked_of))
-            AS members
-    FROM joined
-    GROUP BY site, name, period
-),
-
 around AS
 (
     SELECT
-        site, name, period, members,
-        uniqExactMerge(failing_state) OVER (PARTITION BY site, name ORDER BY period
+        *,
+        uniqExactIf(host, hasAny(marks, grounded) AND delivery = 0) OVER (PARTITION BY site, name ORDER BY period
             RANGE BETWEEN {slot_s:UInt32} PRECEDING AND {slot_s:UInt32} FOLLOWING) AS failing,
-        min(period_resolved) OVER (PARTITION BY site, name) AS resolved_here
-    FROM grouped
+        min(if(resolved AND window_start >= {emit_from:DateTime64(6, 'UTC')}, window_start, later))
+            OVER (PARTITION BY site, name) AS resolved_here,
+        -- A whole answer said, to anyone, that the name does not exist: here, or before.
+        max(hasAny(marks, ['dns_nxdomain', 'dns_nodata'])) OVER (PARTITION BY site, name ORDER BY period
+            RANGE BETWEEN {slot_s:UInt32} PRECEDING AND {slot_s:UInt32} FOLLOWING) AS missing_around,
+        min(if(hasAny(marks, ['dns_nxdomain', 'dns_nodata']) AND window_start >= {emit_from:DateTime64(6, 'UTC')},
+            window_start, later)) OVER (PARTITION BY site, name) AS missing_here,
+        -- Starts of the host's attempts at the name.
+        groupArray(toFloat64(window_start)) OVER (PARTITION BY site, host, name ORDER BY window_start
+            ROWS BETWEEN {beats:UInt32} PRECEDING AND CURRENT ROW) AS near_starts
+    FROM joined
 ),
 
--- Names that resolved in the days before.
+-- Names that resolved in the days before, and names of which a whole answer said that they do not exist.
 resolving AS
 (
-    SELECT site AS resolving_site, name AS resolving_name, 1 AS resolved_before
+    SELECT site AS resolving_site, name AS resolving_name, max(resolved) AS resolved_before,
+        max(hasAny(evidence, ['dns_nxdomain', 'dns_nodata'])) AS missing_before
     FROM attempts FINAL
     WHERE toStartOfHour(window_start)
             >= toStartOfHour({emit_from:DateTime64(6, 'UTC')} - toIntervalDay({resolved_days:UInt32}))
         AND window_start >= {emit_from:DateTime64(6, 'UTC')} - toIntervalDay({resolved_days:UInt32})
-        AND window_start < {emit_from:DateTime64(6, 'UTC')} AND resolved
+        AND window_start < {emit_from:DateTime64(6, 'UTC')}
+        AND (resolved OR hasAny(evidence, ['dns_nxdomain', 'dns_nodata']))
     GROUP BY site, name
 ),
 
@@ -472,25 +495,15 @@ earlier AS
 ranked AS
 (
     SELECT
-        site, name, period, failing, resolved_here, member.host AS client, member.window_start AS window_start,
-        member.first AS first, member.last AS last, member.`group` AS `group`, member.categories AS categories,
-        member.service AS service, member.action AS action, member.clause AS clause,
-        member.policy_version AS policy_version, member.dns AS dns, member.tcp AS tcp, member.quic AS quic,
-        member.bytes_down AS bytes_down, member.resolved AS resolved, member.delivery AS delivery,
-        member.marks AS marks, member.seen_corroborators AS seen_corroborators, member.samples AS samples,
-        member.grounded AS grounded, member.met AS met, member.own_reset AS own_reset,
-        member.blocked_over AS blocked_over, member.delivered_over AS delivered_over, member.asked_of AS asked_of,
+        *,
+        host AS client,
+        arrayFilter(start -> start >= toFloat64({emit_from:DateTime64(6, 'UTC')}), near_starts) AS starts,
         -- Of equals, what does not rest on absence.
         arrayReverseSort(
             word -> (has(grounded, word), transform(word, {words:Array(String)}, {points:Array(UInt8)}, 0),
-                NOT has({absence_words:Array(String)}, word), word), member.marks)[1] AS mechanism,
-        -- Starts of the client's attempts at the name, newest first.
-        groupArray(toFloat64(window_start)) OVER (PARTITION BY site, client, name ORDER BY window_start
-            ROWS BETWEEN {beats:UInt32} PRECEDING AND CURRENT ROW) AS starts
+                NOT has({absence_words:Array(String)}, word), word), marks)[1] AS mechanism
     FROM around
-    ARRAY JOIN members AS member
-    WHERE member.window_start >= {emit_from:DateTime64(6, 'UTC')}
-        AND member.window_start < {emit_to:DateTime64(6, 'UTC')}
+    WHERE window_start >= {emit_from:DateTime64(6, 'UTC')} AND window_start < {emit_to:DateTime64(6, 'UTC')}
 ),
 
 corroborated AS
@@ -498,10 +511,12 @@ corroborated AS
     SELECT
         *,
         transform(mechanism, {words:Array(String)}, {points:Array(UInt8)}, 0) AS strongest,
-        if(NOT has(grounded, mechanism), emptyArrayString(), arraySort(arrayConcat(
+        -- A resolver may leave the zone out of what it remembers of a name that does not exist.
+        if(NOT has(grounded, mechanism) OR endsWith(mechanism, '_bare') AND (missing_before = 1
+            OR missing_around = 1 OR missing_here < window_start), emptyArrayString(), arraySort(arrayConcat(
             seen_corroborators,
-            -- A server that resets by itself does so for every client, unless the filter is known to stand in its place.
-            if(failing >= 2 AND NOT (mechanism = 'reset' AND own_reset AND NOT has({methods:Array(String)}, 'reset')),
+            -- What the server itself refuses, it refuses every client; a filter that inspects stands in its place.
+            if(failing >= 2 AND NOT (mechanism IN ('reset', 'alert', 'closed') AND own AND NOT inspected),
                 ['clients'], emptyArrayString()),
             if(has({dns_words:Array(String)}, mechanism)
                 AND (resolved_before = 1 OR resolved_here < window_start), ['resolved'], emptyArrayString())
@@ -519,8 +534,9 @@ scored AS
     SELECT
         *,
         if(strongest = 0, 0, least({most:Float64}, strongest + {corroborator:Float64} * length(corroborators))) AS score,
-        score >= {blocked_from:Float64} AND NOT (has({absence_words:Array(String)}, mechanism)
-            AND ifNull(loss > {loss_bound:Float64}, true)) AS stopped,
+        ifNull(loss > {loss_bound:Float64}, true) AS unsure,
+        score >= {blocked_from:Float64} AND NOT (has({absence_words:Array(String)}, mechanism) AND unsure) AS stopped,
+        if(delivery = {delivered_named_by_dns:UInt8} AND unsure, 0, delivery) AS reached,
         -- One answer blocked the name, another gave its address, and where the client went was not seen.
         resolved AND NOT met AS open,
         arraySlice(arrayConcat(arrayReverse(starts), arrayMap(t -> -t, earlier_starts)), 1, {beats:UInt32} + 1) AS times,
@@ -536,8 +552,8 @@ judged AS
     SELECT
         *,
         multiIf(
-            delivery > 0 AND stopped, 'partial',
-            delivery > 0, 'allowed',
+            reached > 0 AND stopped, 'partial',
+            reached > 0, 'allowed',
             stopped AND NOT open, 'blocked',
             'inconclusive') AS verdict,
         hasAny(categories, {embedded_categories:Array(String)}) AND dns = 0 AND verdict != 'blocked'
@@ -550,11 +566,11 @@ attempted AS
     SELECT
         site, client, `group`, name, window_start, first, last, categories, service, action, clause, policy_version,
         verdict, mechanism,
-        toUInt8(multiIf(verdict = 'partial', least(delivery, score), verdict = 'allowed', delivery, score))
+        toUInt8(multiIf(verdict = 'partial', least(reached, score), verdict = 'allowed', reached, score))
             AS confidence,
         corroborators,
-        arrayConcat(marks, if(delivery > 0, ['delivered'], emptyArrayString())) AS evidence,
-        blocked_over, delivered_over,
+        arrayConcat(marks, if(reached > 0, ['delivered'], emptyArrayString())) AS evidence,
+        blocked_over, if(reached > 0, delivered_over, emptyArrayString()) AS delivered_over,
         toUInt64(bytes_down) AS bytes_down, toUInt32(dns) AS dns, toUInt32(tcp) AS tcp, toUInt32(quic) AS quic,
         toBool(resolved) AS resolved,
         if(dns = 0, 'none', asked_of) AS resolver,

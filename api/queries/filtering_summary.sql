@@ -13,6 +13,8 @@ SELECT
     countIf(action != 'prohibit' AND verdict IN ('allowed', 'partial')) AS permitted,
     countIf(action != 'prohibit' AND verdict = 'blocked') AS overblocked,
     countIf(embedded) AS widgets,
+    countIf(initiated = 'background') AS background,
+    countIf(isNull(loss)) AS unmeasured,
     toUnixTimestamp64Micro(min(first)) AS earliest,
     toUnixTimestamp64Micro(max(last)) AS latest
 FROM

@@ -25,7 +25,7 @@ _SummaryFilters = query_model("SummaryFilters", RangeQuery, _SUMMARY_COLUMNS)
 
 class SummaryQuery(_SummaryFilters):  # type: ignore[valid-type, misc]
     by: Annotated[
-        list[Literal["category", "group", "site", "clause", "action", "mechanism", "day"]],
+        list[Literal["category", "group", "site", "clause", "action", "mechanism", "initiated", "day"]],
         Field(max_length=4, description="keys; days are those of the site's time zone"),
     ] = Field(default=["category"])
 
@@ -50,8 +50,8 @@ def filtering_summary(
     if wants_csv(request):
         columns = [
             *by, "attempts", "hosts", "blocked", "allowed", "partial", "inconclusive", "prohibited", "leaked",
-            "permitted", "overblocked", "embedded", "block_rate", "block_rate_95", "leak_rate",
-            "leak_rate_95", "first", "last",
+            "permitted", "overblocked", "embedded", "background", "loss_unknown", "block_rate",
+            "block_rate_95", "leak_rate", "leak_rate_95", "first", "last",
         ]  # fmt: skip
         headers = {"Content-Disposition": 'attachment; filename="filtering.csv"'}
         return StreamingResponse(

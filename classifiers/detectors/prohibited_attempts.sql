@@ -1,7 +1,7 @@
 -- title: Repeated attempts at prohibited names
 -- class: filtering
 -- states: {subject} ({group}) made {attempts:attempt} to reach {names:prohibited name} in {window} to {to} ({categories}):
---   {blocked} were blocked, {delivered} delivered, {undecided} undecided.
+--   {blocked} were blocked, {delivered} delivered, {undecided} undecided; {background} more seem to be a program's own.
 -- subject: host
 -- severity: low
 -- clause: S3b, L K12b
@@ -10,7 +10,7 @@
 -- lookback: 0s
 -- reads: attempts
 -- rests_on: presence
--- parameter attempts_min: 10 | [D] | attempts that are no widgets
+-- parameter attempts_min: 10 | [D] | attempts that are no widgets and no program's own
 -- parameter names_min: 3 | [D] | different names: one name alone is more often a program than a person
 WITH
 steps AS
@@ -18,10 +18,11 @@ steps AS
     SELECT
         site, client, any(`group`) AS step_group,
         toStartOfInterval(window_start, toIntervalSecond({step:UInt32})) AS step,
-        count() AS step_attempts,
-        countIf(verdict = 'blocked') AS step_blocked,
-        countIf(verdict IN ('allowed', 'partial')) AS step_delivered,
-        uniqExactState(name) AS names_state,
+        countIf(initiated != 'background') AS step_attempts,
+        countIf(initiated = 'background') AS step_background,
+        countIf(verdict = 'blocked' AND initiated != 'background') AS step_blocked,
+        countIf(verdict IN ('allowed', 'partial') AND initiated != 'background') AS step_delivered,
+        uniqExactStateIf(name, initiated != 'background') AS names_state,
         groupUniqArrayArray(10)(categories) AS step_categories,
         min(first) AS seen, max(last) AS seen_last,
         groupArray(10)(tuple(window_start, client, if(has(categories, 'abuse'), 'withheld', name) AS name, verdict, mechanism, confidence)) AS samples
@@ -36,6 +37,7 @@ windows AS
     SELECT
         site, client, step, step_group, samples,
         sum(step_attempts) OVER w AS tried,
+        sum(step_background) OVER w AS background,
         sum(step_blocked) OVER w AS blocked,
         sum(step_delivered) OVER w AS delivered,
         uniqExactMerge(names_state) OVER w AS names,
@@ -50,7 +52,7 @@ SELECT
     site, step, `from`, `to`, toString(client) AS subject,
     tried / {attempts_min:Float64} AS strength,
     map('attempts', toFloat64(tried), 'blocked', toFloat64(blocked), 'delivered', toFloat64(delivered),
-        'undecided', toFloat64(tried - blocked - delivered), 'names', toFloat64(names)) AS inputs,
+        'undecided', toFloat64(tried - blocked - delivered), 'background', toFloat64(background), 'names', toFloat64(names)) AS inputs,
     map('group', if(step_group = '', 'no group', toString(step_group)), 'categories', arrayStringConcat(arraySort(categories), ', ')) AS texts,
     arrayMap(s -> toJSONString(s), samples) AS samples
 FROM windows

@@ -109,15 +109,22 @@ PLAIN = {"server_name": "school.example", "service": "exampleschool"}
 
 
 def attempt(
-    at: int, client: str, name: str, verdict: str, categories: list[str], action: str = "prohibit"
+    at: int,
+    client: str,
+    name: str,
+    verdict: str,
+    categories: list[str],
+    action: str = "prohibit",
+    **values: Any,
 ) -> dict[str, Any]:
     start = NINE + at * SECOND
     return {
         "site": "main", "client": client, "group": GROUPS[client], "name": name, "window_start": start,
         "first": start, "last": start + 2 * SECOND, "categories": categories, "action": action,
         "clause": "S3b", "policy_version": "p1", "verdict": verdict, "mechanism": "dns_sinkhole",
-        "confidence": 95, "dns": 1, "samples": [f"{client} asked for {name}"],
-    }  # fmt: skip
+        "confidence": 95, "dns": 1, "samples": [f"{client} asked for {name}"], "initiated": "user",
+        "loss": 0.0,
+    } | values  # fmt: skip
 
 
 def finding(number: int, class_: str, subject: str, **values: Any) -> dict[str, Any]:
@@ -185,7 +192,16 @@ def fill(store: Store) -> None:
             attempt(270, TABLET, "friends.example", "inconclusive", ["social_media"]),
             attempt(330, OFFICE, "friends.example", "allowed", ["social_media", "chat"], "allow"),
             attempt(390, OFFICE, "friends.example", "blocked", ["social_media", "chat"], "allow"),
-            attempt(450, TABLET, "video.example", "allowed", ["streaming_video"], "limit"),
+            attempt(
+                450,
+                TABLET,
+                "video.example",
+                "allowed",
+                ["streaming_video"],
+                "limit",
+                initiated="background",
+                loss=None,
+            ),
         ],
     )
     put(

@@ -49,6 +49,20 @@ def test_every_attempt_has_one_outcome(school: Running) -> None:
         assert all(sum(outcomes(row).values()) == row["attempts"] for row in rows)
 
 
+def test_programs_and_unmeasured_loss_are_counted(school: Running) -> None:
+    """What seems to be a program's own, and what was judged without a measured loss, has its count."""
+    got = school.get("/v1/filtering/summary", "auditor", params={"by": "initiated"}).json()["rows"]
+    assert {row["initiated"]: (row["attempts"], row["background"], row["loss_unknown"]) for row in got} == {
+        "user": (7, 0, 0), "background": (1, 1, 1)
+    }  # fmt: skip
+
+
+def test_loss_that_nobody_measured_is_null(school: Running) -> None:
+    """An attempt's loss is null where it is not known, zero where there was none."""
+    rows = school.get("/v1/filtering/attempts", "auditor").json()["rows"]
+    assert {row["initiated"]: row["loss"] for row in rows} == {"user": 0.0, "background": None}
+
+
 def test_an_attempt_counts_once_unless_split_by_category(school: Running) -> None:
     """Two attempts have two categories each: both are counted in each, and once at the site."""
     (site,) = school.get("/v1/filtering/summary", "auditor", params={"by": "site"}).json()["rows"]

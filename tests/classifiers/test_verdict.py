@@ -19,6 +19,7 @@ OTHER = [f"10.10.1.{number}" for number in range(8)]
 NX, REFUSED = {"rcode": 3}, {"rcode": 5}
 HELLO = {"hello": 1, "acked_down": 0, "bytes_down": 40, "payload_down": 0}
 RESET = {**HELLO, "reset_by": "server", "state": "RSTR"}
+OWN = {**RESET, "reset_ttl_delta": 0}
 SILENCE = {**HELLO, "retransmits_up": 3}
 QUIC = {"protocol": 17, "name_source": "quic", "application": "quic"}
 NOTHING = {
@@ -119,6 +120,24 @@ CASES: dict[str, tuple[list[tuple[Any, ...]], str, str, int, list[str]]] = {
         [tls("", "203.0.113.21", **RESET, reset_ttl_delta=9), *around("203.0.113.21")],
         "blocked", "reset", 98, ["server", "ttl"],
     ),
+    "reset-own": (
+        [*(tls("", "203.0.113.30", client=c, **OWN) for c in (A, B)), *around("203.0.113.30")],
+        "inconclusive", "reset", 70, ["server"],
+    ),
+    "reset-own-from-nearer": (
+        [tls("", "203.0.113.31", client=c, **OWN, rtt_us=20_000, reset_us=300) for c in (A, B)],
+        "blocked", "reset", 98, ["clients", "near"],
+    ),
+    "reset-late-as-the-server": (
+        [*(tls("", "203.0.113.32", client=c, **OWN, rtt_us=20_000, reset_us=300) for c in (A, B)),
+         *around("203.0.113.32", rtt_us=1_000)],
+        "inconclusive", "reset", 70, ["server"],
+    ),
+    "alert-own": (
+        [*(tls("", "203.0.113.33", client=c, **{**HELLO, "hello": 5}, ttl_down_min=57, ttl_down_max=57)
+           for c in (A, B)), *around("203.0.113.33")],
+        "inconclusive", "alert", 70, ["server"],
+    ),
     "reset-server-died": (
         [tls("", "203.0.113.22", **RESET, reset_ttl_delta=9), *around("203.0.113.22")[:1]],
         "inconclusive", "reset", 70, ["ttl"],
@@ -146,6 +165,17 @@ CASES: dict[str, tuple[list[tuple[Any, ...]], str, str, int, list[str]]] = {
     "alert-ttl": (
         [tls("", **{**HELLO, "hello": 5}, ttl_down_min=57, ttl_down_max=64)],
         "inconclusive", "alert", 70, ["ttl"],
+    ),
+    "closed": ([tls("", **HELLO, flags_down=0x13)], "inconclusive", "closed", 40, []),
+    "closed-by-itself": (
+        [*(tls("", "203.0.113.34", client=c, **HELLO, flags_down=0x13, ttl_down_min=57, ttl_down_max=57)
+           for c in (A, B)), *around("203.0.113.34")],
+        "inconclusive", "closed", 70, ["server"],
+    ),
+    "closed-from-elsewhere": (
+        [*(tls("", "203.0.113.35", client=c, **HELLO, flags_down=0x13, ttl_down_min=57, ttl_down_max=64)
+           for c in (A, B)), *around("203.0.113.35")],
+        "blocked", "closed", 98, ["clients", "server", "ttl"],
     ),
     "silence": ([tls("", **SILENCE)], "inconclusive", "silence", 40, []),
     "silence-http": ([http("", 0, **UNANSWERED, retransmits_up=3)], "inconclusive", "silence", 40, []),
@@ -206,21 +236,67 @@ CASES: dict[str, tuple[list[tuple[Any, ...]], str, str, int, list[str]]] = {
     ),
     "nodata": ([dns(""), *asked()], "inconclusive", "dns_nodata", 30, []),
     "nodata-one-family": ([dns("", REAL), dns("", qtype=28)], "inconclusive", "", 0, []),
+    "named-by-address-and-holes": (
+        [tls("", name_source="dns", hello=0, application="", lost=500)], "inconclusive", "", 0, []
+    ),
     "nodata-https-type": ([dns("", qtype=65)], "inconclusive", "", 0, []),
-    "unanswered": ([dns("", rcode=None, ra=None, answered=False)], "inconclusive", "", 0, []),
+    "nxdomain-bare": ([dns("", **NX, soa=False), *asked()], "inconclusive", "dns_nxdomain_bare", 80, []),
+    "nxdomain-bare-two": (
+        [dns("", **NX, soa=False), dns("", client=B, **NX, soa=False), *asked()],
+        "blocked", "dns_nxdomain_bare", 98, ["clients"],
+    ),
+    "nxdomain-bare-once-whole": (
+        [dns("", **NX, soa=False), dns("", client=B, **NX, soa=False), dns("", t=-25, **NX, soa=True),
+         *asked()],
+        "inconclusive", "dns_nxdomain_bare", 80, [],
+    ),
+    "nxdomain-bare-habit": (
+        [dns("", **NX, soa=False, server=OTHER[6]), dns("", client=B, **NX, soa=False, server=OTHER[6]),
+         *asked(server=OTHER[6]), dns("typo.example", t=-90, server=OTHER[6], **PLAIN, **NX, soa=False)],
+        "inconclusive", "dns_nxdomain", 60, ["clients"],
+    ),
+    "nxdomain-bare-whole-for-another": (
+        [*(dns("", client=c, **NX, soa=False) for c in (A, B)), dns("", client=C, t=-25, **NX, soa=True),
+         *asked()],
+        "inconclusive", "dns_nxdomain_bare", 80, [],
+    ),
+    "nxdomain-bare-authoritative": (
+        [dns("", client=c, **NX, soa=False, aa=True, server=OTHER[6]) for c in (A, B)],
+        "blocked", "dns_nxdomain_bare", 98, ["clients"],
+    ),
+    "nodata-bare-two": (
+        [dns("", soa=False), dns("", client=B, soa=False), *asked()],
+        "blocked", "dns_nodata_bare", 98, ["clients"],
+    ),
+    "nodata-bare-alias": (
+        [dns("", answers=["cdn.example"], soa=False), dns("", client=B, answers=["cdn.example"], soa=False)],
+        "inconclusive", "dns_nodata", 60, ["clients"],
+    ),
+    "unanswered": (
+        [dns("", client=c, rcode=None, ra=None, answered=False) for c in (A, B)],
+        "inconclusive", "dns_silence", 30, [],
+    ),
     "delivered": ([dns("", REAL), tls("")], "allowed", "", 97, []),
     "delivered-in-rows": (
         [tls("", flow_id=77_001, acked_down=4_000),
          tls("", flow_id=77_001, t=60, first=0.2, acked_down=4_000, hello=0)],
         "allowed", "", 97, [],
     ),
+    "delivered-unseen-hello": (
+        [tls("", hello=1, lost=1_400, reset_by="server", reset_ttl_delta=9)], "allowed", "", 97, []
+    ),
     "delivered-small": ([tls("", acked_down=3_000, payload_up=900)], "allowed", "", 92, []),
+    "delivered-small-12": (
+        [tls("", acked_down=1_200, payload_up=450, tls_version="1.2")], "allowed", "", 92, []
+    ),
     "handshake-only": ([tls("", acked_down=3_000, payload_up=580)], "inconclusive", "", 0, []),
     "delivered-quic": ([tls("", **QUIC, acked_down=0)], "allowed", "", 95, []),
     "delivered-http": ([http("", 200)], "allowed", "", 95, []),
     "http-to-https": ([http("", 301, http_location="www.http-to-https.example")], "allowed", "", 95, []),
     "http-elsewhere": ([http("", 302, http_location="portal.example.net")], "inconclusive", "", 0, []),
-    "http-forbidden": ([http("", 403)], "inconclusive", "", 0, []),
+    "http-missing": ([http("", 404)], "allowed", "", 95, []),
+    "http-no-server": ([http("", 503)], "inconclusive", "", 0, []),
+    "http-forbidden": ([http("", 403)], "allowed", "", 95, []),
     "delivered-by-address": ([tls("", name_source="dns", hello=0, application="")], "allowed", "", 75, []),
     "delivered-by-proxy": ([http("", 200, **TUNNEL)], "allowed", "", 97, []),
     "handshake-by-proxy": (
