@@ -119,6 +119,10 @@ def _subject(kind: str, value: Any) -> str:
     return mac_text(int(value)) if kind == "device" and str(value).isdigit() else _clean(str(value))
 
 
+def _moment(us: int | None) -> datetime | None:
+    return None if us is None else moment(us)
+
+
 class Detectors:
     """The attempts and findings of a store, kept up to date with its rows."""
 
@@ -153,10 +157,15 @@ class Detectors:
         """Thresholds of a detector, the policy's over its own. Raises KeyError."""
         return dict(self._thresholds[name])
 
-    def round(self, first_us: int, last_us: int) -> Round:
-        """Brings attempts and findings up to date with rows between two event times (µs, inclusive)."""
+    def round(
+        self, first_us: int, last_us: int, begin_us: int | None = None, end_us: int | None = None
+    ) -> Round:
+        """Brings attempts and findings up to date with rows between two event times (µs, inclusive).
+
+        Attempts that began before `begin_us`, or at `end_us` or later, are judged by other facts.
+        """
         first, last = moment(first_us), moment(max(first_us, last_us))
-        rebuilt = self._verdicts.rebuild(first, last)
+        rebuilt = self._verdicts.rebuild(first, last, _moment(begin_us), _moment(end_us))
         findings = 0
         for begin, end in self._pieces(first, last):
             for detector in self.detectors:
@@ -165,6 +174,11 @@ class Detectors:
                 )
                 findings += self._detect(detector, since, end)
         return Round(rebuilt.changed, findings)
+
+    def attempts(self, first_us: int, last_us: int, begin_us: int | None, end_us: int | None) -> int:
+        """The attempts alone, as `round` brings them up to date; how many changed."""
+        first, last = moment(first_us), moment(last_us)
+        return self._verdicts.rebuild(first, last, _moment(begin_us), _moment(end_us)).changed
 
     def _pieces(self, first: datetime, last: datetime) -> list[tuple[datetime, datetime]]:
         """Parts of a long range that hold records: a capture may hold years, or a packet of 1970."""

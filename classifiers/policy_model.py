@@ -303,13 +303,6 @@ class Policy(Section):
             aware = aware.replace(tzinfo=ZoneInfo(self.sites[0].time_zone))
         return round(aware.timestamp() * 1_000_000)
 
-    def site(self, site_id: str) -> Site:
-        """The site of that id. Raises KeyError."""
-        for site in self.sites:
-            if site.id == site_id:
-                return site
-        raise KeyError(site_id)
-
     def groups_at(self, site: Site) -> list[tuple[int, Group]]:
         """The groups that a site has, each with its place in `groups`."""
         return [(i, g) for i, g in enumerate(self.groups) if not g.sites or site.id in g.sites]

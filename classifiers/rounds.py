@@ -6,6 +6,8 @@ from classifiers.judge import Judge
 from classifiers.loss import Store
 from classifiers.policy_model import Policy
 
+#: How long before a row the attempt may have begun that it belongs to, µs, with room to spare.
+_REACH_US = 3_600_000_000
 #: Versions whose detectors are kept ready. Our default.
 KEPT = 4
 
@@ -35,10 +37,19 @@ class Rounds:
         return self._ready[policy.version]
 
     def round(self, first_us: int, last_us: int) -> Round:
-        """As `Detectors.round`, each part of the range with thresholds and facts of its own time."""
+        """As `Detectors.round`, each part of the range with thresholds and facts of its own time.
+
+        Late rows change attempts that began before them: those are judged by the version of that time.
+        """
+        last_us = max(first_us, last_us)
+        parts = self._judge.parts(first_us - _REACH_US, last_us)
         attempts = findings = 0
-        for policy, first, last in self._judge.parts(first_us, max(first_us, last_us)):
-            done = self._of(policy).round(first, last)
+        for number, (policy, begin, end) in enumerate(parts):
+            bounds = begin if number else None, end + 1 if number + 1 < len(parts) else None
+            if end < first_us:
+                attempts += self._of(policy).attempts(first_us, last_us, *bounds)
+                continue
+            done = self._of(policy).round(max(begin, first_us), end, *bounds)
             attempts += done.attempts
             findings += done.findings
         return Round(attempts, findings)

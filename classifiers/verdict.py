@@ -92,13 +92,23 @@ class Verdicts:
             "loss_bound": LOSS_BOUND,
         }
 
-    def rebuild(self, first: datetime, last: datetime) -> Rebuilt:
-        """Judges anew what rows between two event times can have changed; writes only what differs."""
+    def rebuild(
+        self,
+        first: datetime,
+        last: datetime,
+        begin: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Rebuilt:
+        """Judges anew what rows between two event times can have changed; writes only what differs.
+
+        Attempts that began before `begin`, or at `end` or later, are another's to judge.
+        """
         slot = timedelta(seconds=self._slot)
         # A row belongs to the attempt at its flow's first packet; attempts last two slots at most, and
         # corroborate each other one slot around.
         since = floor(first - self._reach, self._slot) - 3 * slot
         until = floor(last, self._slot) + 4 * slot
+        since, until = max(since, begin or since), min(until, end or until)
         rows = self._store.rows(_HOURS_SQL, {"from": sql_time(since), "to": sql_time(until + self._reach)})
         changed = 0
         for hour in sorted(moment(row["hour"] * 1_000_000) for row in rows):

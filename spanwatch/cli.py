@@ -16,10 +16,10 @@ from typing import Annotated, Any
 import typer
 
 from spanwatch import __version__
-from spanwatch.administration import token_app
 from spanwatch.invocation import DONE, FAILED, USAGE, Invocation, capture_files
 from spanwatch.list_commands import lists_app, lookup
 from spanwatch.policy_commands import policy_app
+from spanwatch.token_commands import token_app
 
 #: As a shell reports a program that Ctrl-C ended.
 INTERRUPTED = 130

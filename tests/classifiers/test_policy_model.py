@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from classifiers.policy_model import Approved, Filter, Group, Policy, Quota, Site
+from classifiers.policy_model import Approved, Filter, Group, Policy, Quota, Site, mac_of
 
 
 def test_addresses_and_macs_have_one_form():
@@ -37,11 +37,30 @@ def test_values_outside_their_set_are_refused(model, values):
         model.model_validate(values)
 
 
-def test_a_site_is_found_by_its_id():
-    """`site` gives the site of an id and raises KeyError for another."""
+def test_groups_of_a_site():
+    """A site has the groups that name it and those that name none, each with its place."""
     policy = Policy.model_validate(
-        {"organisation": "Test", "sites": [{"id": "a"}, {"id": "b", "title": "B"}]}
+        {
+            "organisation": "Test",
+            "sites": [{"id": "a"}, {"id": "b"}],
+            "groups": [{"id": "all"}, {"id": "only-b", "sites": ["b"]}],
+        }
     )
-    assert policy.site("b").title == "B"
-    with pytest.raises(KeyError):
-        policy.site("c")
+    a, b = policy.sites
+    assert [(place, group.id) for place, group in policy.groups_at(a)] == [(0, "all")]
+    assert [(place, group.id) for place, group in policy.groups_at(b)] == [(0, "all"), (1, "only-b")]
+
+
+@pytest.mark.parametrize(
+    "text", ["00:16:3E:00:0a:01", "00-16-3e-00-0A-01", "0016.3e00.0a01", " 00163E000A01 "]
+)
+def test_every_usual_form_of_a_mac(text):
+    """Colons, dashes, dots or nothing between, and any case, are the same address."""
+    assert mac_of(text) == "00:16:3e:00:0a:01"
+
+
+@pytest.mark.parametrize("text", ["", "00:16:3e:00:0a", "0016:3e00:0a01", "00:16:3e:00:0a:0g", "0" * 13])
+def test_what_is_no_mac(text):
+    """Too short, too long and other letters are refused."""
+    with pytest.raises(ValueError, match="is no MAC address; write it as"):
+        mac_of(text)

@@ -57,3 +57,24 @@ def test_a_threshold_of_a_detector_that_is_gone_stops_nothing(scribe):
     now = make_policy()
     loads = [Load(now.version, _us(1_200), _us(1_200), "", "", ()), Load(old.version, 0, 0, "", "", ())]
     assert scans(scribe, now, loads, {old.version: old}.__getitem__)
+
+
+def test_rows_of_a_new_version_change_no_attempt_of_an_old_one(scribe):
+    """What became a sinkhole later was none before: the old attempt stays, the next is blocked."""
+    before = make_policy()
+    after = make_policy(filter={"sinkholes": ["10.10.0.80", "10.10.0.90"]})
+    loads = [Load(after.version, _us(300), _us(300), "", "", ()), Load(before.version, 0, 0, "", "", ())]
+    versions = {before.version: before, after.version: after}
+    rounds = Rounds(scribe.store, Judge(in_force(after, load_matcher(), loads), versions.__getitem__))
+    scribe.dns(250, "10.20.0.7", "www.example.org", "10.10.0.90")
+    scribe.write()
+    rounds.round(_us(200), _us(290))
+    scribe.dns(340, "10.20.0.7", "www.example.org", "10.10.0.90")
+    scribe.write()
+    rounds.round(_us(310), _us(700))
+    verdicts = [
+        (row["window_start"] < f"{at(300):%Y-%m-%dT%H:%M:%S}", row["mechanism"]) for row in scribe.attempts()
+    ]
+    assert verdicts == [(True, ""), (False, "dns_sinkhole")]
+    rounds.round(_us(200), _us(700))
+    assert [row["mechanism"] for row in scribe.attempts()] == ["", "dns_sinkhole"]
