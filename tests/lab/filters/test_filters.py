@@ -21,9 +21,23 @@ BLOCKING = (
     "dns_ede",
     "dns_injected",
     "dns_broad_refused",
+    "web_reset",
+    "web_inject",
+    "web_squid_page",
+    "web_squid_connect",
+    "web_squid_redirect",
 )
-FAILING = ("dns_outage_dead", "dns_outage_bogus", "dns_outage_no_name")
-LEAKING = ("dns_none", "dns_ipv6_leak", "dns_fails_open")
+FAILING = (
+    "dns_outage_dead",
+    "dns_outage_bogus",
+    "dns_outage_no_name",
+    "web_port_closed",
+    "web_site_refusing",
+    "web_site_unknown",
+    "web_site_expired",
+    "web_black_hole",
+)
+LEAKING = ("dns_none", "dns_ipv6_leak", "dns_fails_open", "web_ipv6_leak", "web_inject_late", "web_line_loss")
 
 
 def played(key: str, folder: Path) -> list[Scored]:
