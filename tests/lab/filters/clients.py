@@ -25,6 +25,7 @@ MOST_AT_ONCE = 64
 TLS_OPTIONS = {"tls12": ("--tlsv1.2", "--tls-max", "1.2"), "tls13": ("--tlsv1.3",), "http": ()}
 FAMILY_OPTION = {"4": ("-4",), "6": ("-6",), "46": ()}
 GIVEN_UP = 124
+SECURED = "secured after seconds: "
 TRUSTED = "trusted.pem"
 """File in the lab's folder: the internet's authority, and the filter's, as on a school's own devices."""
 SINKHOLES = (SINKHOLE, SINKHOLE6, "0.0.0.0", "::")
@@ -62,10 +63,15 @@ def curl(visit: Visit, options: Sequence[str], path: str, timeout_s: float) -> t
         *TLS_OPTIONS[visit.cell.protocol],
         *FAMILY_OPTION[visit.cell.stack],
         *options,
+        *("--write-out", f"\n{SECURED}%{{time_appconnect}}"),
         f"{scheme}://{visit.name}{path}",
     ]
-    code, received, said = run(command, timeout_s + 2)
-    return seen_mark(received), code, len(received), said
+    code, printed, said = run(command, timeout_s + 2)
+    received, _, secured_s = printed.rpartition(f"\n{SECURED}")
+    got = seen_mark(received)
+    if got == "nothing" and float(secured_s or 0) > 0:
+        got = "connection"
+    return got, code, len(received), said
 
 
 def dig(visit: Visit, options: Sequence[str], path: str, timeout_s: float) -> tuple[Got, int, int, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.lab.certificates import Certificates
 from tests.lab.filters import line, resolver
+from tests.lab.filters.proxies import PAGES
 from tests.lab.filters.scenario import CURL_CELLS, STOPPED, WANTED, Cell, Scenario, Visit, nobody
 from tests.lab.filters.topology import FilterLab
 from tests.lab.network import ROOT
@@ -46,8 +47,8 @@ def stop_odd(lab: FilterLab) -> None:
 def swallow_big_packets(lab: FilterLab) -> None:
     """A path that loses packets as long as a client hello: connections open, and nothing follows."""
     serve_odd(lab, "large")
-    for program in ("iptables", "ip6tables"):
-        rule = f"-A INPUT -i wan -p tcp --dport 443 -m length --length {BIG_BYTES}: -j DROP"
+    for program, address in zip(("iptables", "ip6tables"), ODD, strict=True):
+        rule = f"-A INPUT -d {address} -p tcp --dport 443 -m length --length {BIG_BYTES}: -j DROP"
         lab.run("internet", [program, "-w", *rule.split()])
 
 
@@ -95,6 +96,13 @@ SCENARIOS = (
     odd("middle", "site: pages of 5 kB"),
     odd("empty", "site: 204 without a page"),
     odd("forbidden", "site: its own 403, over TLS and plain", cells=(*CURL_CELLS, *line.HTTP_CELLS)),
+    odd(
+        "forbidden",
+        "site: its own 403, the filter has pages",
+        facts=PAGES,
+        cells=line.HTTP_CELLS,
+        key="forbidden_pages",
+    ),
     odd("legal", "site: its own 451, plain HTTP", cells=line.HTTP_CELLS),
     odd("missing", "site: 404", cells=(*CURL_CELLS, *line.HTTP_CELLS)),
     odd("error", "site: 500", cells=(*CURL_CELLS, *line.HTTP_CELLS)),

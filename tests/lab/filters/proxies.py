@@ -18,6 +18,7 @@ ALERT, REFUSAL = 3131, 3132  # of haproxy
 MARK = 100
 BLOCK_PAGE = "ERR_STOPPED"
 BLOCK_PAGE_BYTES = 1_500
+HEAD_BYTES = 320  # of them, before the page itself
 PAGES = {"methods": ["inspection"], "block_page_bytes": BLOCK_PAGE_BYTES}
 REDIRECT = {
     "methods": ["redirect"],
@@ -56,9 +57,8 @@ def squid(lab: FilterLab, *policy: str, ports: Sequence[tuple[int, int]] = ()) -
         trusted.write((certificates.folder / "ca.pem").read_text())
     folder = lab.path / "squid"
     (folder / "errors").mkdir(parents=True)
-    (folder / "errors" / BLOCK_PAGE).write_text(
-        filled(str(CONFIGURATION / "blocked_page.html"), mark=BLOCK_MARK)
-    )
+    page = filled(str(CONFIGURATION / "blocked_page.html"), mark=BLOCK_MARK)
+    (folder / "errors" / BLOCK_PAGE).write_text(page.ljust(BLOCK_PAGE_BYTES - HEAD_BYTES))
     certgen = ["/usr/lib/squid/security_file_certgen", "-c", "-s", str(folder / "certificates"), "-M", "4MB"]
     lab.run(FILTER, certgen)
     path = folder / "squid.conf"

@@ -15,8 +15,8 @@ from typing import Any, Literal
 from tests.lab.filters.topology import FilterLab
 
 Protocol = Literal["dns", "http", "tls12", "tls13", "quic"]
-Got = Literal["page", "block_page", "address", "nothing"]
-Truth = Literal["blocked", "delivered", "failed", "resolved"]
+Got = Literal["page", "block_page", "address", "connection", "nothing"]
+Truth = Literal["blocked", "delivered", "connected", "failed", "resolved"]
 
 STOPPED = "chatter.example"
 """Names below are social media: what a filter of the lab is meant to stop, unless it says otherwise."""
@@ -74,7 +74,7 @@ class Outcome:
     visit: Visit
     got: Got
     """`page` and `block_page` by their marks in what was received; `address`: dig was given one that is
-    no sinkhole; `nothing` otherwise."""
+    no sinkhole; `connection`: curl's TLS connection stood, and no page came; `nothing` otherwise."""
     start: float
     end: float
     """Seconds since 1970."""
@@ -149,4 +149,6 @@ def truth(outcome: Outcome, stopped: bool) -> Truth:
         return "delivered"
     if outcome.got == "address":
         return "resolved"
+    if outcome.got == "connection" and not stopped:
+        return "connected"
     return "blocked" if stopped or outcome.got == "block_page" else "failed"

@@ -12,7 +12,9 @@ from tests.lab.filters.play import Tried
 from tests.lab.filters.scenario import PLAIN, Scenario
 from tests.lab.filters.topology import CLIENTS
 
-TRUTHS = ("blocked", "delivered", "failed", "resolved")
+TRUTHS = ("blocked", "delivered", "connected", "failed", "resolved")
+ARRIVED = ("delivered", "connected")
+"""Truths of which `allowed` is right: the client was with the site, whatever that sent."""
 VERDICTS = ("blocked", "allowed", "partial", "inconclusive", "unseen")
 Z95 = 1.959963984540054
 """95 % of a normal distribution lies within this many standard deviations."""
@@ -160,8 +162,8 @@ def _share(cases: Iterable[Scored], hit: Callable[[Scored], bool]) -> Share:
 
 def precision(cases: Sequence[Scored], verdict: str) -> Share:
     """Of the attempts judged `blocked` (or `allowed`, `partial`), those that were blocked (delivered)."""
-    truth = "blocked" if verdict == "blocked" else "delivered"
-    return _share((c for c in cases if c.verdict == verdict), lambda c: c.truth == truth)
+    right = ("blocked",) if verdict == "blocked" else ARRIVED
+    return _share((c for c in cases if c.verdict == verdict), lambda c: c.truth in right)
 
 
 def recall(cases: Sequence[Scored], verdict: str, *, seen: bool = False) -> Share:
@@ -182,7 +184,7 @@ def wrong(cases: Iterable[Scored]) -> list[Scored]:
         c
         for c in cases
         if (c.verdict == "blocked" and c.truth != "blocked")
-        or (c.verdict in ("allowed", "partial") and c.truth != "delivered")
+        or (c.verdict in ("allowed", "partial") and c.truth not in ARRIVED)
     ]
 
 

@@ -40,6 +40,8 @@ def test_an_outcome_survives_its_line() -> None:
         ("nothing", True, "blocked"),
         ("nothing", False, "failed"),
         ("address", True, "resolved"),
+        ("connection", False, "connected"),
+        ("connection", True, "blocked"),
     ],
 )
 def test_truth_is_what_the_client_got(got: str, stopped: bool, expected: Truth) -> None:
