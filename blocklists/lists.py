@@ -234,11 +234,11 @@ def load_matcher(folder: Path | None = None) -> Matcher:
 
 
 def _score(items: Iterator[Entry | Problem]) -> float:
-    """How well the first items fit their format."""
-    worth = {"refused": -1.0, "held": -0.5, "skipped": -0.25, "unmapped": 0.5}
-    return sum(
-        1.0 if isinstance(item, Entry) else worth.get(item.kind, 0.0) for item in islice(items, _GUESSED_FROM)
-    )
+    """How well the first items fit their format; where nothing does, one refusal of all is the worst."""
+    worth = {"entry": 1.0, "refused": -1.0, "held": -0.5, "skipped": -0.25, "unmapped": 0.5}
+    seen = Counter("entry" if isinstance(item, Entry) else item.kind for item in islice(items, _GUESSED_FROM))
+    nothing = seen["refused"] and seen.total() == seen["refused"]
+    return sum(worth[kind] * count for kind, count in seen.items()) - (_GUESSED_FROM if nothing else 0)
 
 
 def guess_format(path: Path) -> str:

@@ -7,8 +7,11 @@ MAX_NAME, MAX_LABEL = 253, 63
 #: Characters of a written name that are looked at: a name of the DNS can't be made from more.
 _MAX_WRITTEN = 1_024
 
+#: Names of hosts, with what browsers resolve besides: `_` anywhere, `-` at the ends of labels that no
+#: registry gives out.
 _PLAIN = re.compile(
-    r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
+    r"(?=.{1,253}$)(?:[a-z0-9_-]{1,63}\.)*"
+    r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
 )
 _ADDRESS = re.compile(r"[0-9.]+(?:/[0-9]+)?$|.*:")
 _ONE_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")

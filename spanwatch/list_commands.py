@@ -71,8 +71,14 @@ def check_lists(
         for report in reports:
             told = [_as_given(line, paths, files or []) for line in [str(report.file), *report.messages()]]
             if report.good:
-                held = f", {report.counts['skipped']:,} lines skipped" if report.counts["skipped"] else ""
-                print(f"{told[0]}: good; {report.entries:,} entries as {report.listed.format}{held}")
+                rest = "".join(
+                    f", {report.counts[kind]:,} lines {kind}"
+                    for kind in ("skipped", "unmapped")
+                    if report.counts[kind]
+                )
+                print(f"{told[0]}: good; {report.entries:,} entries as {report.listed.format}{rest}")
+                for line in told[1:]:
+                    print(line)
             else:
                 problems += told[1:]
     refuse(problems)

@@ -24,6 +24,7 @@ from blocklists.names import WholeSuffixError, normal_name
         ("_sip.example.org", "_sip.example.org"),
         ("a_b.example.org", "a_b.example.org"),
         ("1.example.org", "1.example.org"),
+        ("-a-.example.org", "-a-.example.org"),
         ("example.co.uk", "example.co.uk"),
     ],
 )
