@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 
 from blocklists import compiled, taxonomy
 from blocklists.addresses import Network
+from blocklists.front import BLOCK, front_code
 from blocklists.history import NOTHING, UNKNOWN, Past, Since, continued
-from blocklists.matcher import BLOCK, EXACT, LOAD, Matcher, Source, fill_slots, front_code
+from blocklists.matcher import EXACT, LOAD, Matcher, Source, fill_slots
 from pipeline.kernels import kernel
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-MAGIC = b"SPANLST2"
+MAGIC = b"SPANLST3"
 #: Hex digits of a version.
 VERSION = 16
 _HEAD = len(MAGIC) + 32

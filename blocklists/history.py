@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from blocklists.front import name_at
 from pipeline.kernels import kernel
 
 #: Versions that the number of a row can tell apart (uint16).
@@ -81,11 +82,10 @@ def _carry(
     i = 0
     at = np.int64(0)
     for j in range(old_names):
-        common = np.int64(old_front[at])
-        tail = np.int64(old_front[at + 1])
+        common, tail, at = name_at(old_front, at)
         for k in range(tail):
-            text[common + k] = old_front[at + 2 + k]
-        at += 2 + tail
+            text[common + k] = old_front[at + k]
+        at += tail
         order = 1
         while i < names:
             order = _order(text, common + tail, data, np.int64(offsets[i]), np.int64(offsets[i + 1]))

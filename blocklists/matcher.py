@@ -1,9 +1,8 @@
 """The compiled suffix matcher: which listed name, if any, a domain name equals or lies below.
 
 The longest listed suffix wins, at label boundaries only. A fingerprint in a hash table finds the
-block of front-coded names where a suffix would stand; the suffix is then compared byte by byte, so
-no match rests on a hash. Names are stored reversed and sorted, each as (bytes shared with the one
-before, bytes that follow), `BLOCK` to a block.
+block of front-coded names (`front.py`) where a suffix would stand; the suffix is then compared byte by
+byte, so no match rests on a hash. Names are stored reversed and sorted.
 """
 
 import ipaddress
@@ -17,14 +16,13 @@ import pyarrow as pa
 
 from blocklists import compiled, taxonomy
 from blocklists.addresses import PrefixTable
+from blocklists.front import BLOCK, name_at
 from blocklists.history import Past, Since
 from blocklists.names import MAX_NAME, normal_name
 from pipeline.kernels import inline_kernel, kernel
 
-#: Names a block of front-coded text holds: fewer cost memory, more cost time per hit.
-BLOCK = 16
-#: Part of the hash table's slots in use.
-LOAD = 0.6
+#: Part of the hash table's slots in use: more cost time, fewer cost memory.
+LOAD = 0.65
 #: Names the kernel works on at a time.
 GROUP = 64
 #: Stands before a name that is listed for itself alone; it is in no name.
@@ -54,9 +52,7 @@ def _equal_in_block(front, block_start, names, block, data, floor, begin, end):
     last = min(first + BLOCK, names)
     shared = np.int64(0)
     for entry in range(first, last):
-        common = np.int64(front[at])
-        tail = np.int64(front[at + 1])
-        at += 2
+        common, tail, at = name_at(front, at)
         if common < shared:
             return -1
         if common == shared:
@@ -97,8 +93,7 @@ def _match(front, block_start, slots, names, fingerprint_bits, exact, offsets, d
             out[i] = -1
             begin = np.int64(offsets[first + i])
             end = np.int64(offsets[first + i + 1])
-            h1 = np.int64(0x811C9DC5)
-            h2 = np.int64(0x3C6EF372)
+            h = np.int64(0x811C9DC5)
             floor = max(begin, end - MAX_NAME)
             k = end - 1
             dots = 0
@@ -107,26 +102,26 @@ def _match(front, block_start, slots, names, fingerprint_bits, exact, offsets, d
                 if c == 46:
                     # The suffix right of this dot; one label alone is never listed.
                     if dots > 0 and data[k + 1] != 46:
-                        position[suffixes] = (_mix(h1) * size) >> 32
-                        fingerprint[suffixes] = _mix(h2) & fingerprint_mask
+                        mixed = _mix(h)
+                        position[suffixes] = (mixed * size) >> 32
+                        fingerprint[suffixes] = mixed & fingerprint_mask
                         begin_of[suffixes] = k + 1
                         name_of[suffixes] = i
                         suffixes += 1
                     dots += 1
-                h1 = ((h1 ^ c) * 16777619) & 0xFFFFFFFF
-                h2 = ((h2 ^ c) * 0x1B873593) & 0xFFFFFFFF
+                h = ((h ^ c) * 16777619) & 0xFFFFFFFF
                 k -= 1
             if dots > 0 and k < begin and data[begin] != 46:
-                position[suffixes] = (_mix(h1) * size) >> 32
-                fingerprint[suffixes] = _mix(h2) & fingerprint_mask
+                mixed = _mix(h)
+                position[suffixes] = (mixed * size) >> 32
+                fingerprint[suffixes] = mixed & fingerprint_mask
                 begin_of[suffixes] = begin
                 name_of[suffixes] = i
                 suffixes += 1
                 if exact:
-                    h1 = ((h1 ^ 61) * 16777619) & 0xFFFFFFFF
-                    h2 = ((h2 ^ 61) * 0x1B873593) & 0xFFFFFFFF
-                    position[suffixes] = (_mix(h1) * size) >> 32
-                    fingerprint[suffixes] = _mix(h2) & fingerprint_mask
+                    mixed = _mix(((h ^ 61) * 16777619) & 0xFFFFFFFF)
+                    position[suffixes] = (mixed * size) >> 32
+                    fingerprint[suffixes] = mixed & fingerprint_mask
                     begin_of[suffixes] = begin - 1
                     name_of[suffixes] = i
                     suffixes += 1
@@ -180,44 +175,17 @@ def fill_slots(slots, names, fingerprint_bits, offsets, data):
     size = np.int64(len(slots))
     fingerprint_mask = (np.int64(1) << fingerprint_bits) - 1
     for i in range(names):
-        h1 = np.int64(0x811C9DC5)
-        h2 = np.int64(0x3C6EF372)
+        h = np.int64(0x811C9DC5)
         for k in range(offsets[i], offsets[i + 1]):
-            c = np.int64(data[k])
-            h1 = ((h1 ^ c) * 16777619) & 0xFFFFFFFF
-            h2 = ((h2 ^ c) * 0x1B873593) & 0xFFFFFFFF
-        position = (_mix(h1) * size) >> 32
-        value = ((np.int64(i) // BLOCK + 1) << fingerprint_bits) | (_mix(h2) & fingerprint_mask)
+            h = ((h ^ np.int64(data[k])) * 16777619) & 0xFFFFFFFF
+        mixed = _mix(h)
+        position = (mixed * size) >> 32
+        value = ((np.int64(i) // BLOCK + 1) << fingerprint_bits) | (mixed & fingerprint_mask)
         while slots[position] != 0:
             position += 1
             if position == size:
                 position = 0
         slots[position] = value
-
-
-@kernel
-def front_code(offsets, data, names, front, block_start):
-    """Writes the front-coded text of sorted names where `front` has room; returns its length in bytes."""
-    write = len(front) > 0
-    at = np.int64(0)
-    for i in range(names):
-        begin = np.int64(offsets[i])
-        length = np.int64(offsets[i + 1]) - begin
-        common = np.int64(0)
-        if i % BLOCK == 0:
-            block_start[i // BLOCK] = at
-        else:
-            before = np.int64(offsets[i - 1])
-            limit = min(length, begin - before)
-            while common < limit and data[before + common] == data[begin + common]:
-                common += 1
-        if write:
-            front[at] = common
-            front[at + 1] = length - common
-            for k in range(common, length):
-                front[at + 2 + k - common] = data[begin + k]
-        at += 2 + length - common
-    return at
 
 
 class Source(NamedTuple):
@@ -500,9 +468,9 @@ class Matcher:
         at = int(self._sections["block_start"][entry // BLOCK])
         text = b""
         for _ in range(entry % BLOCK + 1):
-            common, tail = int(front[at]), int(front[at + 1])
-            text = text[:common] + front[at + 2 : at + 2 + tail].tobytes()
-            at += 2 + tail
+            common, tail, at = name_at(front, at)
+            text = text[:common] + front[at : at + tail].tobytes()
+            at += tail
         return text[::-1].decode("ascii")
 
 

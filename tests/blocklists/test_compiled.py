@@ -94,7 +94,7 @@ def test_the_version_is_told_from_the_first_bytes(path):
 
 def test_a_file_of_another_version_is_refused(path):
     """A file that an older program wrote is told apart by its first bytes, whole as it may be."""
-    path.write_bytes(b"SPANLST1" + path.read_bytes()[8:])
+    path.write_bytes(b"SPANLST2" + path.read_bytes()[8:])
     with pytest.raises(ValueError, match="no compiled list of this version"):
         compiled.read(path)
     assert compiled.version_in(path) == ""

@@ -335,6 +335,7 @@ def test_a_clock_that_was_set_back(web, folder):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_ten_thousand_sources(web, folder):
     """Ten thousand sources are updated and found unchanged."""
     names = [f"s{number}" for number in range(10_000)]
