@@ -273,7 +273,7 @@ def test_addresses_answer_for_their_ports(starter):
         ("address=/example.org/\nlocal=/example.net/\n", "dnsmasq"),
         ("$TTL 1\nexample.org CNAME .\nexample.net CNAME .\n", "rpz"),
         ("10.0.0.0/8\n192.0.2.1\n", "addresses"),
-        ("AS64500 # one\nAS64501\n10.0.0.0/8\n", "addresses"),
+        ("AS64500 # one\n10.0.0.0/8\n192.0.2.1\n", "addresses"),
     ],
 )
 def test_a_format_is_guessed(tmp_path, content, form):
