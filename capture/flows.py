@@ -32,6 +32,7 @@ CLIENT_CLOSED, SERVER_CLOSED, CLIENT_SPOKE = 1, 2, 4
 CLIENT_HEAD_DONE, SERVER_HEAD_DONE, ROUND_TRIP_DONE = 1, 2, 4
 
 # The order is that of use: a segment of an established connection touches the first three lines of 64 bytes.
+# A record is a whole number of lines.
 FLOW = np.dtype(
     [
         # line 1: identity, fixed for the flow's life, and states
@@ -76,8 +77,11 @@ FLOW = np.dtype(
         ("ack_up", "i8"),  # highest acknowledgement sent by the client; -1 before any
         ("acked_down", "i8"),
         ("lost", "i8"),
-        ("hole_up", "i8"),  # bytes skipped over and not yet seen
-        ("hole_down", "i8"),
+        # Last bytes of the client before the server's head was read, -1 none. Once it was reset: µs from them
+        # to the reset, -1 not known.
+        ("asked", "i8"),
+        ("hole_up", "i4"),  # bytes skipped over and not yet seen
+        ("hole_down", "i4"),
         ("head", "i4"),  # stream head of the client being put together, -1 none
         ("name_len", "i2"),
         ("vlan", "i2"),
@@ -90,8 +94,6 @@ FLOW = np.dtype(
         ("base_down", "i8"),
         ("mark_ts", "i8"),  # last SYN until the round trip is known, then when a hole last opened; -1 none
         ("rtt_us", "i8"),  # -1 unknown
-        ("asked_ts", "i8"),  # last bytes of the client before the server's head was read, -1 none
-        ("reset_us", "i8"),  # -1 none
         ("synack_ttl", "i2"),  # -1 unknown
         ("reset_ttl_delta", "i2"),
         ("http_status", "i2"),  # -1 none
@@ -313,8 +315,7 @@ def new_flow(table, packet, key, from_client):
     flow.hole_down = 0
     flow.mark_ts = NONE
     flow.rtt_us = NONE
-    flow.asked_ts = NONE
-    flow.reset_us = NONE
+    flow.asked = NONE
     flow.synack_ttl = NONE
     flow.reset_known = 0
     flow.reset_by = 0

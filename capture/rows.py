@@ -197,7 +197,7 @@ def write_flow(table, i, ended):
     row.issuer_at = copy_text(table, slot, ISSUER_AT, np.int64(flow.issuer_len))
     row.logins = flow.logins
     row.logins_failed = flow.logins_failed
-    row.reset_us = flow.reset_us
+    row.reset_us = flow.asked if flow.reset_by != 0 else UNKNOWN
     row.ech = flow.ech
     row.http_method = flow.http_method
     row.http_status = flow.http_status

@@ -270,14 +270,16 @@ def update_tcp(buf, packet, flow, up):
         if not up and flow.synack_ttl >= 0:
             flow.reset_known = 1
             flow.reset_ttl_delta = packet.ttl - flow.synack_ttl
-        if not up and flow.asked_ts != NONE and flow.seq_down == flow.base_down != NONE:
-            flow.reset_us = min(max(packet.ts - flow.asked_ts, 0), RTT_MAX)
+        if not up and flow.asked != NONE and flow.seq_down == flow.base_down != NONE:
+            flow.asked = min(max(packet.ts - flow.asked, 0), RTT_MAX)
+        else:
+            flow.asked = NONE
     stop = (seq + length + (1 if flags & FIN else 0)) & 0xFFFFFFFF
     # What a reset says of numbers is not to be trusted: it may be forged.
     if flags & RST == 0:
         if up:
-            if length > 0 and flow.done & SERVER_HEAD_DONE == 0:
-                flow.asked_ts = packet.ts
+            if length > 0 and flow.reset_by == 0 and flow.done & SERVER_HEAD_DONE == 0:
+                flow.asked = packet.ts
             if flow.seq_up == NONE:
                 flow.seq_up = stop
                 if flags & SYN and flow.base_up != seq:

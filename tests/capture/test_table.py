@@ -5,8 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
+from capture.flows import FLOW
 from capture.questions import PACKET_ROWS
-from capture.table import ANSWERS, QUESTIONS, REMEMBERED_FRAMES, REMEMBERED_SIGHTINGS, Table, new_table
+from capture.table import ANSWERS, LINE, QUESTIONS, REMEMBERED_FRAMES, REMEMBERED_SIGHTINGS, Table, new_table
 from pipeline.settings import SensorSettings
 
 
@@ -31,6 +32,27 @@ def test_sizes(flows: int) -> None:
 def test_masked_sizes_are_powers_of_two(size: int) -> None:
     """Tables that are indexed by a masked hash have a power of two of places."""
     assert size & (size - 1) == 0
+
+
+def test_a_packet_of_a_connection_touches_three_lines_of_its_flow() -> None:
+    """Records begin at a cache line; what each packet needs stands in the three that are asked for ahead."""
+    table = new_table(SensorSettings(flows=1_024, heads=16), 1, 2)
+    assert FLOW.itemsize % LINE == 0
+    assert table.flows.ctypes.data % LINE == 0
+    places = {name: part[1] for name, part in (FLOW.fields or {}).items()}
+    hot = (
+        "application",
+        "watch",
+        "hello",
+        "history",
+        "done",
+        "head",
+        "head_down",
+        "lost",
+        "asked",
+        "row_start",
+    )
+    assert max(places[name] for name in hot) < 3 * LINE
 
 
 def test_everything_is_free() -> None:
