@@ -333,7 +333,7 @@ events AS
             word IN ('dns_nodata', 'dns_nodata_bare'), alive,
             -- The servers of a name that are dead let the resolver be silent, too.
             word != 'dns_silence'), marks) AS grounded,
-        emptyArrayString() AS corroborators, 0 AS own, 0 AS delivered, sample
+        emptyArrayString() AS corroborators, 0 AS own, 0 AS delivered, 0 AS unclear, sample
     FROM questions
     UNION ALL
     SELECT
@@ -351,7 +351,9 @@ events AS
         (has(marks, 'reset') AND ifNull(reset_delta, 255) = 0
             OR hasAny(marks, ['alert', 'closed']) AND ifNull(ttl_range, 255) = 0)
             AND NOT nearer AND NOT overtaken AS own,
-        delivered, sample
+        delivered,
+        -- The server gave something, too little to tell what: 2 where the mirror lost some of it.
+        if(empty(marks) AND delivered = 0 AND acked > 0, if(missed > 0, 2, 1), 0) AS unclear, sample
     FROM flows_reached
 ),
 
@@ -431,7 +433,7 @@ joined AS
         argMax(clause, (action = 'prohibit', action = 'limit', at, sample)) AS clause,
         argMax(policy_version, (at, sample)) AS policy_version,
         sum(dns) AS dns, sum(tcp) AS tcp, sum(quic) AS quic, sum(down) AS bytes_down,
-        max(real) AS resolved, max(delivered) AS delivery,
+        max(real) AS resolved, max(delivered) AS delivery, max(unclear) AS unclear,
         maxIf(resolver, dns = 1) AS asked_of,
         -- Having no address of one family says nothing where the other has one.
         arraySort(arrayFilter(word -> NOT (resolved AND word IN ('dns_nxdomain', 'dns_nxdomain_ra0',
@@ -554,7 +556,7 @@ judged AS
         multiIf(
             reached > 0 AND stopped, 'partial',
             reached > 0, 'allowed',
-            stopped AND NOT open, 'blocked',
+            stopped AND NOT open AND delivery = 0 AND unclear < if(unsure, 1, 2), 'blocked',
             'inconclusive') AS verdict,
         hasAny(categories, {embedded_categories:Array(String)}) AND dns = 0 AND verdict != 'blocked'
             AND bytes_down < {embedded_bytes:Float64} AS widget

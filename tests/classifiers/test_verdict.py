@@ -1,6 +1,7 @@
 """Evidence → verdict, mechanism and confidence; and attempts that are the same however they are asked for."""
 
 import random
+import zlib
 from datetime import timedelta
 from typing import Any
 
@@ -323,6 +324,10 @@ CASES: dict[str, tuple[list[tuple[Any, ...]], str, str, int, list[str]]] = {
     "certificate-of-the-page": ([tls("", certificate="Block.example")], "blocked", "tls_block_page", 90, []),
     "partial": ([dns("", "10.10.0.80"), tls("", t=5)], "partial", "dns_sinkhole", 95, []),
     "reset-then-delivered": ([tls("", **RESET), tls("", t=1)], "allowed", "reset", 97, []),
+    "sunk-and-torn": (
+        [dns("", "10.10.0.80"), tls("", t=2, hello=1, acked_down=5_000, lost=1_400)],
+        "inconclusive", "dns_sinkhole", 95, [],
+    ),
     "other-resolver-answers": (
         [dns("", "10.10.0.80"), dns("", REAL, t=2)], "inconclusive", "dns_sinkhole", 95, []
     ),
@@ -436,6 +441,185 @@ def test_unknown_loss_is_no_zero(scribe):
         "delivered.example": "allowed",
     }
     assert {row["loss"] for row in rows.values()} == {None}
+
+
+def test_families_of_a_host_are_one_attempt(scribe):
+    """A name that is sunk for A and reached by AAAA leaks by IPv6; an interface is one host."""
+    scribe.flow(-5, A, REAL, client_mac=0x16_3E_00_00_01)
+    scribe.dns(0, A, "both.example", "10.10.0.80")
+    scribe.dns(0, A, "both.example", "2001:db8::1", qtype=28)
+    scribe.named(1, "fd00::10", "2001:db8::1", "both.example", client_mac=0x16_3E_00_00_01)
+    (row,) = rebuild(scribe)
+    assert (row["client"], row["verdict"]) == (A, "partial")
+    assert (row["blocked_over"], row["delivered_over"]) == (["dns4"], ["tcp6"])
+
+
+@pytest.mark.parametrize("hosts", [1, 9])
+def test_a_router_s_mac_joins_nobody(scribe, hosts):
+    """Behind a MAC of many addresses the families stay apart; half a block is inconclusive."""
+    for number in range(hosts):
+        scribe.flow(-5, f"10.20.1.{number}", REAL, client_mac=0x16_3E_00_00_02)
+    scribe.dns(0, A, "both.example", "10.10.0.80")
+    scribe.dns(0, A, "both.example", "2001:db8::1", qtype=28)
+    scribe.named(1, "fd00::10", "2001:db8::1", "both.example", client_mac=0x16_3E_00_00_02)
+    verdicts_seen = {row["client"]: row["verdict"] for row in rebuild(scribe)}
+    assert verdicts_seen[A] == "inconclusive"
+    assert sorted(verdicts_seen.values()) == ["allowed", "inconclusive"]
+
+
+def test_the_family_that_loses_the_race_is_no_block(scribe):
+    """A SYN that is given up, or reset before a hello, is no evidence."""
+    for state in ("S0", "RSTOS0", "REJ"):
+        scribe.named(0, A, REAL, "race.example", **{**HELLO, "hello": 0, "name_source": "dns"}, state=state)
+    scribe.named(0.1, A, "203.0.113.11", "race.example")
+    (row,) = rebuild(scribe)
+    assert (row["verdict"], row["evidence"], row["blocked_over"]) == ("allowed", ["delivered"], [])
+
+
+def test_outside_of_the_filter_only_its_own_marks_count(scribe):
+    """There a reset is the server's, and what a filter in the server's place gets is not delivered."""
+    outside: dict[str, Any] = {"tap_side": "wan"}
+    for case in ("reset-ttl-server", "reset-data", "nxdomain-bare-two", "sinkhole", "redirect", "delivered"):
+        record(scribe, case)
+    scribe.watched()
+    scribe.write()
+    seen = {}
+    for methods in (["dns", "reset"], ["inspection"], []):
+        scribe.store.command("TRUNCATE TABLE attempts")
+        rows = rebuild(scribe, filter=outside | {"methods": methods})
+        seen[", ".join(methods)] = {
+            row["name"].removesuffix(".example"): row["verdict"] for row in rows if row["client"] == A
+        }
+    unsure = {"reset-ttl-server", "reset-data", "nxdomain-bare-two"}
+    for verdict_of in seen.values():
+        assert {verdict_of[case] for case in unsure} == {"inconclusive"}
+        assert {verdict_of[case] for case in ("sinkhole", "redirect")} == {"blocked"}
+    assert [verdict_of["delivered"] for verdict_of in seen.values()] == [
+        "allowed",
+        "inconclusive",
+        "inconclusive",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("issuer", "acked", "verdict"),
+    [
+        ("Filter CA", 6_000, "blocked"),
+        ("FILTER CA", 6_000, "blocked"),
+        ("Filter CA", 40_000, "allowed"),
+        ("Filter CA", 2_000, "inconclusive"),
+        ("Public CA", 6_000, "inconclusive"),
+    ],
+)
+def test_page_under_the_filter_s_certificate(scribe, issuer, acked, verdict):
+    """The filter's authority and its page's size are a block; more is the site, less says nothing."""
+    scribe.named(0, A, REAL, "n.example", issuer=issuer, acked_down=acked, payload_down=acked, payload_up=900)
+    facts = {"methods": ["inspection"], "block_page_bytes": 8_000, "ca": "CN=Filter CA,O=District"}
+    (row,) = rebuild(scribe, filter=facts)
+    assert row["verdict"] == verdict
+    assert (row["mechanism"] == "tls_block_page") is (verdict == "blocked")
+
+
+def test_who_was_asked_for_the_name(scribe):
+    """A resolver of the policy, another one, or none that was seen."""
+    scribe.dns(0, A, "own.example", REAL)
+    scribe.dns(0, A, "foreign.example", REAL, server=address_bytes("203.0.113.53"))
+    scribe.named(0, A, REAL, "hidden.example")
+    assert {row["name"]: row["resolver"] for row in rebuild(scribe)} == {
+        "own.example": "declared", "foreign.example": "other", "hidden.example": "none"
+    }  # fmt: skip
+
+
+def test_programs_keep_a_rhythm_and_people_do_not(scribe):
+    """Six tries in even pauses, or a word of programs, are background; a page and an opened name are not."""
+    for number in range(6):
+        scribe.dns(60 * number, A, "api.beat.example", "10.10.0.80")
+        scribe.dns(60 * number + (number % 3) * 12, B, "api.beat.example", "10.10.0.80")
+    scribe.dns(0, A, "mqtt-edge.service.example", "10.10.0.80")
+    scribe.dns(0, A, "www.opened.example", "10.10.0.80")
+    scribe.dns(0, A, "opened.example", "10.10.0.80")
+    scribe.named(0, A, REAL, "cdn.page.example")
+    rows = rebuild(scribe, seconds=400)
+    last = {(row["client"], row["name"]): row["initiated"] for row in rows}
+    assert last == {
+        (A, "api.beat.example"): "background", (B, "api.beat.example"): "unknown",
+        (A, "mqtt-edge.service.example"): "background", (A, "www.opened.example"): "user",
+        (A, "opened.example"): "user", (A, "cdn.page.example"): "user",
+    }  # fmt: skip
+
+
+def drawn(draw: random.Random, names: int, seconds: float) -> list[tuple[Any, ...]]:
+    """Records of any case of the table, at any time, under a few names and of three hosts."""
+    rows = []
+    for case in draw.choices(list(CASES), k=60):
+        shift, name = draw.uniform(0, seconds), f"n{draw.randrange(names)}.example"
+        for kind, t, client, *rest in CASES[case][0]:
+            if kind == "dns":
+                rows.append((kind, t + shift, client, rest[0] or name, *rest[1:]))
+            else:
+                rows.append((kind, t + shift, client, rest[0], rest[1] or name, rest[2]))
+    return rows
+
+
+def put(scribe: Scribe, rows: list[tuple[Any, ...]]) -> None:
+    for kind, t, client, *rest in rows:
+        if kind == "dns":
+            scribe.dns(t, client, rest[0], *rest[1], **rest[2])
+        else:
+            # The same flow whatever batch it comes in.
+            number = zlib.crc32(repr((t, client, *rest)).encode())
+            scribe.named(t, client, *rest[:2], **{"flow_id": number, **rest[2]})
+    scribe.write()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_attempts_do_not_depend_on_the_order_of_rows(scribe, seed):
+    """All rows at once, or shuffled over batches with a round after each, give the same attempts."""
+    draw = random.Random(seed)
+    rows = drawn(draw, 8, 300)
+    scribe.watched(300)
+    put(scribe, rows)
+    whole = verdicts(scribe)
+    whole.rebuild(at(-100), at(400))
+    expected = scribe.attempts()
+    assert len({row["verdict"] for row in expected}) >= 3
+    for table in ("flows", "dns", "attempts"):
+        scribe.store.command(f"TRUNCATE TABLE {table}")
+    draw.shuffle(rows)
+    for start in range(0, len(rows), len(rows) // 3 + 1):
+        part = rows[start : start + len(rows) // 3 + 1]
+        put(scribe, part)
+        whole.rebuild(at(min(row[1] for row in part)), at(max(row[1] for row in part)))
+    scribe.watched(300)
+    scribe.write()
+    whole.rebuild(at(0), at(300))
+    changing = dict.fromkeys(("updated",))
+    assert [row | changing for row in scribe.attempts()] == [row | changing for row in expected]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_loss_never_makes_a_block(scribe, seed):
+    """With more loss, or an unknown one, a verdict may become weaker, and none becomes blocked."""
+    scribe.watched(300)
+    put(scribe, drawn(random.Random(seed), 30, 300))
+    key = ("client", "name", "window_start")
+    known = {tuple(row[k] for k in key): row["verdict"] for row in rebuild(scribe)}
+    assert "blocked" in known.values()
+    scribe.flow(100, C, REAL, bytes_down=100_000, lost=100_000)
+    lossy = {tuple(row[k] for k in key): row["verdict"] for row in rebuild(scribe)}
+    scribe.store.command("TRUNCATE TABLE health")
+    scribe.store.command("ALTER TABLE flows DELETE WHERE lost = 100000 SETTINGS mutations_sync = 2")
+    unknown = {tuple(row[k] for k in key): row["verdict"] for row in rebuild(scribe)}
+    order = {
+        "blocked": {"blocked", "inconclusive"},
+        "partial": {"partial", "allowed", "inconclusive"},
+        "allowed": {"allowed", "inconclusive"},
+        "inconclusive": {"inconclusive"},
+    }
+    for worse in (lossy, unknown):
+        assert worse.keys() == known.keys()
+        assert all(worse[attempt] in order[verdict] for attempt, verdict in known.items())
+        assert worse != known
 
 
 def test_unlisted_names_are_kept_only_where_plainly_stopped(scribe):
