@@ -14,6 +14,9 @@ from blocklists.history import NOTHING, UNKNOWN, Past, Since, continued
 from blocklists.matcher import EXACT, LOAD, Matcher, Source, fill_slots
 from pipeline.kernels import kernel
 
+#: Bytes that the offsets of an Arrow array can count.
+_MOST_BYTES = (1 << 31) - 1
+
 
 class Statement(NamedTuple):
     """What a list says about a name."""
@@ -266,6 +269,8 @@ class Builder:
 
         Stable, so statements about one name stay in the order of the lists.
         """
+        if sum(chunk.nbytes for chunk in self._chunks) >= _MOST_BYTES:
+            raise ValueError("the lists hold more than 2 GiB of names; use fewer of them")
         names = pa.concat_arrays([*self._chunks, pa.array([], pa.binary())])
         self._chunks.clear()
         offsets, data = _arena(names)

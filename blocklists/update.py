@@ -140,7 +140,8 @@ class Update:
                 state.etag, state.last_modified = validators
             state.checked, state.error = now_s(state.checked), ""
             write_state(self.folder, listed, state)
-        except (OSError, ValueError) as error:
+        except Exception as error:
+            # Whatever one source breaks, the others go on.
             if not isinstance(error, FetchError):
                 part.unlink(missing_ok=True)
             kind, line = "failed", _reason(error, listed, part)
@@ -225,7 +226,7 @@ def _refuse_page(path: Path) -> None:
         raise ValueError("it is a web page, not a list; mend the address in sources.toml")
 
 
-def _reason(error: OSError | ValueError, listed: ListFile, part: Path) -> str:
+def _reason(error: Exception, listed: ListFile, part: Path) -> str:
     if isinstance(error, ListError) and error.file.is_relative_to(part):
         inside = error.file.relative_to(part).as_posix()
         where = shown(listed.url) + (f", {inside}" if inside != "." else "")
@@ -235,4 +236,7 @@ def _reason(error: OSError | ValueError, listed: ListFile, part: Path) -> str:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         mend = "free some space there" if full else "make the folder of lists writable for this user"
         return f"{error.filename or part}: {error.strerror}; {mend}"
-    return " ".join(str(error).split())
+    line = " ".join(str(error).split())
+    if isinstance(error, OSError | ValueError) and line:
+        return line
+    return f"unexpected {type(error).__name__}: {line}; tell us, with the list's address"

@@ -144,3 +144,10 @@ def test_exact_and_whole_names_agree_with_a_plain_search(listed, asked):
     for name in [*asked, *(name for _, name in listed), *("w." + name for _, name in listed)]:
         expected = any(name == one or (not exact and name.endswith("." + one)) for exact, one in listed)
         assert bool(matcher.labels(name).mask) == expected, name
+
+
+def test_more_names_than_can_be_counted(monkeypatch):
+    """Lists beyond what the offsets hold are refused with the reason."""
+    monkeypatch.setattr("blocklists.build._MOST_BYTES", 100)
+    with pytest.raises(ValueError, match="2 GiB of names; use fewer"):
+        listed(*(f"n{number}.example" for number in range(20)))
