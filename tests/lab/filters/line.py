@@ -93,9 +93,6 @@ def fail_open(lab: FilterLab) -> None:
 SCENARIOS = (
     Scenario("web_none", "no filter", resolver.forwarding, stops=nobody, cells=(*CURL_CELLS, *HTTP_CELLS)),
     Scenario(
-        "web_none_small", "no filter, pages of 600 bytes", resolver.forwarding, stops=nobody, path="/small"
-    ),
-    Scenario(
         "web_none_declared",
         "a declared reset filter that stops nothing, pages of 600 bytes",
         resolver.forwarding,
@@ -112,7 +109,6 @@ SCENARIOS = (
         names=2,
     ),
     Scenario("web_reset", "gateway: reset by name", lambda lab: by_name(lab, RESET), facts=RESETS),
-    Scenario("web_reset_undeclared", "gateway: reset by name, not declared", lambda lab: by_name(lab, RESET)),
     Scenario(
         "web_reset_http",
         "gateway: reset by the Host of plain HTTP",

@@ -17,9 +17,10 @@ EXPLICIT, HTTP, TLS = 3128, 3129, 3130  # ports of squid
 ALERT, REFUSAL = 3131, 3132  # of haproxy
 MARK = 100
 BLOCK_PAGE = "ERR_STOPPED"
+AUTHORITY = "School Filter"
 BLOCK_PAGE_BYTES = 1_500
 HEAD_BYTES = 320  # of them, before the page itself
-PAGES = {"methods": ["inspection"], "block_page_bytes": BLOCK_PAGE_BYTES}
+PAGES = {"methods": ["inspection"], "block_page_bytes": BLOCK_PAGE_BYTES, "ca": AUTHORITY}
 REDIRECT = {
     "methods": ["redirect"],
     "block_pages": [SINKHOLE, SINKHOLE6],
@@ -49,7 +50,7 @@ def squid(lab: FilterLab, *policy: str, ports: Sequence[tuple[int, int]] = ()) -
     """squid with that policy; `ports`: pairs of a port of the world and of squid's own in its place."""
     zone = [f"{resolver.BLOCK_HOST}. A {SINKHOLE}", f"{resolver.BLOCK_HOST}. AAAA {SINKHOLE6}"]
     resolver.unbound(lab, [f'local-data: "{record}"' for record in zone])
-    certificates = Certificates(lab.path / "filter-ca", "School Filter")
+    certificates = Certificates(lab.path / "filter-ca", AUTHORITY)
     roots = lab.path / "public-ca" / "ca.pem"
     shutil.copy(roots, lab.path / "roots.pem")
     # Devices of the school trust its filter.
@@ -117,9 +118,7 @@ def sent_away(lab: FilterLab, ports: Sequence[tuple[int, int]]) -> None:
 def refuse_with_alert(lab: FilterLab) -> None:
     """haproxy reads names of client hellos: an alert for those it knows, a way through for the others."""
     resolver.forwarding(lab)
-    key, chain = Certificates(lab.path / "filter-ca", "School Filter").leaf(
-        "filter", ("proxy.school.example",)
-    )
+    key, chain = Certificates(lab.path / "filter-ca", AUTHORITY).leaf("filter", ("proxy.school.example",))
     both = lab.path / "haproxy.pem"
     both.write_text(chain.read_text() + key.read_text())
     path = lab.path / "haproxy.cfg"
