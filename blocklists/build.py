@@ -290,23 +290,56 @@ class Builder:
         return names, line, said
 
     def _label_networks(self, statements: list[Statement], labels: list[tuple[int, str]]) -> list[list[Any]]:
-        """Each network with its label set (added to `labels` where new), ports, and (line, statement)s."""
+        """Rows of network, label set (added to `labels` where new), ports, and (line, statement)s.
+
+        A network has a row for each group of ports that lists say something of its own about, and one
+        without ports for all others. What holds is as for names: exceptions take away from what is inside.
+        """
         number = {label: i for i, label in enumerate(labels)}
+        ports_of = [self._sources[statement.source].ports for statement in statements]
         rows: list[list[Any]] = []
-        for network, said in self._networks.items():
-            mask, service = 0, ""
-            for _, place in said:
-                mask |= 0 if statements[place].exception else statements[place].mask
-                service = service or statements[place].service
-            for _, place in said:
-                mask &= ~statements[place].mask if statements[place].exception else -1
-            if (mask, service) not in number:
-                number[mask, service] = len(labels)
-                labels.append((mask, service))
-            of_lists = [self._sources[statements[place].source].ports for _, place in said]
-            ports = sorted({port for some in of_lists for port in some}) if all(of_lists) else []
-            rows.append([str(network), number[mask, service], ports, said])
+        around: list[Network] = []
+        for network in sorted(self._networks, key=lambda n: (n.version, int(n.network_address), n.prefixlen)):
+            while around and not _inside(network, around[-1]):
+                around.pop()
+            around.append(network)
+            chain = [self._networks[one] for one in around]
+            limits = {port for said in chain for _, place in said for port in ports_of[place]}
+            groups: dict[tuple[Any, ...], list[int]] = {}
+            for port in [*sorted(limits), 0]:
+                holding = [
+                    [pair for pair in said if not ports_of[pair[1]] or port in ports_of[pair[1]]]
+                    for said in chain
+                ]
+                if holding[-1]:
+                    found = _resolved([[statements[place] for _, place in said] for said in holding])
+                    groups.setdefault((found, tuple(holding[-1])), []).append(port)
+            for (found, said), ports in groups.items():
+                if found not in number:
+                    number[found] = len(labels)
+                    labels.append(found)
+                rows.append([str(network), number[found], [] if 0 in ports else ports, list(said)])
         return rows
+
+
+def _inside(network: Network, other: Network) -> bool:
+    return network.version == other.version and network.subnet_of(other)  # type: ignore[arg-type]
+
+
+def _resolved(chain: list[list[Statement]]) -> tuple[int, str]:
+    """Mask and service of the last of networks that lie in each other, as `_resolve` has it of names."""
+    mask, service, away = 0, "", 0
+    for said in chain:
+        own, named = 0, ""
+        for statement in said:
+            if statement.exception:
+                away |= statement.mask
+            else:
+                own |= statement.mask
+                named = named or statement.service
+        mask = (own & ~away) or (mask & ~away)
+        service = named or service
+    return mask, service
 
 
 def _arena(names: pa.BinaryArray) -> tuple[np.ndarray, np.ndarray]:

@@ -289,12 +289,7 @@ class Matcher:
         """uint8 or uint16 [names]: label set of each entry."""
         self._networks = header["networks"]
         self._versions = [Since(*since) for since in header["history"]["versions"]]
-        answers: dict[tuple[int, tuple[int, ...]], int] = {}
-        self._prefixes = PrefixTable(
-            (ipaddress.ip_network(text), answers.setdefault((labels, tuple(ports)), len(answers)))
-            for text, labels, ports, _ in self._networks
-        )
-        self._address_answers = list(answers)
+        self._prefixes = list(self._tables())
 
     @classmethod
     def open(cls, path: Path) -> "Matcher":
@@ -354,14 +349,29 @@ class Matcher:
     def address_set_ids(self, addresses: pa.FixedSizeBinaryArray, ports: np.ndarray) -> np.ndarray:
         """int32[n]: index into `sets` of each server address (16 bytes) and port, -1 for no list.
 
-        The longest listed prefix wins; a list that names ports speaks about those alone.
+        The longest prefix wins among those that a list names for that port; a list that names ports
+        speaks about those alone. Exceptions take away from all networks inside theirs.
         """
-        found = self._prefixes.match(addresses)
-        result = np.full(len(found), -1, np.int32)
-        for number, (label_set, listed) in enumerate(self._address_answers):
-            rows = found == number
-            result[rows & np.isin(ports, listed) if listed else rows] = label_set
+        (_, others), *some = self._prefixes
+        result = others.match(addresses)
+        for listed, table in some:
+            rows = np.flatnonzero(np.isin(ports, listed))
+            if len(rows):
+                result[rows] = table.match(addresses.take(pa.array(rows)))
         return result
+
+    def _tables(self) -> Iterator[tuple[list[int], PrefixTable]]:
+        """Networks and their label sets for all ports that no list names, then for each group of others."""
+        networks = [(ipaddress.ip_network(row[0]), row[1], tuple(row[2])) for row in self._networks]
+        limits = sorted({ports for _, _, ports in networks} - {()})
+        groups: dict[tuple[tuple[int, ...], ...], list[int]] = {}
+        for port in sorted({port for ports in limits for port in ports}):
+            groups.setdefault(tuple(ports for ports in limits if port in ports), []).append(port)
+        yield [], PrefixTable((network, labels) for network, labels, ports in networks if not ports)
+        for those, listed in groups.items():
+            # Of equal networks the first given counts: the row that names the port.
+            rows = [row for row in networks if row[2] in those] + [row for row in networks if not row[2]]
+            yield listed, PrefixTable((network, labels) for network, labels, _ in rows)
 
     def labels(self, name: str) -> LabelSet:
         """Label set of one name; `UNLISTED` if no list knows it."""
@@ -401,30 +411,35 @@ class Matcher:
         )  # fmt: skip
 
     def _lookup_address(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Explanation:
-        matched, labels, ports = "", UNLISTED, []
-        origins: list[Origin] = []
+        matched, labels = "", UNLISTED
+        origins: dict[tuple[str, int, int], Origin] = {}
         given = 0
+        ports: list[int] = []
         for length in range(address.max_prefixlen, -1, -1):
             network = str(ipaddress.ip_network((address, length), strict=False))
-            number = self._network_rows.get(network)
-            if number is None:
-                continue
-            _, label_set, only, said = self._networks[number]
-            if not matched:
-                matched, labels, ports = network, self.sets[label_set], only
-                given = self._given(place for _, place in said)
-            since = self._header["history"]["networks"][number]
-            origins += (
-                self._origin(network, place, line, at) for (line, place), at in zip(said, since, strict=True)
-            )
+            numbers = self._network_rows.get(network, [])
+            rows = [self._networks[number] for number in numbers]
+            if rows and not matched:
+                # What holds for all ports, where there is that.
+                chosen = next((row for row in rows if not row[2]), rows[0])
+                matched, labels = network, self.sets[chosen[1]]
+                given = self._given(place for _, place in chosen[3])
+                ports = sorted(port for row in rows for port in row[2]) if chosen[2] else []
+            for number, row in zip(numbers, rows, strict=True):
+                since = self._header["history"]["networks"][number]
+                for (line, place), at in zip(row[3], since, strict=True):
+                    origins.setdefault((network, line, place), self._origin(network, place, line, at, False))
         return Explanation(
-            str(address), matched, taxonomy.names_of(labels.mask), labels.service, origins,
-            taxonomy.names_of(given & ~labels.mask), list(ports),
+            str(address), matched, taxonomy.names_of(labels.mask), labels.service, list(origins.values()),
+            taxonomy.names_of(given & ~labels.mask), ports,
         )  # fmt: skip
 
     @cached_property
-    def _network_rows(self) -> dict[str, int]:
-        return {row[0]: number for number, row in enumerate(self._networks)}
+    def _network_rows(self) -> dict[str, list[int]]:
+        rows: dict[str, list[int]] = {}
+        for number, row in enumerate(self._networks):
+            rows.setdefault(row[0], []).append(number)
+        return rows
 
     def _rows(self, entry: int) -> Iterator[tuple[int, int, int]]:
         """Statement, line and index of the version of each row about an entry."""

@@ -1,5 +1,9 @@
 """Compiling: what several statements about a name, and about those above it, come to."""
 
+import ipaddress
+
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,6 +11,7 @@ from hypothesis import strategies as st
 from blocklists.build import Builder, Statement
 from blocklists.matcher import LabelSet, Source
 from blocklists.taxonomy import mask_of, names_of
+from pipeline.records import address_bytes
 
 SOURCE = Source("made", "Made", "made.txt", "domains", (), False, "", 0)
 
@@ -151,3 +156,51 @@ def test_more_names_than_can_be_counted(monkeypatch):
     monkeypatch.setattr("blocklists.build._MOST_BYTES", 100)
     with pytest.raises(ValueError, match="2 GiB of names; use fewer"):
         listed(*(f"n{number}.example" for number in range(20)))
+
+
+NETWORKS = ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "10.1.2.3/32", "2001:db8::/32", "2001:db8::7/128"]
+ADDRESSES = ["10.1.2.3", "10.1.2.4", "10.1.9.9", "10.9.9.9", "192.0.2.1", "2001:db8::7", "2001:db8::8"]
+PORTS = [22, 53, 443, 853]
+SAID = st.tuples(
+    st.sampled_from(NETWORKS), st.integers(0, 7), st.sampled_from(["", "A", "B"]), st.booleans(),
+    st.sets(st.sampled_from(PORTS[1:]), max_size=2),
+)  # fmt: skip
+
+
+def expected(rows, address, port):
+    """Label set of an address and port, worked out network by network from the widest."""
+    mask, service, away, listed = 0, "", 0, False
+    for network in NETWORKS:
+        if ipaddress.ip_address(address) not in ipaddress.ip_network(network):
+            continue
+        said = [row for row in rows if row[0] == network and (not row[4] or port in row[4])]
+        listed = listed or bool(said)
+        own, named = 0, ""
+        for _, row_mask, row_service, exception, _ in said:
+            if exception:
+                away |= row_mask
+            else:
+                own |= row_mask
+                named = named or row_service
+        mask, service = (own & ~away) or (mask & ~away), named or service
+    return LabelSet(mask, service) if listed else None
+
+
+@settings(deadline=None)
+@given(st.lists(SAID, max_size=8))
+def test_addresses_and_ports_agree_with_a_plain_search(rows):
+    """For every address and port the longest network that a list names for it decides, less exceptions."""
+    builder = Builder()
+    for number, (network, mask, service, exception, ports) in enumerate(rows):
+        made = SOURCE._replace(name=f"list{number}", ports=tuple(sorted(ports)))
+        said = builder.statement(Statement(mask, service, builder.source(made), exception))
+        builder.add_network(ipaddress.ip_network(network), number + 1, said)
+    matcher = builder.build()
+    packed = [address_bytes(address) for address in ADDRESSES for _ in PORTS]
+    found = matcher.address_set_ids(pa.array(packed, pa.binary(16)), np.array(PORTS * len(ADDRESSES)))
+    told = [matcher.sets[number] if number >= 0 else None for number in found.tolist()]
+    assert told == [expected(rows, address, port) for address in ADDRESSES for port in PORTS]
+    for address in ADDRESSES:
+        around = {line for line, row in enumerate(rows, 1)
+                  if ipaddress.ip_address(address) in ipaddress.ip_network(row[0])}  # fmt: skip
+        assert {origin.line for origin in matcher.lookup(address).origins} == around
