@@ -281,7 +281,8 @@ def read_policy(path: Path, *, services: Collection[str] | None = None, today: d
         errors_first = sorted(told, key=lambda problem: problem.warning)
         left = len(told) - MOST_TOLD
         told = sorted(errors_first[:MOST_TOLD], key=lambda problem: problem.line)
-        told.append(PolicyError(path, told[-1].line, f"{left:,} more problems", "mend those above first"))
+        more, last = f"{left:,} more problems", told[-1].line
+        told.append(PolicyError(path, last, more, "mend those above first", policy is not None))
     return Reading(policy, told)
 
 

@@ -250,6 +250,16 @@ def test_a_file_of_nothing_but_faults_is_bounded(written):
     assert "3,500 more problems" in found[-1].what
 
 
+def test_warnings_without_end_are_bounded_too(written):
+    """Of thousands of doubts the first 500 are told; none of them keeps the policy from being used."""
+    rule = '[[rules]]\ncategories = ["chat"]\naction = "limit"\n'
+    path = written(BASE + rule * 2_000)
+    reading = read_policy(path)
+    assert reading.policy is not None
+    assert len(reading.problems) == 501
+    assert problems(path) == []
+
+
 def test_standard_input_is_a_file(monkeypatch):
     """`-` is read from standard input."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(BASE.encode())))
