@@ -1,12 +1,13 @@
 """What a policy holds: organisation, sites, groups, rules, exemptions, and the facts about its filter."""
 
+import difflib
 import hashlib
 import ipaddress
 import json
 from datetime import date, datetime, time
 from functools import cached_property
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
@@ -103,7 +104,9 @@ class Site(Section):
         try:
             ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{name!r} is no IANA time zone; write one as America/Los_Angeles") from None
+            near = difflib.get_close_matches(name[:60], available_timezones(), 1, 0.7)
+            mend = f"did you mean {near[0]!r}?" if near else "write one as America/Los_Angeles"
+            raise ValueError(f"{name[:60]!r} is no IANA time zone; {mend}") from None
         return name
 
 

@@ -68,6 +68,7 @@ FAULTS = [
     ("host bits", "10.30.0.0/16", "10.30.0.1/16", 18, "host bits", "set another value"),
     ("no network", "10.30.0.0/16", "ten", 18, "no network", "set another value"),
     ("zone", "America/Los_Angeles", "Sacramento", 9, "time zone", "America/Los_Angeles"),
+    ("near zone", "America/Los_Angeles", "America/Los_Angelos", 9, "time zone", "mean 'America/Los_Angeles'"),
     ("vlan", "vlans = [20]", "vlans = [4095]", 14, "no VLAN id", "set another value"),
     ("action", '"prohibit"', '"forbid"', 23, "'allow', 'limit' or 'prohibit'", "use one of these"),
     ("category", '["games"]', '["gamez"]', 21, "unknown category 'gamez'", "did you mean 'games'"),
