@@ -86,6 +86,7 @@ def _match(front, block_start, slots, names, fingerprint_bits, exact, offsets, d
     begin_of = np.empty(most, np.int64)
     name_of = np.empty(most, np.int64)
     touched = np.int64(0)
+    end_of_text = np.int64(len(front) - 1)
     for group in range(0, len(out), GROUP):
         last = min(group + GROUP, len(out))
         suffixes = 0
@@ -147,7 +148,8 @@ def _match(front, block_start, slots, names, fingerprint_bits, exact, offsets, d
         for n in range(kept):
             block = (np.int64(slots[position[n]]) >> fingerprint_bits) - 1
             at = np.int64(block_start[block])
-            touched += np.int64(front[at]) + np.int64(front[min(at + 64, len(front) - 1)])
+            touched += np.int64(front[at]) + np.int64(front[min(at + 64, end_of_text)])
+            touched += np.int64(front[min(at + 128, end_of_text)])
         for n in range(kept):
             place = position[n]
             i = name_of[n]
