@@ -33,11 +33,9 @@ FAILING = (
     "dns_outage_no_name",
     "web_port_closed",
     "web_site_refusing",
-    "web_site_unknown",
     "web_site_expired",
-    "web_black_hole",
 )
-LEAKING = ("dns_none", "dns_ipv6_leak", "dns_fails_open", "web_ipv6_leak", "web_inject_late", "web_line_loss")
+LEAKING = ("dns_none", "dns_ipv6_leak", "dns_fails_open", "web_ipv6_leak", "web_line_loss")
 
 
 def played(key: str, folder: Path) -> list[Scored]:

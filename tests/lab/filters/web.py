@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.lab.filters import line, outages, proxies
+from tests.lab.filters import around, line, outages, proxies
 from tests.lab.filters.scenario import Scenario
 
-SCENARIOS: tuple[Scenario, ...] = (*line.SCENARIOS, *outages.SCENARIOS, *proxies.SCENARIOS)
+SCENARIOS: tuple[Scenario, ...] = (*line.SCENARIOS, *outages.SCENARIOS, *proxies.SCENARIOS, *around.SCENARIOS)
