@@ -46,10 +46,24 @@ class Past(NamedTuple):
     """The same of each network and index of its list."""
 
 
+def _none(kind: type, count: int = 0) -> np.ndarray:
+    """Empty, or zeros; not to be written, as what a file holds: a kernel is compiled for one of both."""
+    array: np.ndarray = np.zeros(count, kind)
+    array.flags.writeable = False
+    return array
+
+
 NOTHING = Past(
-    [], [], np.zeros(0, np.int64), np.zeros(0, np.uint8), 0, np.zeros(1, np.uint32), np.zeros(0, np.uint16),
-    np.zeros(0, np.uint16), {},
-)  # fmt: skip
+    [],
+    [],
+    np.zeros(0, np.int64),
+    _none(np.uint8),
+    0,
+    _none(np.uint32, 1),
+    _none(np.uint16),
+    _none(np.uint16),
+    {},
+)
 
 
 @kernel

@@ -318,6 +318,21 @@ def test_the_environment_names_the_proxy(web, client, part, monkeypatch):
     assert web.asked[1][0] == "/a"
 
 
+def test_encrypted_servers_through_a_proxy(web, certificate, part, monkeypatch):
+    """The proxy opens the way and sees neither address nor bytes; the certificate is checked behind it."""
+    monkeypatch.setenv("https_proxy", web.address)
+    with served(certificate) as secure:
+        secure.pages["/a"] = Page(BODY)
+        with pytest.raises(FetchError, match="certificate does not hold"):
+            Client(UpdateSettings(attempts=1)).fetch(secure.url("/a"), part)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        client = Client(UpdateSettings())
+        client.fetch(secure.url("/a"), part)
+        client.close()
+    assert part.read_bytes() == BODY
+    assert {path for path, _ in web.asked} == {secure.address.removeprefix("https://")}
+
+
 def test_a_proxy_of_another_kind(client, part, monkeypatch):
     """A SOCKS proxy is refused with the variable that named it, without its password."""
     monkeypatch.setenv("http_proxy", "socks5://me:pass@127.0.0.1:1")

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import socket
 import ssl
 import threading
 import time
@@ -75,6 +76,18 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(206, page.body[begin:], head, page)
         return self._send(200, page.body, head, page)
 
+    def do_CONNECT(self):
+        self.web.asked.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
+        host, _, port = self.path.rpartition(":")
+        with socket.create_connection((host, int(port))) as other:
+            self.send_response(200)
+            self.end_headers()
+            back = threading.Thread(target=_relay, args=(other, self.connection), daemon=True)
+            back.start()
+            _relay(self.connection, other)
+            back.join(5)
+        self.close_connection = True
+
     def _same(self, page, by_etag, by_time):
         said = self.headers.get(by_etag), self.headers.get(by_time)
         return (page.etag and page.etag in said) or (page.last_modified and page.last_modified in said)
@@ -99,6 +112,13 @@ class _Handler(BaseHTTPRequestHandler):
                     time.sleep(page.pause)
             else:
                 self.wfile.write(body)
+
+
+def _relay(source, target):
+    with contextlib.suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
 
 
 @contextlib.contextmanager
