@@ -15,8 +15,6 @@ STAMP = CACHE / f"warm-{source_digest()}"
 #: Seconds that compiled code of other versions stays, since one may still run from it; our default.
 KEEP_S = 14 * 86_400
 
-LISTS = '[[lists]]\nname = "warm"\nfile = "warm.txt"\nformat = "domains"\ncategories = ["games"]\n'
-
 
 def is_warm() -> bool:
     """Whether this source's kernels have all been compiled into the cache."""
@@ -25,6 +23,7 @@ def is_warm() -> bool:
 
 def _everything() -> None:
     from blocklists.lists import load_matcher
+    from blocklists.matcher import Matcher
     from capture.sensor import Sensor, warm_kernels
     from capture.sources.pcap import open_capture
     from classifiers.classify import Classifier
@@ -36,11 +35,11 @@ def _everything() -> None:
         batches = [batch for frames in capture for batch in sensor.feed(frames)]
     batches += sensor.finish()
     with tempfile.TemporaryDirectory(prefix="spanwatch-") as folder:
-        (Path(folder) / "sources.toml").write_text(LISTS)
-        (Path(folder) / "warm.txt").write_text("warm.example\n")
         # A compiled list that is mapped from its file is another type than one that was just built.
-        for lists in (None, Path(folder)):
-            classifier = Classifier(load_policy(), load_matcher(lists))
+        built, path = load_matcher(), Path(folder) / "warm"
+        built.save(path)
+        for matcher in (built, Matcher.open(path)):
+            classifier = Classifier(load_policy(), matcher)
             for records, batch in batches:
                 classifier.classify(records, batch, "warm")
 
