@@ -10,13 +10,14 @@ that are in the folder already. Without scenarios: all, in about twenty minutes.
 """
 
 import argparse
+import multiprocessing
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 from tests.lab.filters import play
@@ -67,31 +68,38 @@ def judge_all(scenarios: Sequence[Scenario], folder: Path) -> list[Scored]:
 
     Scenarios with the same facts about their filter are judged together. Without facts: no loss, tap inside.
     """
-    played = {
-        scenario.key: play.load(scenario.key, folder / scenario.key)
-        for scenario in scenarios
-        if (folder / scenario.key / play.OUTCOMES).exists()
-    }
-    groups: dict[str, list[Scenario]] = {}
+    groups: dict[str, list[str]] = {}
     for scenario in scenarios:
-        if scenario.key in played:
-            groups.setdefault(repr(sorted(scenario.facts.items())), []).append(scenario)
+        if (folder / scenario.key / play.OUTCOMES).exists():
+            groups.setdefault(repr(sorted(scenario.facts.items())), []).append(scenario.key)
     runs = [(members, tap, True, LOSSES) for members in groups.values() for tap in TAPS]
-    runs.append(([scenario for members in groups.values() for scenario in members], "lan", False, LOSSES[:1]))
-    cases: list[Scored] = []
-    for number, (members, tap, declared, losses) in enumerate(runs, 1):
-        begun = time.process_time()
-        facts = members[0].facts if declared else {}
-        recordings = {scenario.key: played[scenario.key].captures[tap] for scenario in members}
-        judged = judge(recordings, tap, facts, folder / "judged", losses)
-        for scenario in members:
-            for loss in losses:
-                cases += compare(scenario, tap, declared, loss, played[scenario.key].tried, judged)
-        print(
-            f"judged {number} of {len(runs)}: {len(members)} scenarios, tap {tap}, "
-            f"{time.process_time() - begun:.0f} s of processor time",
-            file=sys.stderr,
-        )
+    runs.append(([key for members in groups.values() for key in members], "lan", False, LOSSES[:1]))
+    runs.sort(key=lambda run: -len(run[0]) * len(run[3]))
+    with ProcessPoolExecutor(AT_ONCE, multiprocessing.get_context("spawn")) as judges:
+        waiting = [judges.submit(judge_group, *run, folder) for run in runs]
+        return [case for future in waiting for case in future.result()]
+
+
+def judge_group(
+    keys: Sequence[str], tap: str, declared: bool, losses: Sequence[float], folder: Path
+) -> list[Scored]:
+    """All cases of scenarios with the same facts, at one tap."""
+    begun = time.process_time()
+    played = {key: play.load(key, folder / key) for key in keys}
+    facts = SCENARIOS[keys[0]].facts if declared else {}
+    recordings = {key: played[key].captures[tap] for key in keys}
+    with tempfile.TemporaryDirectory(prefix="judged-", dir=folder) as place:
+        judged = judge(recordings, tap, facts, Path(place) / "state", losses)
+    cases = [
+        case
+        for key in keys
+        for loss in losses
+        for case in compare(SCENARIOS[key], tap, declared, loss, played[key].tried, judged)
+    ]
+    print(
+        f"judged {len(keys)} scenarios, tap {tap}: {time.process_time() - begun:.0f} s of processor time",
+        file=sys.stderr,
+    )
     return cases
 
 
