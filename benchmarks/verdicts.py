@@ -241,10 +241,14 @@ def main() -> int:
     print(measured)
     errors = wrong(cases)
     for case in errors[: arguments.wrong]:
-        place = (
-            f"{case.scenario}, tap {case.tap}, loss {case.loss:g}, {'' if case.declared else 'un'}declared"
-        )
-        print(f"wrong: {place}: {case.truth}, judged {case.verdict} by {case.mechanism}: {case.evidence}")
+        print(f"wrong: {_described(case)}")
+    missed = [
+        case
+        for case in cases
+        if case.verdict == "inconclusive" and case.truth in ("blocked", "delivered") and not case.loss
+    ]
+    for case in missed[: arguments.missed]:
+        print(f"missed: {_described(case)}")
     if arguments.write:
         arguments.write.write_text(written(arguments.write.read_text("utf-8"), measured), "utf-8")
     return 1 if errors or left_out else 0
