@@ -35,6 +35,9 @@ asked AS
         notEmpty(addresses) AND empty(signs) AS real,
         -- What is remembered of a name that does not exist is no authoritative answer.
         ifNull(aa, false) AS own_word,
+        hasAny(signs, ['dns_ede', 'dns_refused', 'dns_nxdomain', 'dns_nxdomain_ra0', 'dns_nxdomain_bare', 'dns_nodata',
+            'dns_nodata_bare']) AS weak,
+        cityHash64(server, qtype, rcode, addresses) AS tie,
         toJSONString(tuple(ts, client, server, qname, qtype, rcode, ra, ede, answers, addresses)) AS sample
     FROM dns
     WHERE ts >= {read_from:DateTime64(6, 'UTC')} AND ts < {read_to:DateTime64(6, 'UTC')}
@@ -129,9 +132,9 @@ questions AS
         arrayExists(b -> b.9, buckets) AS baring
     FROM asked
     LEFT JOIN answering ON answering_site = site AND answering_client = client AND answering_resolver = resolver
-        AND answering_slot = toInt64(toUnixTimestamp(toStartOfInterval(at, toIntervalSecond({slot_s:UInt32}))))
+        AND answering_slot = weak * toInt64(toUnixTimestamp(toStartOfInterval(at, toIntervalSecond({slot_s:UInt32}))))
     LEFT JOIN answered ON answers_site = site AND answers_server = resolver
-        AND answers_slot = toInt64(toUnixTimestamp(toStartOfInterval(at, toIntervalSecond({slot_s:UInt32}))))
+        AND answers_slot = weak * toInt64(toUnixTimestamp(toStartOfInterval(at, toIntervalSecond({slot_s:UInt32}))))
 ),
 
 connections AS
@@ -139,9 +142,8 @@ connections AS
     SELECT
         site, client, server_name AS name, min(first) AS at, any(server) AS server, any(protocol) AS protocol,
         any(name_source) AS source,
-        argMax(`group`, start) AS `group`, argMax(categories, start) AS categories,
-        argMax(service, start) AS service, argMax(action, start) AS action, argMax(clause, start) AS clause,
-        argMax(policy_version, start) AS policy_version,
+        argMax((`group`, categories, service, action, clause, policy_version), start) AS latest, latest.1 AS `group`,
+        latest.2 AS categories, latest.3 AS service, latest.4 AS action, latest.5 AS clause, latest.6 AS policy_version,
         groupBitOr(hello) AS hellos,
         sum(acked_down) AS acked, sum(bytes_down) AS down, sum(bytes_up) AS up,
         sum(payload_up) AS sent, sum(payload_down) AS given, sum(lost) AS missed,
@@ -158,6 +160,7 @@ connections AS
         -- A proxy's answer to CONNECT says that the tunnel is open, not what came through it.
         proxied AND (source = 'sni' OR replied BETWEEN 200 AND 299) AS tunnelled,
         max(http_method != '') AND NOT tunnelled AS requested,
+        cityHash64(sensor, flow_id) AS tie,
         if(tunnelled, 0, replied) AS status, if(tunnelled, '', max(http_location)) AS location,
         toJSONString(tuple(min(first) AS ts, client, any(client_port) AS port, any(server) AS server,
             any(server_port) AS server_port, any(application) AS application, server_name,
@@ -206,13 +209,13 @@ reached AS
                     AND given >= {page_least:Float64} * {block_page_bytes:Float64}
                     AND given <= {block_page_bytes:Float64} + {page_margin:Float64}
                     AND hasAny({methods:Array(String)}, ['redirect', 'inspection']),
-                'http_block_page',
+                'http_denied',
                 subject != '' AND arrayExists(
                     host -> subject = host OR endsWith(subject, concat('.', host)), {block_hosts:Array(String)}),
                 'tls_block_page',
                 resigned AND {block_page_bytes:Float64} > 0 AND acked > 0 AND acked <= bound
                     AND given >= {page_least:Float64} * {block_page_bytes:Float64},
-                'tls_block_page',
+                'tls_page',
                 ''),
             if(protocol = 6 AND reset AND unacknowledged
                 AND (bitAnd(hellos, 3) = 1 OR overtaken OR requested AND status = 0), 'reset', ''),
@@ -220,17 +223,20 @@ reached AS
             if(protocol = 6 AND (hellos = 1 OR hellos = 0 AND requested AND status = 0) AND NOT reset
                 AND given = 0 AND acked = 0 AND missed = 0 AND again >= {retransmissions:Float64}, 'silence', ''),
             if(protocol = 6 AND hellos = 1 AND NOT reset AND finished AND given = 0 AND acked = 0 AND missed = 0
-                AND NOT tunnelled, 'closed', ''),
+                AND again < {retransmissions:Float64} AND lasted_ms < 1000 * {closed_s:Float64} AND NOT tunnelled,
+                'closed', ''),
             if(protocol = 17 AND source = 'quic' AND packets_out >= 2 AND packets_in = 0
                 AND lasted_ms >= 1000 * {quic_silence_s:Float64}, 'quic_silence', '')
         ]) AS seen,
         -- Outside of the filter, a server that says nothing or no is the server.
         if({outside:Bool}, arrayFilter(word -> transform(word, {words:Array(String)}, {points:Array(UInt8)}, 0)
             >= {blocked_from:Float64}, seen), seen) AS marks,
+        -- Only these ask what else the server did.
+        hasAny(marks, ['reset', 'alert', 'closed', 'silence', 'quic_silence', 'proxy_refused']) AS weak,
         -- A server may send three times what it got before the client proved its address (RFC 9000, 8.1).
         down > 3 * up OR least(packets_out, packets_in) >= {quic_validated:Float64} AS validated,
         multiIf(
-            hasAny(seen, ['http_block_page', 'tls_block_page', 'proxy_refused']) OR has(sinkholes, server), 0,
+            hasAny(seen, ['http_block_page', 'http_denied', 'tls_block_page', 'tls_page', 'proxy_refused']) OR has(sinkholes, server), 0,
             hidden OR {outside:Bool} AND source = 'http' AND has({methods:Array(String)}, 'redirect'), 0,
             source = 'http' AND tunnelled, if(acked > bound, {delivered_http:UInt8}, 0),
             source = 'http' AND status >= 300 AND status < 400,
@@ -304,10 +310,12 @@ flows_reached AS
             > length(arrayDistinct(arrayMap(n -> n.1, arrayFilter(n -> NOT n.4, near)))) AS alive,
         least(round_trip, arrayMin(arrayPushBack(arrayMap(n -> ifNull(n.5, 4294967295), near), 4294967295))) AS far,
         -- It came sooner than the server could have sent it.
-        has(marks, 'reset') AND ifNull(reset_after * {near_times:Float64} < far, false) AS nearer
+        has(marks, 'reset') AND ifNull(reset_after * {near_times:Float64} < far, false)
+            -- A site that is no further than the filter: the page is the filter's, or came through it.
+            OR has(marks, 'http_denied') AND ifNull(round_trip < {near_us:Float64}, false) AS nearer
     FROM reached
     LEFT JOIN serving ON serving_site = site AND serving_server = server AND serving_protocol = protocol
-        AND serving_slot = toInt64(toUnixTimestamp(toStartOfInterval(at, toIntervalSecond({slot_s:UInt32}))))
+        AND serving_slot = weak * toInt64(toUnixTimestamp(toStartOfInterval(at, toIntervalSecond({slot_s:UInt32}))))
 ),
 
 events AS
@@ -333,7 +341,7 @@ events AS
             word IN ('dns_nodata', 'dns_nodata_bare'), alive,
             -- The servers of a name that are dead let the resolver be silent, too.
             word != 'dns_silence'), marks) AS grounded,
-        emptyArrayString() AS corroborators, 0 AS own, 0 AS delivered, 0 AS unclear, sample
+        emptyArrayString() AS corroborators, 0 AS own, 0 AS delivered, 0 AS unclear, tie, sample
     FROM questions
     UNION ALL
     SELECT
@@ -353,7 +361,7 @@ events AS
             AND NOT nearer AND NOT overtaken AS own,
         delivered,
         -- The server gave something, too little to tell what: 2 where the mirror lost some of it.
-        if(empty(marks) AND delivered = 0 AND acked > 0, if(missed > 0, 2, 1), 0) AS unclear, sample
+        if(empty(marks) AND delivered = 0 AND acked > 0, if(missed > 0, 2, 1), 0) AS unclear, tie, sample
     FROM flows_reached
 ),
 
@@ -427,11 +435,11 @@ joined AS
         if(countIf(client = machine) > 0, machine, min(client)) AS host,
         toInt64(toUnixTimestamp(toStartOfInterval(window_start, toIntervalSecond({slot_s:UInt32})))) AS period,
         min(at) AS first, max(at) AS last,
-        argMax(`group`, (at, sample)) AS `group`, arraySort(groupUniqArrayArray(categories)) AS categories,
-        argMax(service, (service != '', at, sample)) AS service,
-        argMax(action, (action = 'prohibit', action = 'limit', at, sample)) AS action,
-        argMax(clause, (action = 'prohibit', action = 'limit', at, sample)) AS clause,
-        argMax(policy_version, (at, sample)) AS policy_version,
+        argMax((`group`, policy_version), (at, tie)) AS latest, latest.1 AS `group`, latest.2 AS policy_version,
+        arraySort(groupUniqArrayArray(categories)) AS categories,
+        argMax(service, (service != '', at, tie)) AS service,
+        argMax((action, clause), (action = 'prohibit', action = 'limit', at, tie)) AS strictest,
+        strictest.1 AS action, strictest.2 AS clause,
         sum(dns) AS dns, sum(tcp) AS tcp, sum(quic) AS quic, sum(down) AS bytes_down,
         max(real) AS resolved, max(delivered) AS delivery, max(unclear) AS unclear,
         maxIf(resolver, dns = 1) AS asked_of,
@@ -518,7 +526,7 @@ corroborated AS
             OR missing_around = 1 OR missing_here < window_start), emptyArrayString(), arraySort(arrayConcat(
             seen_corroborators,
             -- What the server itself refuses, it refuses every client; a filter that inspects stands in its place.
-            if(failing >= 2 AND NOT (mechanism IN ('reset', 'alert', 'closed') AND own AND NOT inspected),
+            if(failing >= 2 AND mechanism NOT IN ('http_denied', 'tls_page') AND NOT (mechanism IN ('reset', 'alert', 'closed') AND own AND NOT inspected),
                 ['clients'], emptyArrayString()),
             if(has({dns_words:Array(String)}, mechanism)
                 AND (resolved_before = 1 OR resolved_here < window_start), ['resolved'], emptyArrayString())

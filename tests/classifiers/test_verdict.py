@@ -382,9 +382,10 @@ def test_verdict_of_the_evidence(judged, case):
 
 def test_every_mechanism_of_the_method_is_judged(judged):
     """No row of the points table is without a case."""
+    # Those of the page's size need a policy that declares it; their tests are below.
     assert {row["mechanism"] for row in judged.values()} - {""} == {
         row["mechanism"] for row in method()["evidence"]
-    }
+    } - {"http_denied", "tls_page"}
 
 
 def test_attempt_counts_its_paths(judged):
@@ -408,13 +409,17 @@ def test_inspection_raises_the_bound_of_delivery(scribe):
 
 
 def test_forbidden_with_the_known_page_is_a_block(scribe):
-    """A 403 no larger than the declared block page is the filter's; a larger one is not."""
-    for name, size in (("page.example", 9_000), ("origin.example", 30_000)):
-        scribe.named(0, A, REAL, name, **HTTP, http_status=403, payload_down=size)
+    """A 403 of the declared page's size is the filter's where a proxy sent it; a larger one is the site's."""
+    pages = (("page.example", 9_000, 100), ("far.example", 9_000, 20_000), ("origin.example", 30_000, 100))
+    for name, size, rtt in pages:
+        for client in (A, B):
+            scribe.named(0, client, REAL, name, **HTTP, http_status=403, payload_down=size, rtt_us=rtt)
     rows = rebuild(scribe, filter={"methods": ["redirect"], "block_page_bytes": 8_000})
-    assert {row["name"]: row["mechanism"] for row in rows} == {
-        "page.example": "http_block_page", "origin.example": ""
-    }  # fmt: skip
+    assert {row["name"]: (row["verdict"], row["mechanism"]) for row in rows} == {
+        "page.example": ("blocked", "http_denied"),
+        "far.example": ("inconclusive", "http_denied"),
+        "origin.example": ("inconclusive", ""),
+    }
 
 
 @pytest.mark.parametrize(("lost", "verdict"), [(0, "blocked"), (0.009, "blocked"), (0.02, "inconclusive")])
@@ -504,20 +509,20 @@ def test_outside_of_the_filter_only_its_own_marks_count(scribe):
 @pytest.mark.parametrize(
     ("issuer", "acked", "verdict"),
     [
-        ("Filter CA", 6_000, "blocked"),
-        ("FILTER CA", 6_000, "blocked"),
+        ("Filter CA", 6_000, "inconclusive"),
+        ("FILTER CA", 6_000, "inconclusive"),
         ("Filter CA", 40_000, "allowed"),
         ("Filter CA", 2_000, "inconclusive"),
         ("Public CA", 6_000, "inconclusive"),
     ],
 )
 def test_page_under_the_filter_s_certificate(scribe, issuer, acked, verdict):
-    """The filter's authority and its page's size are a block; more is the site, less says nothing."""
+    """A page of the filter's size may be the site's own, which is resigned, too; more is the site."""
     scribe.named(0, A, REAL, "n.example", issuer=issuer, acked_down=acked, payload_down=acked, payload_up=900)
     facts = {"methods": ["inspection"], "block_page_bytes": 8_000, "ca": "CN=Filter CA,O=District"}
     (row,) = rebuild(scribe, filter=facts)
     assert row["verdict"] == verdict
-    assert (row["mechanism"] == "tls_block_page") is (verdict == "blocked")
+    assert (row["mechanism"] == "tls_page") is (issuer != "Public CA" and acked == 6_000)
 
 
 def test_who_was_asked_for_the_name(scribe):
