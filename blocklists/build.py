@@ -296,7 +296,10 @@ class Builder:
         without ports for all others. What holds is as for names: exceptions take away from what is inside.
         """
         number = {label: i for i, label in enumerate(labels)}
-        ports_of = [self._sources[statement.source].ports for statement in statements]
+        ports_of = [
+            self._sources[said.source].ports or (() if said.exception else taxonomy.ports_of(said.mask))
+            for said in statements
+        ]
         rows: list[list[Any]] = []
         around: list[Network] = []
         for network in sorted(self._networks, key=lambda n: (n.version, int(n.network_address), n.prefixlen)):

@@ -26,6 +26,8 @@ class Category(NamedTuple):
     """Its bit in a category mask, and its place in `CATEGORIES`."""
     shared: bool
     """Lists of it mean names that a company gives to its customers, with everything below them."""
+    ports: tuple[int, ...]
+    """Server ports that a listed address of it is about, where its list names none; empty all."""
 
 
 def _read(path: Path) -> dict[str, Category]:
@@ -37,6 +39,7 @@ def _read(path: Path) -> dict[str, Category]:
             facts.get("report", "named"),
             bit,
             facts.get("shared", False),
+            tuple(facts.get("ports", ())),
         )
         for bit, (name, facts) in enumerate(tomllib.loads(path.read_text("utf-8")).items())
     }
@@ -65,6 +68,12 @@ def mask_of(names: list[str] | tuple[str, ...] | set[str]) -> int:
 def names_of(mask: int) -> list[str]:
     """Names of a category mask, in the taxonomy's order."""
     return [name for bit, name in enumerate(NAMES) if mask >> bit & 1]
+
+
+def ports_of(mask: int) -> tuple[int, ...]:
+    """Server ports that an address of these categories is about; empty all."""
+    ports = [CATEGORIES[name].ports for name in names_of(mask)]
+    return tuple(sorted({port for some in ports for port in some})) if ports and all(ports) else ()
 
 
 #: Categories whose names no output may show.

@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from blocklists import lists, taxonomy
@@ -204,6 +206,22 @@ def test_addresses_are_explained(folder):
     assert resolver.origins[0].since.at > 0
 
 
+def test_an_address_among_names_is_about_its_categorys_ports(folder):
+    """An address in a list of encrypted DNS says nothing about plain DNS; one of a VPN is about all ports."""
+    path = folder(
+        {
+            "doh.txt": ("domains", ["doh"], "dns.example\n198.51.100.7\n"),
+            "vpn.txt": ("domains", ["vpn"], "198.51.100.8\n"),
+        }
+    )
+    matcher = load_matcher(path)
+    packed = [b"\0" * 10 + b"\xff\xff" + bytes([198, 51, 100, last]) for last in (7, 7, 8)]
+    found = matcher.address_set_ids(pa.array(packed, pa.binary(16)), np.array([443, 53, 53]))
+    told = [taxonomy.names_of(matcher.sets[number].mask) if number >= 0 else None for number in found]
+    assert told == [["doh"], None, ["vpn"]]
+    assert 443 in matcher.lookup("198.51.100.7").ports
+
+
 def test_bad_lines_are_left_out_and_reported(folder):
     """A public suffix and a broken line don't stop a list; both are named with file and line."""
     path = folder(
@@ -254,9 +272,6 @@ def test_a_missing_file_of_ones_own_stops_the_load(tmp_path):
 
 def test_addresses_answer_for_their_ports(starter):
     """A public resolver's address is encrypted DNS on 443 and 853, not on 53."""
-    import numpy as np
-    import pyarrow as pa
-
     google = b"\0" * 10 + b"\xff\xff" + bytes([8, 8, 8, 8])
     found = starter.address_set_ids(pa.array([google] * 3, pa.binary(16)), np.array([443, 853, 53]))
     assert found[0] == found[1] >= 0

@@ -48,3 +48,12 @@ def test_a_broken_taxonomy_is_refused(tmp_path, text, said):
     path.write_text(text)
     with pytest.raises(ValueError, match=said):
         taxonomy._read(path)
+
+
+def test_ports_of_categories():
+    """Encrypted DNS is about its ports alone; together with what any port may carry, about all."""
+    doh = taxonomy.mask_of(["doh"])
+    assert 443 in taxonomy.ports_of(doh)
+    assert 53 not in taxonomy.ports_of(doh)
+    assert taxonomy.ports_of(doh | taxonomy.mask_of(["vpn"])) == ()
+    assert taxonomy.ports_of(0) == ()
