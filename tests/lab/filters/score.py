@@ -20,6 +20,7 @@ Z95 = 1.959963984540054
 """95 % of a normal distribution lies within this many standard deviations."""
 
 GOALS = {"precision": 0.99, "recall": 0.95}
+"""What is wanted of both verdicts without loss."""
 
 
 @dataclass(frozen=True)

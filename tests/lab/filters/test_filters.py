@@ -10,7 +10,7 @@ import pytest
 from tests.lab.filters import play
 from tests.lab.filters.catalogue import SCENARIOS
 from tests.lab.filters.judge import judge
-from tests.lab.filters.score import Scored, compare, precision, recall, wrong
+from tests.lab.filters.score import GOALS, Scored, compare, precision, recall, wrong
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
@@ -50,11 +50,11 @@ def played(key: str, folder: Path) -> list[Scored]:
 
 @pytest.mark.parametrize("key", BLOCKING)
 def test_a_filter_is_seen_to_block(key: str, tmp_path: Path) -> None:
-    """All that it stops is blocked, all that it lets through is allowed, nothing else is said."""
+    """What it stops is blocked, all that it lets through is allowed, and nothing false is said."""
     cases = played(key, tmp_path)
     assert wrong(cases) == []
     assert precision(cases, "blocked").hits >= 8
-    assert recall(cases, "blocked").value == 1.0
+    assert (recall(cases, "blocked").value or 0) >= GOALS["recall"]
     assert recall(cases, "allowed").value in (1.0, None)
 
 
