@@ -11,10 +11,13 @@ from capture.network import UNKNOWN_TTL
 from capture.octets import mix
 from pipeline.kernels import hot_kernel, packet_kernel
 from pipeline.records import APPLICATIONS, ENDED, NAME_SOURCES
+from pipeline.words import prefetch
 
 NONE = -1
 #: Records looked at for one to evict; our default.
 EVICT_REACH = 64
+#: Records asked for ahead of that search, which reads one line of each; our default.
+EVICT_AHEAD = 24
 
 # Layout of a flow's text slot (one a record, touched only when there is text): name, ALPN, Location host or
 # the certificate's subject and issuer (what is plain HTTP shows no certificate), JA4.
@@ -399,6 +402,7 @@ def longest_idle(table):
     for _ in range(len(table.flows)):
         if hand >= meter.flows_high:
             hand = 0
+        prefetch(table.flows, hand + EVICT_AHEAD, 0)
         if table.flows[hand].used == 1:
             if best == NONE or table.flows[hand].last < table.flows[best].last:
                 best = np.int64(hand)
