@@ -308,7 +308,8 @@ flows_reached AS
         arrayExists(n -> n.4 AND n.2 <= at, near) AND arrayExists(n -> n.4 AND n.3 >= at, near)
         AND length(arrayDistinct(arrayMap(n -> n.1, arrayFilter(n -> n.4, near))))
             > length(arrayDistinct(arrayMap(n -> n.1, arrayFilter(n -> NOT n.4, near)))) AS alive,
-        least(round_trip, arrayMin(arrayPushBack(arrayMap(n -> ifNull(n.5, 4294967295), near), 4294967295))) AS far,
+        nullIf(arrayMin(arrayPushBack(arrayMap(n -> ifNull(n.5, 4294967295), near), ifNull(round_trip, 4294967295))),
+            4294967295) AS far,
         -- It came sooner than the server could have sent it.
         has(marks, 'reset') AND ifNull(reset_after * {near_times:Float64} < far, false)
             -- A site that is no further than the filter: the page is the filter's, or came through it.

@@ -219,7 +219,9 @@ class Detectors:
         rows = self._store.rows(sql, {name: available[name] for name in used | {"since"}})
         if not rows:
             return 0
-        loss = Loss.between(self._store, start, end)
+        loss = Loss.between(
+            self._store, min(utc(row["from"]) for row in rows), max(utc(row["to"]) for row in rows)
+        )
         windows = [self._window(detector, thresholds, row, loss) for row in rows]
         stored = self._stored(detector.name, windows)
         changed = [f for f in episodes(windows, stored.values()) if stored.get(f.id) != f]

@@ -20,7 +20,16 @@ blocks AS
 (
     SELECT site, toStartOfInterval(window_start, toIntervalSecond({step:UInt32})) AS step, count() AS step_blocks
     FROM attempts FINAL
-    WHERE toStartOfHour(window_start) >= toStartOfHour({from:DateTime64(6, 'UTC')})
+    WHERE toStartOfHour(window_start) IN
+        (
+            SELECT toStartOfHour({since:DateTime64(6, 'UTC')} - toIntervalSecond({before:UInt32}))
+                + toIntervalHour(hour) - toIntervalDay(day)
+            FROM
+            (
+                SELECT arrayJoin(range(0, 8)) AS day, arrayJoin(range(0, toUInt32(dateDiff('hour',
+                    {since:DateTime64(6, 'UTC')} - toIntervalSecond({before:UInt32}), {to:DateTime64(6, 'UTC')}) + 2))) AS hour
+            )
+        )
         AND window_start >= {from:DateTime64(6, 'UTC')} AND window_start < {to:DateTime64(6, 'UTC')}
         AND verdict = 'blocked'
     GROUP BY site, step
