@@ -11,7 +11,8 @@ from blocklists import compiled, taxonomy
 from blocklists.addresses import Network
 from blocklists.front import BLOCK, front_code
 from blocklists.history import NOTHING, UNKNOWN, Past, Since, continued
-from blocklists.matcher import EXACT, LOAD, Matcher, Source, fill_slots
+from blocklists.matcher import EXACT, Matcher, Source
+from blocklists.slots import LOAD, fill_slots
 from pipeline.kernels import kernel
 
 #: Bytes that the offsets of an Arrow array can count.

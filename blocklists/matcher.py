@@ -19,175 +19,10 @@ from blocklists.addresses import PrefixTable
 from blocklists.front import BLOCK, name_at
 from blocklists.history import Past, Since
 from blocklists.names import MAX_NAME, normal_name
-from pipeline.kernels import inline_kernel, kernel
+from blocklists.slots import find_suffixes
 
-#: Part of the hash table's slots in use: more cost time, fewer cost memory.
-LOAD = 0.65
-#: Names the kernel works on at a time.
-GROUP = 64
 #: Stands before a name that is listed for itself alone; it is in no name.
 EXACT = "="
-
-
-@inline_kernel
-def _mix(h):
-    """Final mix of a 32-bit hash: two rounds of xor-shift and multiply (constants of "lowbias32",
-    C. Wellons, hash-prospector); products stay below 2^63."""
-    h = ((h ^ (h >> 16)) * 0x21F0AAAD) & 0xFFFFFFFF
-    h = ((h ^ (h >> 15)) * 0x735A2D97) & 0xFFFFFFFF
-    return h ^ (h >> 15)
-
-
-@kernel
-def _equal_in_block(front, block_start, names, block, data, floor, begin, end):
-    """Entry id in `block` whose reversed name is data[begin:end] read backwards, or -1.
-
-    `floor` is where the whole name begins; a `begin` one below it asks for the name with `EXACT` before it.
-    `shared` is how many leading (reversed) bytes the current entry has in common with the query;
-    sorted order makes it never necessary to look at bytes before it again.
-    """
-    length = end - begin
-    at = np.int64(block_start[block])
-    first = block * BLOCK
-    last = min(first + BLOCK, names)
-    shared = np.int64(0)
-    for entry in range(first, last):
-        common, tail, at = name_at(front, at)
-        if common < shared:
-            return -1
-        if common == shared:
-            k = np.int64(0)
-            while k < tail and shared < length:
-                place = end - 1 - shared
-                if front[at + k] != (data[place] if place >= floor else 61):
-                    break
-                k += 1
-                shared += 1
-            if shared == length and k == tail:
-                return entry
-        at += tail
-    return -1
-
-
-@kernel
-def _match(front, block_start, slots, names, fingerprint_bits, exact, offsets, data, first, out):
-    """out[i] = entry id of the longest listed suffix of name i, or -1.
-
-    Works on `GROUP` names at a time: hashes of all their suffixes, then the table, then the text of
-    those a fingerprint points to. Before each step one sum over the places it will read brings them
-    into the cache, all at once instead of one wait after another; the sum is returned so that the
-    compiler keeps it. With `exact`, each name is also looked for as one that is listed for itself alone.
-    """
-    size = np.int64(len(slots))
-    fingerprint_mask = (np.int64(1) << fingerprint_bits) - 1
-    most = GROUP * 128
-    position = np.empty(most, np.int64)
-    fingerprint = np.empty(most, np.int64)
-    begin_of = np.empty(most, np.int64)
-    name_of = np.empty(most, np.int64)
-    touched = np.int64(0)
-    end_of_text = np.int64(len(front) - 1)
-    for group in range(0, len(out), GROUP):
-        last = min(group + GROUP, len(out))
-        suffixes = 0
-        for i in range(group, last):
-            out[i] = -1
-            begin = np.int64(offsets[first + i])
-            end = np.int64(offsets[first + i + 1])
-            h = np.int64(0x811C9DC5)
-            floor = max(begin, end - MAX_NAME)
-            k = end - 1
-            dots = 0
-            while k >= floor:
-                c = np.int64(data[k])
-                if c == 46:
-                    # The suffix right of this dot; one label alone is never listed.
-                    if dots > 0 and data[k + 1] != 46:
-                        mixed = _mix(h)
-                        position[suffixes] = (mixed * size) >> 32
-                        fingerprint[suffixes] = mixed & fingerprint_mask
-                        begin_of[suffixes] = k + 1
-                        name_of[suffixes] = i
-                        suffixes += 1
-                    dots += 1
-                h = ((h ^ c) * 16777619) & 0xFFFFFFFF
-                k -= 1
-            if dots > 0 and k < begin and data[begin] != 46:
-                mixed = _mix(h)
-                position[suffixes] = (mixed * size) >> 32
-                fingerprint[suffixes] = mixed & fingerprint_mask
-                begin_of[suffixes] = begin
-                name_of[suffixes] = i
-                suffixes += 1
-                if exact:
-                    mixed = _mix(((h ^ 61) * 16777619) & 0xFFFFFFFF)
-                    position[suffixes] = (mixed * size) >> 32
-                    fingerprint[suffixes] = mixed & fingerprint_mask
-                    begin_of[suffixes] = begin - 1
-                    name_of[suffixes] = i
-                    suffixes += 1
-        for n in range(suffixes):
-            touched += np.int64(slots[position[n]])
-        # Keep the suffixes with a slot of their fingerprint; `position` becomes that slot's place.
-        kept = 0
-        for n in range(suffixes):
-            place = position[n]
-            wanted = fingerprint[n]
-            slot = np.int64(slots[place])
-            while slot != 0 and slot & fingerprint_mask != wanted:
-                place += 1
-                if place == size:
-                    place = 0
-                slot = np.int64(slots[place])
-            if slot != 0:
-                position[kept] = place
-                fingerprint[kept] = wanted
-                begin_of[kept] = begin_of[n]
-                name_of[kept] = name_of[n]
-                kept += 1
-        for n in range(kept):
-            block = (np.int64(slots[position[n]]) >> fingerprint_bits) - 1
-            at = np.int64(block_start[block])
-            touched += np.int64(front[at]) + np.int64(front[min(at + 64, end_of_text)])
-            touched += np.int64(front[min(at + 128, end_of_text)])
-        for n in range(kept):
-            place = position[n]
-            i = name_of[n]
-            floor = np.int64(offsets[first + i])
-            end = np.int64(offsets[first + i + 1])
-            slot = np.int64(slots[place])
-            while slot != 0:
-                if slot & fingerprint_mask == fingerprint[n]:
-                    block = (slot >> fingerprint_bits) - 1
-                    entry = _equal_in_block(front, block_start, names, block, data, floor, begin_of[n], end)
-                    if entry >= 0:
-                        # Suffixes of a name come the shortest first: the last one found is the longest.
-                        out[i] = entry
-                        break
-                place += 1
-                if place == size:
-                    place = 0
-                slot = np.int64(slots[place])
-    return touched
-
-
-@kernel
-def fill_slots(slots, names, fingerprint_bits, offsets, data):
-    """Enters names (reversed, sorted) into an empty hash table; a slot is (block + 1, fingerprint)."""
-    size = np.int64(len(slots))
-    fingerprint_mask = (np.int64(1) << fingerprint_bits) - 1
-    for i in range(names):
-        h = np.int64(0x811C9DC5)
-        for k in range(offsets[i], offsets[i + 1]):
-            h = ((h ^ np.int64(data[k])) * 16777619) & 0xFFFFFFFF
-        mixed = _mix(h)
-        position = (mixed * size) >> 32
-        value = ((np.int64(i) // BLOCK + 1) << fingerprint_bits) | (mixed & fingerprint_mask)
-        while slots[position] != 0:
-            position += 1
-            if position == size:
-                position = 0
-        slots[position] = value
 
 
 class Source(NamedTuple):
@@ -335,7 +170,7 @@ class Matcher:
         # Whether Arrow lets its memory be written varies; the kernel is compiled once, for memory it may not.
         offsets.flags.writeable = data.flags.writeable = False
         s = self._sections
-        _match(
+        find_suffixes(
             s["front"], s["block_start"], s["slots"], self.names, self._fingerprint_bits, exact,
             offsets, data, names.offset, out,
         )  # fmt: skip

@@ -2,12 +2,10 @@
 
 import os
 
-import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blocklists import matcher as matcher_module
 from blocklists import taxonomy
 from blocklists.build import Builder, Statement
 from blocklists.matcher import UNLISTED, LabelSet, Matcher, Source
@@ -99,38 +97,6 @@ def test_any_text_may_be_asked(names, asked):
     entries = listed(*names).match(pa.array(asked, pa.string()))
     for name, entry in zip(asked, entries.tolist(), strict=True):
         assert (entry >= 0) == any(suffix in names for suffix in suffixes(name))
-
-
-def test_equal_hashes_are_told_apart(monkeypatch):
-    """With every fingerprint and slot the same, the text decides: nothing false matches, nothing is lost."""
-    names = [f"n{i}.example{i % 7}.org" for i in range(200)]
-    matcher = listed(*names)
-    sections = dict(matcher._sections)
-    bits = matcher._fingerprint_bits
-    slots = np.zeros(64, np.uint32)
-    blocks = len(sections["block_start"])
-    mix = matcher_module._mix
-    fill = getattr(matcher_module.fill_slots, "py_func", matcher_module.fill_slots)
-    match = getattr(matcher_module._match, "py_func", matcher_module._match)
-    monkeypatch.setattr(matcher_module, "_mix", lambda h: 0 * h)
-    reverse = [name[::-1].encode() for name in sorted(names, key=lambda n: n[::-1])]
-    offsets = np.cumsum([0] + [len(name) for name in reverse])
-    slots = np.zeros(1024, np.uint32)
-    fill(slots, len(reverse), bits, offsets, np.frombuffer(b"".join(reverse), np.uint8))
-    assert blocks > 1
-    assert len({int(slot) & ((1 << bits) - 1) for slot in slots[: len(names)]}) == 1
-    asked = [*names, *("www." + name for name in names), *("x" + name for name in names)]
-    text = "".join(asked).encode()
-    ends = np.cumsum([0] + [len(name) for name in asked])
-    out = np.full(len(asked), -1, np.int32)
-    match(
-        sections["front"], sections["block_start"], slots, len(names), bits, False, ends,
-        np.frombuffer(text, np.uint8), 0, out,
-    )  # fmt: skip
-    assert mix is not matcher_module._mix
-    assert (out[: 2 * len(names)] >= 0).all()
-    assert (out[2 * len(names) :] == -1).all()
-    assert len(set(out[: len(names)].tolist())) == len(names)
 
 
 def test_slices_nulls_and_large_strings():
