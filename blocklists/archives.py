@@ -25,7 +25,7 @@ from blocklists.entries import BrokenListError, Problem
 MAX_UNPACKED = 1 << 30
 #: Unpacked bytes for each packed one, looked at from `RATIO_FROM` unpacked bytes on. Names pack to about 4:1.
 MAX_RATIO = 200
-RATIO_FROM = 16 << 20
+RATIO_FROM = 4 << 20
 MAX_MEMBERS = 20_000
 #: Bytes of a member's name, and of the directory of a zip file.
 MAX_PATH = 1_024

@@ -3,6 +3,9 @@
 A folder of lists holds `sources.toml` (`blocklists.sources`) and the files it names.
 """
 
+import contextlib
+import io
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -29,8 +32,8 @@ SAMPLES = 25
 JUDGED_FROM = 1_000
 #: Names handed on at once.
 _BLOCK = 65_536
-#: Lines that a file's format is guessed from.
-_GUESSED_FROM = 200
+#: Lines and bytes that a file's format is guessed from.
+_GUESSED_FROM, _GUESSED_BYTES = 200, 64 << 10
 
 
 @dataclass
@@ -234,36 +237,35 @@ def load_matcher(folder: Path | None = None) -> Matcher:
 
 
 def _score(items: Iterator[Entry | Problem]) -> float:
-    """How well the first items fit their format; where nothing does, one refusal of all is the worst."""
-    worth = {"entry": 1.0, "refused": -1.0, "held": -0.5, "skipped": -0.25, "unmapped": 0.5}
+    """How well the first items fit their format; -inf where they are all refused."""
+    worth = {"entry": 1.0, "refused": -1.0, "held": -0.25, "skipped": -0.25, "unmapped": 0.5}
     seen = Counter("entry" if isinstance(item, Entry) else item.kind for item in islice(items, _GUESSED_FROM))
-    nothing = seen["refused"] and seen.total() == seen["refused"]
-    return sum(worth[kind] * count for kind, count in seen.items()) - (_GUESSED_FROM if nothing else 0)
+    if seen["refused"] and seen.total() == seen["refused"]:
+        return -math.inf
+    return sum(worth[kind] * count for kind, count in seen.items())
 
 
 def guess_format(path: Path) -> str:
     """The format that reads most of a list's first lines, and refuses fewest. Raises ListError."""
-    scores = {}
+    scores: dict[str, float] = {}
     try:
-        tree = path.is_dir()
+        tree, head = path.is_dir(), b""
         if not tree:
             with opened(path) as stream:
                 tree = is_archive(stream)
+                head = b"" if tree else stream.read(_GUESSED_BYTES)
         for name in TREES if tree else FORMATS:
-            try:
-                if tree:
-                    scores[name] = _score(read_list(path, name))
-                else:
-                    with opened(path) as stream:
-                        scores[name] = _score(FORMATS[name](stream))
-            except BrokenListError:
-                if not tree:
-                    raise
+            # JSON is one piece: it is read whole, or not at all.
+            whole = tree or (name == "adguard_services" and head.lstrip()[:1] in (b"[", b"{"))
+            # An archive is of one tree format only; the others raise.
+            with contextlib.suppress(BrokenListError):
+                scores[name] = _score(read_list(path, name) if whole else FORMATS[name](io.BytesIO(head)))
     except BrokenListError as error:
         raise ListError(path, error.line, error.what, error.mend) from None
     except OSError as error:
         raise ListError(path, 0, f"cannot read the list: {error.strerror}", "give a readable file") from None
-    return max(scores, key=lambda name: scores[name], default="domains")
+    best = max(scores, key=lambda name: scores[name], default="domains")
+    return best if scores.get(best, -math.inf) > -math.inf else "domains"
 
 
 def check(*paths: Path, form: str | None = None) -> list[Report]:

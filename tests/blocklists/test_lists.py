@@ -288,6 +288,10 @@ def test_addresses_answer_for_their_ports(starter):
         ("address=/example.org/\nlocal=/example.net/\n", "dnsmasq"),
         ("$TTL 1\nexample.org CNAME .\nexample.net CNAME .\n", "rpz"),
         ("10.0.0.0/8\n192.0.2.1\n", "addresses"),
+        (
+            '[{"id": "tiktok",' + " " * 300_000 + '"rules": ["||a.example.org^", "||b.example.org^"]}]',
+            "adguard_services",
+        ),
         ("AS64500 # one\n10.0.0.0/8\n192.0.2.1\n", "addresses"),
     ],
 )
@@ -372,3 +376,15 @@ def test_real_lists_are_read_as_they_are():
             pass
         assert report.entries >= least, path
         assert report.counts["refused"] < 0.02 * report.entries, report.messages()[:5]
+
+
+def test_what_no_format_understands_is_taken_for_names(tmp_path):
+    """Lines of a megabyte, zeros and a lone suffix are reported as lines of a list of names."""
+    for content, said in [
+        (b"a" * (1 << 20) + b"\n", "longer than"), (b"\0\n" * 50, "binary data"),
+        (b"com\n", "top-level domain"),
+    ]:  # fmt: skip
+        (tmp_path / "x").write_bytes(content)
+        assert guess_format(tmp_path / "x") == "domains"
+        (report,) = check(tmp_path / "x")
+        assert said in report.messages()[0]
