@@ -23,7 +23,6 @@ BLOCKING = (
     "dns_broad_refused",
     "web_reset",
     "web_inject",
-    "web_squid_page",
     "web_squid_connect",
     "web_squid_redirect",
 )
