@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from blocklists import compiled, taxonomy
+from blocklists import compiled, mappings, taxonomy
 from blocklists.addresses import Network
 from blocklists.front import BLOCK, front_code
 from blocklists.history import NOTHING, UNKNOWN, Past, Since, continued
@@ -243,6 +243,7 @@ class Builder:
         header = {
             "block": BLOCK,
             "taxonomy": list(taxonomy.NAMES),
+            "mappings": mappings.version(),
             "names": count,
             "fingerprint_bits": fingerprint_bits,
             "exact": exact,

@@ -1,5 +1,6 @@
 """What other taxonomies' names stand for in ours: the table `mappings.tsv`."""
 
+import hashlib
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -46,6 +47,12 @@ def _read(path: Path) -> dict[str, dict[str, Meaning]]:
 @cache
 def _tables() -> dict[str, dict[str, Meaning]]:
     return _read(FILE)
+
+
+@cache
+def version() -> str:
+    """Digest of the table: what was compiled with another one is compiled again."""
+    return hashlib.sha256(FILE.read_bytes()).hexdigest()[:16]
 
 
 def key(name: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from blocklists import compiled, taxonomy
+from blocklists import compiled, mappings, taxonomy
 from blocklists.addresses import PrefixTable
 from blocklists.front import BLOCK, name_at
 from blocklists.history import Past, Since
@@ -138,7 +138,7 @@ class Matcher:
         if (
             header.get("block") != BLOCK
             or header.get("taxonomy") != list(taxonomy.NAMES)
-            or "exact" not in header
+            or header.get("mappings") != mappings.version()
         ):
             raise ValueError(f"{path}: compiled for another version of spanwatch; compile the lists again")
         return cls(header, sections, version)

@@ -3,7 +3,8 @@
 import pytest
 
 from blocklists import mappings, taxonomy
-from blocklists.lists import STARTER, Report, entries
+from blocklists.lists import STARTER, Report, entries, load_matcher
+from blocklists.matcher import Matcher
 from blocklists.sources import read_sources
 
 
@@ -77,3 +78,13 @@ def test_a_broken_table_says_its_line(tmp_path, line, said):
     with pytest.raises(ValueError, match=said) as raised:
         mappings._read(path)
     assert f"{path}:{2 + line.count(chr(10))}" in str(raised.value)
+
+
+def test_a_compiled_list_of_another_table_is_not_used(tmp_path, monkeypatch):
+    """What was compiled with another table is refused, so that the lists are compiled again."""
+    matcher = load_matcher()
+    matcher.save(tmp_path / "x")
+    assert Matcher.open(tmp_path / "x").version == matcher.version
+    monkeypatch.setattr(mappings, "version", lambda: "another")
+    with pytest.raises(ValueError, match="compile the lists again"):
+        Matcher.open(tmp_path / "x")
