@@ -357,9 +357,8 @@ events AS
             if(alive AND (hasAny(marks, ['reset', 'alert', 'closed', 'silence', 'quic_silence']) AND NOT tunnelled
                 OR has(marks, 'proxy_refused')), 'server', '')
         ]) AS corroborators,
-        (has(marks, 'reset') AND ifNull(reset_delta, 255) = 0
-            OR hasAny(marks, ['alert', 'closed']) AND ifNull(ttl_range, 255) = 0)
-            AND NOT nearer AND NOT overtaken AS own,
+        -- Nothing seen shows that it came from elsewhere than the server.
+        hasAny(marks, ['reset', 'alert', 'closed']) AND NOT hasAny(corroborators, ['ttl', 'data', 'near']) AS own,
         delivered,
         -- The server gave something, too little to tell what: 2 where the mirror lost some of it.
         if(empty(marks) AND delivered = 0 AND acked > 0, if(missed > 0, 2, 1), 0) AS unclear, tie, sample

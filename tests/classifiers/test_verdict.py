@@ -31,6 +31,8 @@ TUNNEL = {"name_source": "sni", "http_method": "CONNECT", "hello": 3}
 HTTP = {"name_source": "http", "application": "http", "http_method": "GET", "hello": 0}
 UNANSWERED = {"http_status": None, "acked_down": 0, "payload_down": 0}
 CONNECT = {"name_source": "http", "http_method": "CONNECT", "hello": 0}
+#: Columns of a flow that are unknown where its SYN-ACK was not seen.
+UNSEEN = ("rtt_us", "reset_ttl_delta", "ttl_down_min", "ttl_down_max")
 #: What a school asks besides: names on no list.
 PLAIN: dict[str, Any] = {"categories": [], "action": "allow"}
 
@@ -124,6 +126,20 @@ CASES: dict[str, tuple[list[tuple[Any, ...]], str, str, int, list[str]]] = {
     "reset-own": (
         [*(tls("", "203.0.113.30", client=c, **OWN) for c in (A, B)), *around("203.0.113.30")],
         "inconclusive", "reset", 70, ["server"],
+    ),
+    "reset-one-off": (
+        [*(tls("", "203.0.113.37", client=c, **RESET, reset_ttl_delta=1) for c in (A, B)),
+         *around("203.0.113.37")],
+        "inconclusive", "reset", 70, ["server"],
+    ),
+    "reset-of-unknown-ttl": (
+        [tls("", "203.0.113.38", **RESET), tls("", "203.0.113.38", client=B, **OWN), *around("203.0.113.38")],
+        "inconclusive", "reset", 70, ["server"],
+    ),
+    "closed-with-unknown-ttls": (
+        [*(tls("", "203.0.113.39", client=c, **HELLO, flags_down=0x13) for c in (A, B)),
+         *around("203.0.113.39")],
+        "inconclusive", "closed", 70, ["server"],
     ),
     "reset-own-from-nearer": (
         [tls("", "203.0.113.31", client=c, **OWN, rtt_us=20_000, reset_us=300) for c in (A, B)],
@@ -316,7 +332,7 @@ CASES: dict[str, tuple[list[tuple[Any, ...]], str, str, int, list[str]]] = {
     "tunnel-to-dead-server": (
         [http("", 200, PROXY, **{**TUNNEL, **RESET}), http("", 200, PROXY, client=B, **{**TUNNEL, **RESET}),
          *around(PROXY, **CONNECT, http_status=200)],
-        "inconclusive", "reset", 70, ["clients"],
+        "inconclusive", "reset", 40, [],
     ),
     "refused-by-proxy": (
         [http("", 403, PROXY, **CONNECT), *around(PROXY, **CONNECT, http_status=200)],
@@ -342,7 +358,7 @@ def name_of(case: str, given: str) -> str:
     return given or f"{case}.example"
 
 
-def record(scribe: Scribe, case: str) -> None:
+def record(scribe: Scribe, case: str, **unseen: None) -> None:
     for kind, seconds, client, *rest in CASES[case][0]:
         if kind == "dns":
             name, addresses, values = rest
@@ -351,7 +367,7 @@ def record(scribe: Scribe, case: str) -> None:
             server, name, values = rest
             # Each case has a server of its own, or they would corroborate each other.
             server = f"203.0.113.{100 + list(CASES).index(case)}" if server == REAL else server
-            scribe.named(seconds, client, server, name_of(case, name), **values)
+            scribe.named(seconds, client, server, name_of(case, name), **{**values, **unseen})
 
 
 def verdicts(scribe: Scribe, **sections: Any) -> Verdicts:
@@ -629,6 +645,17 @@ def test_loss_never_makes_a_block(scribe, seed):
         assert worse.keys() == known.keys()
         assert all(worse[attempt] in order[verdict] for attempt, verdict in known.items())
         assert worse != known
+
+
+def test_unseen_answers_never_make_a_block(scribe):
+    """Without what a lost SYN-ACK would have told (TTLs, round trips), no verdict becomes blocked."""
+    scribe.watched()
+    for case in CASES:
+        record(scribe, case, **dict.fromkeys(UNSEEN))
+    verdict = {(row["client"], row["name"]): row["verdict"] for row in rebuild(scribe)}
+    blocked = {case for case in CASES if verdict[A, name_of(case, "")] == "blocked"}
+    meant = {case for case, (_, verdict, *_) in CASES.items() if verdict == "blocked"}
+    assert blocked < meant
 
 
 def test_unlisted_names_are_kept_only_where_plainly_stopped(scribe):
