@@ -11,6 +11,7 @@ from blocklists.archives import is_archive, members, opened
 from blocklists.entries import BrokenListError, Entry, Problem
 from blocklists.formats import FORMATS
 from blocklists.mappings import Meaning
+from blocklists.suffixes import is_public, is_registry
 from blocklists.trees import Wanted, read_nextdns, read_squidguard
 
 Tree = Callable[[Path, str, Wanted], Iterator[Entry | Problem]]
@@ -163,10 +164,8 @@ class _Mapper:
 
 def _held(entry: Entry, categories: tuple[str, ...]) -> Problem | None:
     """Why a name is no entry: it would list all who have a name below a public suffix."""
-    if not entry.name or entry.exact or entry.name.count(".") > 4:
+    if not entry.name or entry.exact:
         return None
-    from blocklists.suffixes import is_public, is_registry
-
     if not is_public(entry.name):
         return None
     if is_registry(entry.name):

@@ -25,6 +25,12 @@ from blocklists.suffixes import is_public, is_registry
         ("city.kawasaki.jp", False, False),
         ("xn--55qx5d.cn", True, True),
         ("example.org", False, False),
+        # *.compute.amazonaws.com, which stands for compute.amazonaws.com as well
+        ("compute.amazonaws.com", True, False),
+        ("eu-west-1.compute.amazonaws.com", True, False),
+        # *.cn-north-1.airflow.amazonaws.com.cn
+        ("x.cn-north-1.airflow.amazonaws.com.cn", True, False),
+        ("nobodys", True, True),
     ],
 )
 def test_plain_wildcard_and_exception_rules(name, public, registry):
