@@ -167,6 +167,8 @@ class Client:
             validators = begun
         else:
             place = 0
+            # What an earlier version left must not be taken for the beginning of this one.
+            _forget(part)
             validators = Validators(answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
             _note(url, part, NOTHING_KNOWN if coded else validators)
         most = self._settings.list_bytes
@@ -201,7 +203,7 @@ class Client:
         for _ in range(REDIRECTS + 1):
             parts = urlsplit(asked)
             sent = dict(headers)
-            if parts.hostname == first.hostname and first.username:
+            if (parts.hostname, parts.port) == (first.hostname, first.port) and first.username:
                 login = f"{unquote(first.username)}:{unquote(first.password or '')}"
                 sent |= urllib3.make_headers(basic_auth=login)
             bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
@@ -217,7 +219,7 @@ class Client:
             try:
                 target = urljoin(asked, answer.headers["Location"])
                 to = urlsplit(target)
-                usable = to.scheme in ("http", "https") and bool(to.hostname)
+                usable = to.scheme in ("http", "https") and bool(to.hostname) and to.port != 0
             except ValueError:
                 usable = False
             if not usable:

@@ -170,6 +170,18 @@ def test_a_list_that_is_gone(web, client, part):
     assert not part.exists()
 
 
+def test_a_version_that_is_refused_leaves_nothing_of_the_one_before(web, client, part):
+    """What was begun of one version never becomes the beginning of the next, which was too large at first."""
+    web.pages["/a"] = Page(BODY, cuts=[100_000])
+    with pytest.raises(FetchError):
+        Client(UpdateSettings(attempts=1)).fetch(web.url("/a"), part)
+    web.pages["/a"] = Page(BODY[::-1])
+    with pytest.raises(FetchError, match="more than the 200,000 allowed"):
+        Client(UpdateSettings(list_bytes=200_000)).fetch(web.url("/a"), part)
+    client.fetch(web.url("/a"), part)
+    assert part.read_bytes() == BODY[::-1]
+
+
 @pytest.mark.parametrize("length", [True, False])
 def test_a_download_beyond_the_bound(web, part, length):
     """More bytes than allowed are refused, announced or not, and the disk isn't filled."""
@@ -290,7 +302,7 @@ def test_encryption_is_never_given_up(web, certificate, part, monkeypatch):
 
 
 def test_a_name_and_password_go_to_their_server_alone(web, client, part):
-    """What an address carries before @ is sent to that host, not shown, and not sent on."""
+    """What an address carries before @ is sent to that host and port, not shown, and not sent on."""
     with served() as other:
         web.pages["/a"] = Page(location=other.url("/b").replace("127.0.0.1", "localhost"))
         other.pages["/b"] = Page(BODY)
@@ -298,6 +310,9 @@ def test_a_name_and_password_go_to_their_server_alone(web, client, part):
         client.fetch(address, part)
         assert web.asked[0][1]["authorization"].startswith("Basic ")
         assert "authorization" not in other.asked[0][1]
+        web.pages["/a"] = Page(location=other.url("/b"))
+        client.fetch(address, part)
+        assert "authorization" not in other.asked[1][1]
     assert "cret" not in shown(address)
     web.pages["/a"] = Page(statuses=[403])
     with pytest.raises(FetchError) as caught:
