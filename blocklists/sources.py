@@ -40,11 +40,12 @@ def shown(url: str) -> str:
 def _web_address(url: str) -> str:
     try:
         parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(f"{url!r} is no address: {error}") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ValueError(f"{shown(url)!r} is no http or https address")
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        # Not shown: where its parts can't be told apart, a password in it can't be left out.
+        raise ValueError("no http or https address with a host")
     return url
 
 
@@ -170,7 +171,9 @@ def _read(path: Path) -> Sources:
         return Sources.model_validate(tables)
     except ValidationError as error:
         first = error.errors()[0]
-        what = first["msg"].removeprefix("Value error, ")
+        what, mend = first["msg"].removeprefix("Value error, "), "mend the table"
+        if first["type"] == "extra_forbidden":
+            what, mend = "unknown key", "remove or rename it"
         where = [str(part) for part in first["loc"]]
         line = 0
         if first["loc"][:1] == ("lists",) and len(where) > 1:
@@ -180,7 +183,7 @@ def _read(path: Path) -> Sources:
                 i for i, row in enumerate(text.splitlines(), 1) if re.match(r"\s*\[\[\s*lists\s*\]\]", row)
             ]
             line = heads[number - 1] if number <= len(heads) else 0
-        raise ListError(path, line, f"{': '.join(where)}: {what}", "mend the table") from None
+        raise ListError(path, line, f"{': '.join(where)}: {what}", mend) from None
 
 
 @cache

@@ -14,22 +14,26 @@ from blocklists.sources import HOLD_SHARE, ListError, catalogue, read_sources
         ('name = "a"\nfile = "/etc/hosts"\n', "leads out of the folder"),
         ('name = "a"\nfile = "a.txt"\nformat = "zip"\n', "unknown format 'zip'"),
         ('name = "a"\nfile = "a.txt"\ncategories = ["gaming"]\n', "unknown category 'gaming'"),
-        ('name = "a"\nfile = "a.txt"\ncolour = 1\n', "colour"),
+        ('name = "a"\nfile = "a.txt"\ncolour = 1\n', "colour: unknown key; remove or rename it"),
         ('name = "a"\n', "neither file nor url"),
         ('name = "a/b"\nfile = "a"\n', "is no name"),
         ('name = "a"\nurl = "ftp://lists.example/a"\n', "no http or https address"),
         ('name = "a"\nurl = "https:///a"\n', "no http or https address"),
-        ('name = "a"\nurl = "https://lists.example:99999/a"\n', "is no address"),
+        ('name = "a"\nurl = "https://lists.example:99999/a"\n', "no http or https address"),
+        ('name = "a"\nurl = "user:secret@lists.example/a"\n', "no http or https address"),
+        ('name = "a"\nurl = "https://user:secret@lists.example:x/a"\n', "no http or https address"),
         ('name = "a"\nfile = "a"\n[[lists]]\nname = "a"\nfile = "b"\n', "two lists have the name 'a'"),
         ("name = \n", "not TOML"),
     ],
 )
 def test_a_broken_table_of_lists_is_refused(tmp_path, table, said):
-    """A missing file, a path out of the folder, unknown words and broken TOML are each one line."""
+    """A missing file, a path out of the folder, unknown words and broken TOML are each one line, which shows
+    no password."""
     (tmp_path / "sources.toml").write_text("[[lists]]\n" + table)
     with pytest.raises(ListError, match=said) as caught:
         read_sources(tmp_path)
     assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_folder_without_a_table_is_refused(tmp_path):
