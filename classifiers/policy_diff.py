@@ -30,7 +30,7 @@ class Change(NamedTuple):
             out, new = Counter(map(_plain, self.before)), Counter(map(_plain, self.after))
             parts = [f"+{word}" for word in (new - out).elements()]
             parts += [f"-{word}" for word in (out - new).elements()]
-            return f"~ {self.key}: {' '.join(parts)[:_SHOWN] or 'another order'}"
+            return f"~ {self.key}: {_short(' '.join(parts)) or 'another order'}"
         return f"~ {self.key}: {_plain(self.before)} → {_plain(self.after)}"
 
 
@@ -43,8 +43,13 @@ def _plain(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    shown = _plain(value)[:_SHOWN]
+    shown = _short(_plain(value))
     return f": {shown}" if shown else ""
+
+
+def _short(text: str) -> str:
+    """The text, cut between two words where it is long: half an address would be another one."""
+    return text if len(text) <= _SHOWN else text[:_SHOWN].rpartition(" ")[0] + " …"
 
 
 def _named(rule: dict[str, Any]) -> str:

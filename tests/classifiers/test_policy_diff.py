@@ -22,6 +22,14 @@ def test_the_same_policy_differs_in_nothing():
     assert told("# a comment\n" + BASE) == []
 
 
+def test_a_long_change_is_cut_between_two_words():
+    """No address of a long list is cut in two: what is left of it would be another one."""
+    many = ", ".join(f'"10.20.30.{number}"' for number in range(100, 150))
+    (line,) = told(BASE + f"[sanctioned]\nvpn = [{many}]\n")
+    assert line.endswith("/32 …")
+    assert all(word.endswith("/32") for word in line.split() if word.startswith("10."))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "lines"),
     [
