@@ -130,9 +130,10 @@ class Reload:
             elif not self._notes and time.monotonic() - self._versions_at >= VERSIONS_S:
                 self._versions_at = time.monotonic()
                 self._adopt(self.judge.state.policy, self.judge.matcher, self._versions.loads())
-        except OSError as error:
+        except (OSError, ValueError) as error:
             # The store: with the next look again.
-            self._say(f"cannot note the policy: {error.strerror or error}; see to the store")
+            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+            self._say(f"cannot note the policy: {reason}; see to the store")
 
     def _take(self, files: dict[Path, Mark], lists: str, *, forced: bool) -> None:
         state = self.judge.state
