@@ -30,6 +30,9 @@ COMPILED = "compiled.spanlist"
 SAMPLES = 25
 #: A file of which more than half is refused, looked at from this many refused lines on, is no list.
 JUDGED_FROM = 1_000
+#: A list of which more than one line in so many is refused is told as bad; published ones have some.
+#: Our default.
+REFUSED_AT_MOST = 1_000
 #: Names handed on at once.
 _BLOCK = 65_536
 #: Lines and bytes that a file's format is guessed from.
@@ -59,8 +62,8 @@ class Report:
 
     @property
     def good(self) -> bool:
-        """Nothing in it was refused or held, and it lists something."""
-        return self.entries > 0 and not self.counts["refused"] and not self.counts["held"]
+        """It lists something, and hardly a line of it was refused; held ones do no harm."""
+        return self.entries > 0 and self.counts["refused"] * REFUSED_AT_MOST <= self.entries
 
     def messages(self) -> list[str]:
         """One line for each kept problem: file, line, what, mend."""

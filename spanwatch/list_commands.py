@@ -54,10 +54,13 @@ def check_lists(
         str | None, typer.Option("--format", help="format of the files; else the one that fits best")
     ] = None,
 ) -> None:
-    """Whether lists can be used; each refused line with file, line and mend."""
+    """Whether lists can be used; the first lines that are refused, held or unmapped, each with its mend.
+
+    Bad is a list without an entry, or of which more than one line in a thousand is refused.
+    """
     from blocklists.lists import check
     from blocklists.reading import NAMES
-    from blocklists.sources import ListError
+    from blocklists.sources import ListError, read_sources
 
     folder = context.obj.settings().lists
     if form is not None and form not in NAMES:
@@ -65,6 +68,8 @@ def check_lists(
     with _readable(files or []) as paths:
         reports, problems = [], []
         try:
+            if folder and not paths:
+                read_sources(folder)
             reports = check(*(paths or ([folder] if folder else [])), form=form)
         except ListError as error:
             problems.append(_as_given(str(error), paths, files or []))
@@ -73,7 +78,7 @@ def check_lists(
             if report.good:
                 rest = "".join(
                     f", {report.counts[kind]:,} lines {kind}"
-                    for kind in ("skipped", "unmapped")
+                    for kind in ("refused", "held", "skipped", "unmapped")
                     if report.counts[kind]
                 )
                 print(f"{told[0]}: good; {report.entries:,} entries as {report.listed.format}{rest}")

@@ -168,7 +168,7 @@ def list_versions(context: typer.Context, as_json: AsJson = False) -> None:
 @policy_app.command("diff")
 def diff_policies(
     context: typer.Context,
-    before: Annotated[str, typer.Argument(metavar="BEFORE", help="a file, or a version of `policy list`")],
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help="a file, - or a version of `policy list`")],
     after: Annotated[
         str | None, typer.Argument(metavar="[AFTER]", help="the same; without it the file in force")
     ] = None,
@@ -179,12 +179,17 @@ def diff_policies(
 
     settings = context.obj.settings()
 
+    def is_file(name: str) -> bool:
+        return name == "-" or Path(name).exists()
+
     def named(name: str | None, versions: "Versions | None", why: str) -> "Policy":
         if name is None:
             return load_policy(settings.policy)
-        return load_policy(Path(name)) if Path(name).exists() else _version(versions, why, name)
+        return load_policy(Path(name)) if is_file(name) else _version(versions, why, name)
 
-    if all(name is None or Path(name).exists() for name in (before, after)):
+    if before == after == "-":
+        raise typer.BadParameter("standard input (-) was given twice; give it once")
+    if all(name is None or is_file(name) for name in (before, after)):
         policies = named(before, None, ""), named(after, None, "")
     else:
         with _history(settings) as (versions, why):

@@ -73,6 +73,30 @@ def test_good_and_broken_list(tmp_path: Path, capsys: Captured) -> None:
     assert f"{broken}:2:" in output.err
 
 
+def test_held_lines_and_a_little_noise_are_told_of_a_good_list(tmp_path: Path, capsys: Captured) -> None:
+    """A public suffix, or one broken line in a thousand, is told with its line; the list can be used."""
+    file = tmp_path / "list.txt"
+    names = [f"n{number}.example" for number in range(1_000)]
+    file.write_text("\n".join(["co.uk", "not a name", *names]))
+    assert main(["lists", "check", str(file), "--format", "domains"]) == DONE
+    good, held, refused = capsys.readouterr().out.splitlines()
+    assert good.endswith("good; 1,000 entries as domains, 1 lines refused, 1 lines held")
+    assert held.startswith(f"{file}:1: held: 'co.uk' is a public suffix")
+    assert refused.startswith(f"{file}:2: refused: ")
+    file.write_text("\n".join(["not a name", *names[1:]]))
+    assert main(["lists", "check", str(file), "--format", "domains"]) == USAGE
+    assert capsys.readouterr().err.startswith(f"spanwatch: {file}:1: refused: ")
+
+
+def test_a_folder_of_lists_without_a_table(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty folder in the settings is a folder without `sources.toml`, not a list to be guessed at."""
+    monkeypatch.setenv("SPANWATCH_LISTS", str(tmp_path))
+    assert main(["lists", "check"]) == USAGE
+    assert f"{tmp_path}/sources.toml: cannot read: No such file or directory; " in capsys.readouterr().err
+
+
 def test_lists_in_force(capsys: Captured) -> None:
     """`lists show` prints each list with its digest, and `lists check` finds them good."""
     assert main(["lists", "show"]) == DONE

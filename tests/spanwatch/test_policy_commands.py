@@ -159,13 +159,18 @@ def test_what_can_not_be_explained(more: list[str], said: str, tmp_path: Path, c
     assert said in capsys.readouterr().err
 
 
-def test_two_files_are_compared(tmp_path: Path, capsys: Captured) -> None:
-    """Files are compared without a store, a line for each change."""
+def test_two_files_are_compared(tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files, of which one may be standard input, are compared without a store, a line for each change."""
     one, two = tmp_path / "one.toml", tmp_path / "two.toml"
     one.write_text(BASE)
     two.write_text(BASE.replace("vlans = [20]", "vlans = [20, 22]"))
     assert main(["policy", "diff", str(one), str(two)]) == DONE
     assert capsys.readouterr().out == "~ groups[students].vlans: +22\n"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(BASE.encode())))
+    assert main(["policy", "diff", "-", str(two)]) == DONE
+    assert capsys.readouterr().out == "~ groups[students].vlans: +22\n"
+    assert main(["policy", "diff", "-", "-"]) == USAGE
+    assert "given twice" in capsys.readouterr().err
     assert main(["--state", str(tmp_path / "none"), "policy", "diff", "abcd", str(two)]) == USAGE
     assert "there is no store yet; give a file" in capsys.readouterr().err
 
