@@ -116,7 +116,8 @@ def test_a_bomb_is_stopped_by_its_ratio(tmp_path):
     with opened(path) as stream:
         with pytest.raises(BrokenListError, match="200 times its size"):
             stream.read()
-        assert stream.raw._given <= archives.RATIO_FROM + (1 << 20)
+        # How much of the file is read ahead is the interpreter's affair.
+        assert stream.raw._given <= archives.MAX_RATIO * path.stat().st_size + (1 << 20)
 
 
 def test_a_bomb_in_an_archive(tmp_path):
