@@ -501,6 +501,15 @@ def test_the_family_that_loses_the_race_is_no_block(scribe):
     assert (row["verdict"], row["evidence"], row["blocked_over"]) == ("allowed", ["delivered"], [])
 
 
+def test_a_family_without_an_address_is_no_block(scribe):
+    """No data for AAAA beside an address for A is no evidence, and no path that was blocked."""
+    scribe.dns(0, A, "four.example", REAL)
+    scribe.dns(0, A, "four.example", qtype=28)
+    scribe.named(1, A, REAL, "four.example")
+    (row,) = rebuild(scribe)
+    assert (row["verdict"], row["evidence"], row["blocked_over"]) == ("allowed", ["delivered"], [])
+
+
 def test_outside_of_the_filter_only_its_own_marks_count(scribe):
     """There a reset is the server's, and what a filter in the server's place gets is not delivered."""
     outside: dict[str, Any] = {"tap_side": "wan"}
