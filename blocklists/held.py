@@ -4,7 +4,6 @@ Beside a list's file stand `FILE.state` (JSON, `State`) and, where an update wai
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import time
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from blocklists.entries import Entry
 from blocklists.lists import Report, entries
 from blocklists.sources import SOURCES, ListError, ListFile, read_sources, shown
+from pipeline.lock_file import hold
 
 LOCK = "update.lock"
 
@@ -99,17 +99,9 @@ def only_update(folder: Path) -> Iterator[None]:
             "make it writable for this user, or set `lists` to another"
         ) from None
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            raise OSError(
-                f"another update (process {holder}) works on {folder}; wait until it is done"
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        hold(
+            file, lambda holder: f"another update (process {holder}) works on {folder}; wait until it is done"
+        )
         yield
 
 

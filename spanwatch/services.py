@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
+from pipeline.lock_file import hold
 from pipeline.settings import Settings, SettingsError
 from spanwatch.invocation import Invocation
 from spanwatch.supervision import keep_running, running
@@ -58,17 +59,8 @@ def only_worker(settings: Settings) -> Iterator[None]:
     """Holds the state folder's worker lock. Raises OSError where another process has it."""
     make_state(settings.state)
     with open(settings.state / "worker.lock", "a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            raise OSError(
-                f"another spanwatch (process {holder}) works on {settings.state}; stop it, or choose --state"
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        mend = f"works on {settings.state}; stop it, or choose --state"
+        hold(file, lambda holder: f"another spanwatch (process {holder}) {mend}")
         yield
 
 
