@@ -239,9 +239,18 @@ def load_matcher(folder: Path | None = None) -> Matcher:
     return Matcher.open(path)
 
 
-def _score(items: Iterator[Entry | Problem]) -> float:
-    """How well the first items fit their format; -inf where they are all refused."""
-    worth = {"entry": 1.0, "refused": -1.0, "held": -0.25, "skipped": -0.25, "unmapped": 0.5}
+def _score(items: Iterator[Entry | Problem], tree: bool) -> float:
+    """How well the first items fit their format; -inf where they are all refused.
+
+    A skipped line is a doubt, but not in a `tree`: the place of its file says how it is meant.
+    """
+    worth = {
+        "entry": 1.0,
+        "refused": -1.0,
+        "held": -0.25,
+        "skipped": 0.25 if tree else -0.25,
+        "unmapped": 0.5,
+    }
     seen = Counter("entry" if isinstance(item, Entry) else item.kind for item in islice(items, _GUESSED_FROM))
     if seen["refused"] and seen.total() == seen["refused"]:
         return -math.inf
@@ -262,7 +271,8 @@ def guess_format(path: Path) -> str:
             whole = tree or (name == "adguard_services" and head.lstrip()[:1] in (b"[", b"{"))
             # An archive is of one tree format only; the others raise.
             with contextlib.suppress(BrokenListError):
-                scores[name] = _score(read_list(path, name) if whole else FORMATS[name](io.BytesIO(head)))
+                items = read_list(path, name) if whole else FORMATS[name](io.BytesIO(head))
+                scores[name] = _score(items, tree)
     except BrokenListError as error:
         raise ListError(path, error.line, error.what, error.mend) from None
     except OSError as error:

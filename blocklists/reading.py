@@ -26,8 +26,6 @@ NAMES: tuple[str, ...] = (*FORMATS, *TREES)
 #: The taxonomy that a format's own category names are of.
 MAPPINGS = {"squidguard": "ut1", "v2fly": "v2fly", "nextdns": "nextdns", "adguard_services": "adguard"}
 
-_LISTED = Meaning("list", (), "")
-
 
 def read_list(
     path: Path,

@@ -21,6 +21,7 @@ from blocklists.lists import (
 )
 from blocklists.reading import NAMES
 from blocklists.sources import ListError, ListFile, read_sources
+from tests.blocklists.lists_made import folder as made
 
 REAL = Path(os.environ.get("REAL_LISTS", Path(__file__).parents[3] / "shared" / "lists"))
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="no folder of real lists; set REAL_LISTS")
@@ -302,6 +303,13 @@ def test_a_format_is_guessed(tmp_path, content, form):
     (report,) = check(tmp_path / "x")
     assert report.good
     assert report.entries == 2
+
+
+def test_a_tree_that_begins_with_what_is_skipped(tmp_path):
+    """Category folders are told by their files, though the first hundreds of lines are about pages alone."""
+    pages = b"".join(b"pages.example.org/%d\n" % number for number in range(500))
+    files = {"adult/urls": pages, "gambling/domains": b"example.org\n", "README": b"about\n"}
+    assert guess_format(made(tmp_path, files)) == "squidguard"
 
 
 def test_show_names_every_list(starter):
