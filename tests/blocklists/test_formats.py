@@ -1,6 +1,5 @@
 """List formats: what a line gives, and that no bytes make a reader fail."""
 
-import io
 import random
 
 import pytest
@@ -9,16 +8,7 @@ from hypothesis import strategies as st
 
 from blocklists.entries import MAX_LINE, Entry, Problem
 from blocklists.formats import FORMATS
-
-
-def read(name, text):
-    content = text if isinstance(text, bytes) else text.encode()
-    return list(FORMATS[name](io.BytesIO(content)))
-
-
-def problems(name, text):
-    return [(item.line, item.kind) for item in read(name, text) if isinstance(item, Problem)]
-
+from tests.blocklists.read_text import problems, read
 
 GOOD = {
     "hosts": "0.0.0.0 example.org",

@@ -1,21 +1,7 @@
 """Formats in which every line stands for itself."""
 
-import io
-
 from blocklists.entries import Entry, Problem
-from blocklists.formats import FORMATS
-
-
-def read(name, text):
-    return list(FORMATS[name](io.BytesIO(text if isinstance(text, bytes) else text.encode())))
-
-
-def names(name, text):
-    return [(i.line, i.name) for i in read(name, text) if isinstance(i, Entry) and not i.exception]
-
-
-def problems(name, text):
-    return [(item.line, item.kind) for item in read(name, text) if isinstance(item, Problem)]
+from tests.blocklists.read_text import names, problems, read
 
 
 def test_domains():
