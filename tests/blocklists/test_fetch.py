@@ -30,16 +30,6 @@ BODY = random.Random(1).randbytes(300_000)
 
 
 @pytest.fixture
-def web(monkeypatch):
-    monkeypatch.setattr(fetch, "WAIT_S", 0.01)
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    with served() as web:
-        yield web
-
-
-@pytest.fixture
 def client():
     client = Client(UpdateSettings(silence_s=5, connect_s=5))
     yield client

@@ -9,28 +9,17 @@ import tarfile
 
 import pytest
 
-from blocklists import fetch
 from blocklists.held import State, approve, beside, read_state, reject
 from blocklists.lists import load_matcher
 from blocklists.sources import ListError
 from blocklists.update import Update
-from tests.blocklists.web import Page, served
+from tests.blocklists.web import Page
 
 NAMES = [f"n{number}.example" for number in range(100)]
 
 
 def lines(names):
     return "".join(f"{name}\n" for name in names)
-
-
-@pytest.fixture
-def web(monkeypatch):
-    monkeypatch.setattr(fetch, "WAIT_S", 0.01)
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    with served() as web:
-        yield web
 
 
 @pytest.fixture
