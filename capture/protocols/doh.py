@@ -22,10 +22,15 @@ SHORTEST = FRAME_HEADER + 17
 
 @packet_kernel
 def may_hold_messages(buf, start, end):
-    """True if the bytes could be a frame of up to 16 KiB."""
+    """True if the bytes could be a frame of up to 16 KiB; one of data is of a stream (RFC 9113, 6.1).
+
+    The latter refuses streams of zeros.
+    """
     if end - start < SHORTEST or buf[start] != 0:
         return False
-    return buf[start + 1] <= 64 and buf[start + 3] <= LAST_TYPE
+    if buf[start + 1] > 64 or buf[start + 3] > LAST_TYPE:
+        return False
+    return buf[start + 3] != DATA or u32(buf, start + 5) != 0
 
 
 @unit_kernel

@@ -2,10 +2,13 @@
 
 import struct
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capture.protocols.doh import may_hold_messages
+from pipeline.kernels import kernel
 from tests.capture.packets import ACK, ANSWER, Conversation, Rows, address_record, dns, rows_of
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -73,6 +76,28 @@ def test_several_messages() -> None:
 def test_what_is_no_message(data: bytes) -> None:
     """Cut, longer, in another frame or no frame: no row."""
     assert exchange(data).dns == []
+
+
+@kernel
+def looked_at(buf):  # type: ignore[no-untyped-def]
+    """Whether the bytes could be a frame, asked as another kernel asks."""
+    return may_hold_messages(buf, 0, len(buf))
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (frame(DATA, QUESTION), True),
+        (frame(DATA, b"", flags=1) + frame(DATA, QUESTION, stream=3), True),
+        (frame(SETTINGS, bytes(30), 0), True),
+        (frame(DATA, QUESTION, stream=0), False),
+        (bytes(1_400), False),
+        (frame(DATA, QUESTION)[: 9 + 16], False),
+    ],
+)
+def test_frames_of_data_have_a_stream(data: bytes, expected: bool) -> None:
+    """DATA of stream 0 is an error (RFC 9113, 6.1), so that zeros are no frames; empty DATA ends a stream."""
+    assert looked_at(np.frombuffer(data, np.uint8).copy()) == expected
 
 
 @settings(max_examples=60, deadline=None)
