@@ -1,5 +1,8 @@
 """What Numba makes of kernels, units and intrinsics: imported when the first of them has to be compiled."""
 
+import contextlib
+import logging
+import pickle
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -11,6 +14,8 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from pipeline.kernels import ASKED, CACHE, OPTIONS, UNITS, Unit, fingerprint
+
+logger = logging.getLogger("spanwatch.kernels")
 
 
 class _Locator(caching._CacheLocator):
@@ -38,7 +43,33 @@ class _Kept(caching.CompileResultCacheImpl):
 
 
 class _Cache(caching.FunctionCache):
+    """Numba's, which ends the program over a folder that is read-only or full, or a file that was cut off.
+
+    Here what can't be read is compiled anew, and what can't be written is not kept.
+    """
+
     _impl_class = _Kept
+    _told = False
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled function for these types, None where there is none."""
+        try:
+            return super().load_overload(sig, target_context)
+        except OSError:
+            return None
+        except (EOFError, pickle.UnpicklingError):
+            with contextlib.suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled function."""
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            if not _Cache._told:
+                _Cache._told = True
+                logger.warning("compiled kernels are not kept, so that each start compiles them: %s", error)
 
 
 class _LateCache:

@@ -37,6 +37,8 @@ LINKER = ("image.py", "linking.py", "bundle.py", "bundle_type.py")
 NOTHING, TRUTH, INTEGER = "nothing", "truth", "integer"
 #: Words of the longest result.
 RESULT_WORDS = 8
+#: The first number that is too large for a word.
+WORD_LIMIT = 1 << 63
 
 #: A linked entry: status, zero if all is well, of (arguments, room for the result).
 _Function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
@@ -57,7 +59,8 @@ def _dtype_text(dtype: np.dtype) -> str:
 def _array_kind(array: np.ndarray) -> str:
     flags = array.flags
     layout = "C" if flags.c_contiguous else "F" if flags.f_contiguous else "A"
-    return f"{_dtype_text(array.dtype)}{array.ndim}{layout}{'' if flags.writeable else 'r'}"
+    limits = ("" if flags.writeable else "r") + ("" if flags.aligned else "u")
+    return f"{_dtype_text(array.dtype)}{array.ndim}{layout}{limits}"
 
 
 def _bundle_kind(bundle: Bundle) -> str:
@@ -72,7 +75,7 @@ def _bundle_kind(bundle: Bundle) -> str:
 def words_of(arguments: tuple[Any, ...]) -> tuple[str, list[int]] | None:
     """Types of the arguments as a text, and the words that stand for them; None where one has no such form.
 
-    These are arrays, bundles, named tuples of these, `int` and `bool`.
+    These are arrays, bundles, `bool`, `int` of 64 bits, and named tuples of these.
     """
     kinds: list[str] = []
     words: list[int] = []
@@ -83,7 +86,7 @@ def words_of(arguments: tuple[Any, ...]) -> tuple[str, list[int]] | None:
         elif isinstance(value, bool):
             kinds.append("?")
             words.append(value)
-        elif isinstance(value, int):
+        elif isinstance(value, int) and -WORD_LIMIT <= value < WORD_LIMIT:
             kinds.append("i")
             words.append(value)
         elif isinstance(value, Bundle):
@@ -104,7 +107,7 @@ def _flat(arguments: tuple[Any, ...]) -> list[Any]:
     values: list[Any] = []
     for value in arguments:
         if isinstance(value, tuple):
-            values += value
+            values += _flat(value)
         else:
             values.append(value)
     return values
@@ -144,7 +147,7 @@ class _Call:
             if at < 0:
                 if known() is not value:
                     return False
-            elif known is not value.__class__:
+            elif known is not value.__class__ or not -WORD_LIMIT <= value < WORD_LIMIT:
                 return False
             else:
                 self._block[at] = value
@@ -232,8 +235,11 @@ class Image:
         ASKED.add(path.stem)
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{os.getpid()}")
-        fresh.write_bytes(MAGIC + hashlib.blake2b(rest, digest_size=DIGEST_BYTES).digest() + rest)
-        fresh.replace(path)
+        try:
+            fresh.write_bytes(MAGIC + hashlib.blake2b(rest, digest_size=DIGEST_BYTES).digest() + rest)
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
 
     def link(self) -> None:
         """Link the calls that were made past the image, and keep them for the next process.

@@ -13,6 +13,7 @@ needs no Numba, in `pipeline.image`.
 import hashlib
 import inspect
 import os
+import threading
 import types as python_types
 from collections.abc import Callable
 from functools import cached_property
@@ -27,9 +28,13 @@ if TYPE_CHECKING:
 
 
 def cache_folder() -> Path:
-    """Folder of the compiled code: `$SPANWATCH_CACHE`, else in the user's cache."""
+    """Folder of the compiled code: `$SPANWATCH_CACHE`, else in the user's cache; without home, the host's."""
     base = os.environ.get("SPANWATCH_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    root = Path(base) if base else Path.home() / ".cache"
+    try:
+        root = Path(base) if base else Path.home() / ".cache"
+    except RuntimeError:
+        # A number without an account, as in a container.
+        root = Path("/var/cache")
     return root / "spanwatch" / "kernels"
 
 
@@ -297,6 +302,8 @@ def unit_kernel(function: Any) -> Any:
 
 
 _waiting: list[Callable[[], None]] = []
+#: Held while units are bound: a kernel that another thread compiles meanwhile would find no symbol.
+_binding = threading.RLock()
 
 
 def bind_units(table: Any) -> None:
@@ -316,5 +323,6 @@ def bind_units(table: Any) -> None:
 
 
 def _bind_waiting() -> None:
-    while _waiting:
-        _waiting.pop()()
+    with _binding:
+        while _waiting:
+            _waiting.pop()()

@@ -61,18 +61,8 @@ def _entry(signature: Any, inner: str, symbol: str) -> tuple[str, str]:
     block, out = function.args
     values, at = [], 0
     for kind in signature.args:
-        where = builder.gep(block, [ir.Constant(WORD, at)])
-        if isinstance(kind, types.Boolean):
-            values.append(
-                builder.trunc(builder.load(builder.bitcast(where, WORD.as_pointer())), ir.IntType(1))
-            )
-            at += 8
-        else:
-            layout = context.get_value_type(kind)
-            value = builder.load(builder.bitcast(where, layout.as_pointer()))
-            value.align = 8
-            values.append(value)
-            at += context.get_abi_sizeof(layout)
+        value, at = _loaded(builder, kind, block, at)
+        values.append(value)
     callee = ir.Function(module, convention.get_function_type(signature.return_type, signature.args), inner)
     status, value = convention.call_function(builder, callee, signature.return_type, signature.args, values)
     kind = signature.return_type
@@ -94,6 +84,25 @@ def _entry(signature: Any, inner: str, symbol: str) -> tuple[str, str]:
         raise RuntimeError(f"{symbol} returns {kind}; an entry returns int64, a truth value or a few int64")
     builder.ret(status.code)
     return str(module), result
+
+
+def _loaded(builder: Any, kind: Any, block: Any, at: int) -> tuple[Any, int]:
+    """An argument loaded from the byte `at` of the words on, and the byte behind it."""
+    context = cpu_target.target_context
+    if isinstance(kind, types.BaseTuple):
+        parts = []
+        for part in kind:  # type: ignore[attr-defined]
+            value, at = _loaded(builder, part, block, at)
+            parts.append(value)
+        return context.make_tuple(builder, kind, parts), at
+    where = builder.gep(block, [ir.Constant(WORD, at)])
+    if isinstance(kind, types.Boolean):
+        word = builder.load(builder.bitcast(where, WORD.as_pointer()))
+        return builder.trunc(word, ir.IntType(1)), at + 8
+    layout = context.get_value_type(kind)
+    value = builder.load(builder.bitcast(where, layout.as_pointer()))
+    value.align = 8
+    return value, at + context.get_abi_sizeof(layout)
 
 
 def _check(whole: Any) -> None:

@@ -21,10 +21,20 @@ from pipeline.kernels import bind_units, entry_kernel, unit_kernel
 class Held(Bundle):
     count: np.ndarray
 
+class Inner(NamedTuple):
+    back: bool
+    forth: bool
+    number: int
+
 class Parts(NamedTuple):
     one: np.ndarray
     two: np.ndarray
     number: int
+
+class Outer(NamedTuple):
+    inner: Inner
+    last: bool
+    more: np.ndarray
 
 @unit_kernel
 def add(table, buf, at):
@@ -47,11 +57,21 @@ def divided(number, by):
     return number // by, number % by, by
 
 @entry_kernel
+def nested(outer, by):
+    inner = outer.inner
+    sign = -1 if inner.back and not inner.forth and outer.last else 1
+    return sign * (inner.number + outer.more[0] + by)
+
+@entry_kernel
+def whole(number):
+    return number + 1
+
+@entry_kernel
 def nothing(buf):
     buf[0] = 9
 
 FACTOR = int(sys.argv[1])
-IMAGE = Image("test", (added, is_even, divided, nothing))
+IMAGE = Image("test", (added, is_even, divided, nested, whole, nothing))
 loaded = IMAGE.load()
 held = Held(count=np.zeros(1, np.int64))
 bind_units(held)
@@ -63,11 +83,21 @@ for at in range(1, 500):
     # The memory of one array is often that of the next.
     assert added(held, parts._replace(two=np.full((6, 2), at)), 5, False) == FACTOR * 5 + at
 assert added(held, parts._replace(number=np.int64(3)), 0, False) == FACTOR * 3 + 3
+thirty = np.full(1, 30)
+signs = []
+for also in (False, True, False):
+    signs.append(int(nested(Outer(Inner(True, also, 4), True, thirty), 200 + also)))
+print(signs, whole(5))
+try:
+    print(whole(1 << 70))
+except Exception:
+    print("too large")
 print(divided(17, 5), nothing(buf[::2]), buf.tolist(), is_even(np.int32(7)), loaded, "numba" in sys.modules)
 if not loaded:
     IMAGE.link()
 """
-SAID = ["18 42 29 True False", "(3, 2, 5) None [9, 0, 0] False"]
+SAID = ["18 42 29 True False", "[-234, 235, -234] 6"]
+LAST = "(3, 2, 5) None [9, 0, 0] False"
 
 
 def run(folder: Path, factor: int = 1, **environment: str) -> list[str]:
@@ -95,11 +125,11 @@ def test_a_linked_program_runs_as_the_compiled_one(tmp_path: Path) -> None:
 
     A call with a type that was not linked goes through the compiler.
     """
-    assert run(tmp_path, NUMBA_DISABLE_JIT="1") == [SAID[0], f"{SAID[1]} False False"]
+    assert run(tmp_path, NUMBA_DISABLE_JIT="1") == [*SAID, str((1 << 70) + 1), f"{LAST} False False"]
     assert images(tmp_path) == []
-    assert run(tmp_path) == [SAID[0], f"{SAID[1]} False True"]
+    assert run(tmp_path) == [*SAID, "too large", f"{LAST} False True"]
     assert len(images(tmp_path)) == 1
-    assert run(tmp_path) == [SAID[0], f"{SAID[1]} True True"]
+    assert run(tmp_path) == [*SAID, "too large", f"{LAST} True True"]
 
 
 def test_an_image_that_is_no_good_is_made_anew(tmp_path: Path) -> None:
@@ -116,9 +146,9 @@ def test_an_image_that_is_no_good_is_made_anew(tmp_path: Path) -> None:
         b"another format" + whole[14:],
     ):
         path.write_bytes(bad)
-        assert run(tmp_path)[1].split()[-2] == "False"
+        assert run(tmp_path)[-1].split()[-2] == "False"
         assert path.read_bytes()[:14] == whole[:14]
-    assert run(tmp_path)[1].split()[-2] == "True"
+    assert run(tmp_path)[-1].split()[-2] == "True"
 
 
 def test_an_image_is_of_what_it_was_made_from(tmp_path: Path) -> None:
@@ -140,19 +170,32 @@ class Pair(Bundle):
 
 
 def test_types_tell_what_the_compiler_tells_apart() -> None:
-    """Arrays differ by items, dimensions, order and whether they can be written; numbers by their kind."""
+    """Arrays differ by items, dimensions, order, alignment and whether they can be written; so do numbers."""
     square = np.zeros((3, 3))
     readonly = np.zeros(3)
     readonly.flags.writeable = False
     points = np.zeros(3, [("x", "i8"), ("y", "i4")])
     several = [
         square, square.T, square[::2], np.zeros(3), readonly, np.zeros(3, np.float32), points, 1, True,
-        Pair(one=square, two=points), Pair(one=points, two=square),
+        Pair(one=square, two=points), Pair(one=points, two=square), np.zeros(25, np.uint8)[1:].view("f8"),
     ]  # fmt: skip
     kinds = [(image.words_of((value,)) or ("", []))[0] for value in several]
     assert len(set(kinds)) == len(several)
     assert image.words_of((points.view(np.recarray),))[0] == kinds[6]  # type: ignore[index]
     assert image.words_of((1.5,)) is None
+    assert image.words_of((1 << 63,)) is None
+
+
+def test_an_image_that_can_not_be_written_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where the image can't take its place, what was written of it is removed."""
+    made = image.Image("test", ())
+    monkeypatch.setattr(image, "CACHE", tmp_path)
+    made.path.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        made.save([], b"code")
+    assert list(tmp_path.iterdir()) == [made.path]
 
 
 @pytest.mark.skipif(kernels.DISABLED, reason="is about compiled kernels")

@@ -1,5 +1,6 @@
 """Compiled code: one cache a state of the sources."""
 
+import os
 import subprocess
 import sys
 import types
@@ -14,7 +15,7 @@ from pipeline import kernels
 
 
 def test_the_cache_is_in_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The folder stands below `SPANWATCH_CACHE`, else below the user's cache."""
+    """The folder stands below `SPANWATCH_CACHE`, else below the user's cache, else the host's."""
     monkeypatch.setenv("SPANWATCH_CACHE", str(tmp_path))
     assert kernels.cache_folder() == tmp_path / "spanwatch" / "kernels"
     monkeypatch.delenv("SPANWATCH_CACHE")
@@ -22,6 +23,9 @@ def test_the_cache_is_in_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert kernels.cache_folder() == tmp_path / "xdg" / "spanwatch" / "kernels"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert kernels.cache_folder() == Path.home() / ".cache" / "spanwatch" / "kernels"
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 3_999_999_999)
+    assert kernels.cache_folder() == Path("/var/cache/spanwatch/kernels")
 
 
 def test_a_changed_kernel_changes_the_digest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
