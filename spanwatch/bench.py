@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from capture.sensor import warm_kernels
 from pipeline.settings import SensorSettings
 from spanwatch.measuring import Measured, measure
 from spanwatch.mix import write_mix
@@ -29,8 +30,6 @@ READY_S = 600
 def _beside(path: str, settings: SensorSettings, folder: Path, begin: Any) -> Measured:
     """`measure` in one of several processes, all of which begin together."""
     os.makedirs(folder)
-    from capture.sensor import warm_kernels
-
     warm_kernels()
     begin.wait()
     return measure(path, settings, folder)
