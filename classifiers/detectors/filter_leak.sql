@@ -42,7 +42,7 @@ filtered AS
     FROM
     (
         SELECT site AS filtered_site, toString(arrayJoin(categories)) AS category, count() AS blocks
-        FROM attempts
+        FROM attempts FINAL
         WHERE toStartOfHour(window_start) >= toStartOfHour({from:DateTime64(6, 'UTC')})
             AND window_start >= {from:DateTime64(6, 'UTC')} AND window_start < {to:DateTime64(6, 'UTC')}
             AND verdict = 'blocked' AND site IN (SELECT site FROM delivered)

@@ -460,6 +460,16 @@ def test_leak_has_a_cause(scribe, cause):
     assert f"show: {cause} (1)." in rows[HOST]["statement"]
 
 
+def test_leak_counts_no_block_twice(scribe):
+    """Blocks that were judged again with later rows are not more blocks of their category."""
+    for later in (0, 5, 10):
+        blocked(scribe, "held.example", days=1 - later / 86_400, times=2)
+        judge_before(scribe)
+    scribe.named(1, HOST, "203.0.113.1", "leak.example")
+    (row,) = scribe.detect("filter_leak")
+    assert "show: the filter blocks nothing of the category (1)." in row["statement"]
+
+
 def usually_blocked(scribe: Any, names: int = 3) -> None:
     for number in range(names):
         blocked(scribe, f"n{number}.example")
