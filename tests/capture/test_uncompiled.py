@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.slow
 def test_the_room_passes_uncompiled() -> None:
     """Every test of this room passes with the compiler off, those of single kernels included."""
     room = Path(__file__).parent
