@@ -311,7 +311,7 @@ flows_reached AS
         nullIf(arrayMin(arrayPushBack(arrayMap(n -> ifNull(n.5, 4294967295), near), ifNull(round_trip, 4294967295))),
             4294967295) AS far,
         -- It came sooner than the server could have sent it.
-        has(marks, 'reset') AND ifNull(reset_after * {near_times:Float64} < far, false)
+        has(marks, 'reset') AND ifNull(reset_after < {near_us:Float64} AND reset_after * {near_times:Float64} < far, false)
             -- A site that is no further than the filter: the page is the filter's, or came through it.
             OR has(marks, 'http_denied') AND ifNull(round_trip < {near_us:Float64}, false) AS nearer
     FROM reached

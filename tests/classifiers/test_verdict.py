@@ -149,6 +149,10 @@ CASES: dict[str, tuple[list[tuple[Any, ...]], str, str, int, list[str]]] = {
         [tls("", "203.0.113.36", client=c, **OWN, reset_us=300) for c in (A, B)],
         "inconclusive", "reset", 40, [],
     ),
+    "reset-after-a-slow-handshake": (
+        [tls("", "203.0.113.77", client=c, **OWN, rtt_us=200_000, reset_us=16_000) for c in (A, B)],
+        "inconclusive", "reset", 40, [],
+    ),
     "reset-late-as-the-server": (
         [*(tls("", "203.0.113.32", client=c, **OWN, rtt_us=20_000, reset_us=300) for c in (A, B)),
          *around("203.0.113.32", rtt_us=1_000)],
