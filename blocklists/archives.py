@@ -1,45 +1,30 @@
-"""Packed files, archives and folders of lists, read as streams and never unpacked to disk.
+"""Archives and folders of lists, read as streams and never unpacked to disk.
 
-What a member is called or points to can therefore do no harm, but is refused all the same; sizes, ratios
-and counts are bounded. The limits are our defaults: ten times what published lists need.
+What a member is called or points to can therefore do no harm, but is refused all the same; their number and
+headers are bounded. The limits are our defaults: ten times what published lists need. Tar is read here, not
+by the standard library: `tarfile` takes an extended header of any stated size into memory, and calls itself
+for each of a row of them.
 """
 
-import bz2
-import gzip
 import io
-import lzma
 import os
 import stat
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple, cast
 
-import pyarrow as pa
-
 from blocklists.entries import BrokenListError, Problem
+from blocklists.packed import MAX_UNPACKED, PIECE, ZIP, Bounded, opened
 
-#: Bytes that a packed file or an archive may unpack to.
-MAX_UNPACKED = 1 << 30
-#: Unpacked bytes for each packed one, looked at from `RATIO_FROM` unpacked bytes on. Names pack to about 4:1.
-MAX_RATIO = 200
-RATIO_FROM = 4 << 20
 MAX_MEMBERS = 20_000
 #: Bytes of a member's name, and of the directory of a zip file.
 MAX_PATH = 1_024
 MAX_DIRECTORY = 8 << 20
-#: Memory (bytes) that unpacking xz may take: its highest setting takes 65 MiB.
-_XZ_MEMORY = 128 << 20
 
 _BLOCK = 512
 #: Type flags of plain files; `S` is GNU's sparse one, which has content, too.
 _FILES = ("\x00", "0", "7")
-_PIECE = 1 << 16
-
-_GZIP, _BZIP2, _XZ, _ZSTD, _ZIP = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
-_PACKED = (_GZIP, _BZIP2, _XZ, _ZSTD)
 
 
 class Member(NamedTuple):
@@ -53,108 +38,10 @@ class Member(NamedTuple):
     """Where a link points to, as a path inside."""
 
 
-class _Packed(io.RawIOBase):
-    """Streams of bzip2 or xz, one after another."""
-
-    def __init__(self, source: BinaryIO, make: Callable[[], Any]) -> None:
-        self._source = source
-        self._make = make
-        self._member = make()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, view: Any) -> int:
-        while True:
-            data = b""
-            if self._member.eof:
-                # What follows a stream is another one, or padding.
-                data = self._member.unused_data.lstrip(b"\0") or self._source.read(_PIECE).lstrip(b"\0")
-                if not data:
-                    return 0
-                self._member = self._make()
-            elif self._member.needs_input:
-                data = self._source.read(_PIECE)
-                if not data:
-                    raise EOFError("cut off")
-            out = self._member.decompress(data, len(view))
-            if out:
-                view[: len(out)] = out
-                return len(out)
-
-
-class _Bounded(io.RawIOBase):
-    """A stream that stops the reading where it has given too much. Raises BrokenListError."""
-
-    def __init__(self, source: Any, packed: Callable[[], int], what: str) -> None:
-        self._source = source
-        self._packed = packed
-        """Bytes it was made from, so far."""
-        self._what = what
-        self._given = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, view: Any) -> int:
-        try:
-            data = self._source.read(len(view))
-        except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile) as error:
-            raise self._damaged(error) from None
-        except (OSError, ValueError, RuntimeError, NotImplementedError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            raise self._damaged(error) from None
-        self._given += len(data)
-        mend = "give the list itself, unpacked"
-        if self._given > MAX_UNPACKED:
-            raise BrokenListError(f"it unpacks to more than {MAX_UNPACKED >> 20:,} MiB", mend)
-        if self._given > RATIO_FROM and self._given > MAX_RATIO * max(self._packed(), 1):
-            raise BrokenListError(f"it unpacks to more than {MAX_RATIO} times its size", mend)
-        view[: len(data)] = data
-        return len(data)
-
-    def _damaged(self, error: Exception) -> BrokenListError:
-        return BrokenListError(f"damaged {self._what}: {error}", "fetch it again")
-
-
-def _unpacked(file: BinaryIO, magic: bytes) -> BinaryIO:
-    """The bytes of a packed file."""
-    if magic.startswith(_GZIP):
-        source, what = gzip.GzipFile(fileobj=file), "gzip data"
-    elif magic.startswith(_BZIP2):
-        source, what = cast(Any, _Packed(file, bz2.BZ2Decompressor)), "bzip2 data"
-    elif magic.startswith(_XZ):
-        made = _Packed(file, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY))
-        source, what = cast(Any, made), "xz data"
-    else:
-        source, what = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd"), "Zstandard data"
-    return io.BufferedReader(_Bounded(source, file.tell, what), _PIECE)
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """The bytes of a file, unpacked if its first bytes say that it is packed.
-
-    Raises OSError; reading raises BrokenListError where the packing is damaged or a bomb.
-    """
-    if not path.is_file() and path.exists():
-        raise BrokenListError("neither a file nor a folder", "give the list's file")
-    with open(path, "rb") as file:
-        magic = file.peek(8)
-        if not magic.startswith(_PACKED):
-            yield file
-            return
-        stream = _unpacked(file, magic)
-        if cast(Any, stream).peek(8).startswith((*_PACKED, _ZIP)):
-            raise BrokenListError("packed twice", "give the list packed once, or not at all")
-        yield stream
-
-
 def is_archive(stream: BinaryIO) -> bool:
     """Whether an opened stream is a tar or zip archive; nothing of it is consumed."""
     head = cast(Any, stream).peek(_BLOCK)
-    return head.startswith(_ZIP) or head[:4] == b"PK\x05\x06" or _tar_header(head[:_BLOCK]) is not None
+    return head.startswith(ZIP) or head[:4] == b"PK\x05\x06" or _tar_header(head[:_BLOCK]) is not None
 
 
 def members(path: Path) -> Iterator[Member | Problem]:
@@ -170,8 +57,8 @@ def members(path: Path) -> Iterator[Member | Problem]:
         return
     with opened(path) as stream:
         head = cast(Any, stream).peek(4)[:4]
-        if head in (_ZIP, b"PK\x05\x06"):
-            if isinstance(getattr(stream, "raw", None), _Bounded):
+        if head in (ZIP, b"PK\x05\x06"):
+            if isinstance(getattr(stream, "raw", None), Bounded):
                 raise BrokenListError("packed twice", "give the zip file itself")
             found = _of_zip(stream)
         elif is_archive(stream):
@@ -279,14 +166,14 @@ def _of_zip(file: BinaryIO) -> Iterator[Member | Problem]:
             raise BrokenListError(f"damaged zip archive: {error}", "fetch it again", name) from None
         with packed:
             bounded = _Shared(packed, lambda: size, "zip archive", given)
-            stream = io.BufferedReader(bounded, _PIECE)
+            stream = io.BufferedReader(bounded, PIECE)
             if stat.S_ISLNK(mode):
                 yield _linked(name, stream.read(MAX_PATH).decode("utf-8", "replace"))
             else:
                 yield Member(name, stream)
 
 
-class _Shared(_Bounded):
+class _Shared(Bounded):
     """The members of one archive, whose bytes are counted together: members may overlap."""
 
     def __init__(self, source: Any, packed: Callable[[], int], what: str, given: list[int]) -> None:
@@ -369,7 +256,7 @@ class _TarMember(io.RawIOBase):
         return True
 
     def readinto(self, view: Any) -> int:
-        data = self._source.read(min(len(view), self.left, _PIECE))
+        data = self._source.read(min(len(view), self.left, PIECE))
         if not data and self.left:
             raise BrokenListError("damaged tar archive: cut off", "fetch it again")
         self.left -= len(data)
@@ -379,7 +266,7 @@ class _TarMember(io.RawIOBase):
 
 def _skip(stream: BinaryIO, count: int) -> None:
     while count > 0:
-        data = stream.read(min(count, _PIECE))
+        data = stream.read(min(count, PIECE))
         if not data:
             raise BrokenListError("damaged tar archive: cut off", "fetch it again")
         count -= len(data)
@@ -404,7 +291,7 @@ def _of_tar(stream: BinaryIO) -> Iterator[Member | Problem]:
         _bound_members(headers // 4)
         padding = -header.size % _BLOCK
         if header.kind in "xgLK":
-            if header.size > _PIECE:
+            if header.size > PIECE:
                 raise BrokenListError("a tar header of more than 64 KiB", "pack the lists alone")
             data = stream.read(header.size)
             _skip(stream, header.size - len(data) + padding)
@@ -431,7 +318,7 @@ def _of_tar(stream: BinaryIO) -> Iterator[Member | Problem]:
             yield _refused(name, str(error))
         else:
             if header.kind in _FILES:
-                yield Member(name, io.BufferedReader(content, _PIECE))
+                yield Member(name, io.BufferedReader(content, PIECE))
             elif header.kind in ("1", "2"):
                 yield _linked(name, link, None if header.kind == "2" else PurePosixPath())
             elif header.kind != "5":

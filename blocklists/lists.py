@@ -14,12 +14,13 @@ from itertools import islice
 from pathlib import Path
 
 from blocklists import compiled, taxonomy
-from blocklists.archives import is_archive, opened
+from blocklists.archives import is_archive
 from blocklists.build import Builder, Statement
 from blocklists.entries import BrokenListError, Entry, Problem
 from blocklists.formats import FORMATS
 from blocklists.history import NOTHING, UNKNOWN, Past, Since
 from blocklists.matcher import EXACT, Matcher, Source
+from blocklists.packed import opened
 from blocklists.reading import TREES, digest, read_list
 from blocklists.sources import SOURCES, ListError, ListFile, read_sources, shown
 

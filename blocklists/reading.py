@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from blocklists import mappings, taxonomy, v2fly
-from blocklists.archives import is_archive, members, opened
+from blocklists.archives import is_archive, members
 from blocklists.entries import BrokenListError, Entry, Problem
 from blocklists.formats import FORMATS
 from blocklists.mappings import Meaning
+from blocklists.packed import opened
 from blocklists.suffixes import is_public, is_registry
 from blocklists.trees import Wanted, read_nextdns, read_squidguard
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from blocklists.archives import is_archive, members, opened
+from blocklists.archives import is_archive, members
 from blocklists.entries import BrokenListError, Entry, Problem, Said, Skipped, judged, text_lines
 from blocklists.names import shown
+from blocklists.packed import opened
 
 #: Bytes of all lists together; those published have three million. Our default.
 MAX_BYTES = 64 << 20

@@ -149,13 +149,8 @@ def _web(lab: Lab, certificates: Certificates) -> None:
     start_nginx(lab, "internet", "web", "\n".join(servers))
 
 
-def _quic(lab: Lab, certificates: Certificates) -> None:
-    root = lab.path / "www"
-    sites = ""
-    for name in QUIC_SERVICES:
-        key, chain = certificates.leaf(name, SERVICES[name].domains)
-        hosts = [f"https://{w}{domain}:{QUIC_PORT}" for domain in SERVICES[name].domains for w in ("", "*.")]
-        sites += filled("quic_site.caddy", hosts=", ".join(hosts), chain=chain, key=key, root=root)
+def start_caddy(lab: Lab, sites: str) -> None:
+    """Serve `sites` (Caddyfile text) over QUIC alone, in the internet."""
     path = lab.path / "Caddyfile"
     path.write_text(filled("quic.caddy") + sites)
     lab.nft("internet", filled("quic.nft", port=QUIC_PORT))
@@ -165,6 +160,16 @@ def _quic(lab: Lab, certificates: Certificates) -> None:
         ["env", *home, "caddy", "run", "--adapter", "caddyfile", "--config", str(path)],
         "caddy.log",
     )
+
+
+def _quic(lab: Lab, certificates: Certificates) -> None:
+    root = lab.path / "www"
+    sites = ""
+    for name in QUIC_SERVICES:
+        key, chain = certificates.leaf(name, SERVICES[name].domains)
+        hosts = [f"https://{w}{domain}:{QUIC_PORT}" for domain in SERVICES[name].domains for w in ("", "*.")]
+        sites += filled("quic_site.caddy", hosts=", ".join(hosts), chain=chain, key=key, root=root)
+    start_caddy(lab, sites)
 
 
 def _doh(lab: Lab, certificates: Certificates) -> None:

@@ -9,7 +9,7 @@ from tests.lab.certificates import Certificates
 from tests.lab.filters.scenario import PAGE_MARK, PLAIN, STOPPED, WANTED, ZONES
 from tests.lab.filters.topology import FilterLab
 from tests.lab.plan import INTERNET_NAMESERVER
-from tests.lab.servers import QUIC_PORT, filled, start_nginx, start_unbound
+from tests.lab.servers import QUIC_PORT, filled, start_caddy, start_nginx, start_unbound
 
 CONFIGURATION = Path(__file__).with_name("configuration")
 ADDRESSES: Mapping[str, tuple[str, str]] = {
@@ -112,12 +112,4 @@ def _quic(lab: FilterLab, root: Path, chains: Mapping[str, tuple[Path, Path]]) -
         filled("quic_site.caddy", hosts=f"https://*.{zone}:{QUIC_PORT}", chain=chain, key=key, root=root)
         for zone, (key, chain) in chains.items()
     )
-    path = lab.path / "Caddyfile"
-    path.write_text(filled("quic.caddy") + sites)
-    lab.nft("internet", filled("quic.nft", port=QUIC_PORT))
-    home = [f"HOME={lab.path}", f"XDG_DATA_HOME={lab.path}"]
-    lab.start(
-        "internet",
-        ["env", *home, "caddy", "run", "--adapter", "caddyfile", "--config", str(path)],
-        "caddy.log",
-    )
+    start_caddy(lab, sites)
