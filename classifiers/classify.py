@@ -23,16 +23,6 @@ from classifiers.places import Devices, Places
 from classifiers.policy_model import Policy
 from pipeline.records import TEXTS
 
-WORDS = pa.dictionary(pa.int16(), pa.string())
-#: Columns added to flows and dns; dns and sightings get `sensor`, sightings and health get `site`.
-ADDED = pa.schema(
-    [
-        ("site", WORDS), ("group", WORDS), ("device_ownership", WORDS), ("categories", TEXTS),
-        ("service", WORDS), ("action", WORDS), ("clause", WORDS), ("policy_version", WORDS),
-        ("verdict", WORDS), ("mechanism", WORDS), ("confidence", pa.uint8()),
-    ]
-)  # fmt: skip
-
 #: Column of the name asked for, by kind of record.
 _NAME = {"flows": "server_name", "dns": "qname"}
 #: Column of the event time, by kind of record.

@@ -12,11 +12,21 @@ from blocklists import taxonomy
 from blocklists.build import Builder, Statement
 from blocklists.lists import load_matcher
 from blocklists.matcher import Source
-from classifiers.classify import ADDED, Classifier
+from classifiers.classify import Classifier
 from classifiers.policy import load_policy
 from classifiers.policy_model import Policy
-from pipeline.records import SCHEMAS
+from pipeline.records import SCHEMAS, TEXTS
 from tests.classifiers.rows import DUTY, EVENING, GUEST, PACIFIC, STAFF, STUDENT, batch, classified, flow, us
+
+WORDS = pa.dictionary(pa.int16(), pa.string())
+#: Columns that flows and dns gain.
+ADDED = pa.schema(
+    [
+        ("site", WORDS), ("group", WORDS), ("device_ownership", WORDS), ("categories", TEXTS),
+        ("service", WORDS), ("action", WORDS), ("clause", WORDS), ("policy_version", WORDS),
+        ("verdict", WORDS), ("mechanism", WORDS), ("confidence", pa.uint8()),
+    ]
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
