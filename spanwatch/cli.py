@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from spanwatch import __version__
+from spanwatch.dead_commands import dead_app
 from spanwatch.invocation import DONE, FAILED, USAGE, Invocation, capture_files
 from spanwatch.list_commands import lists_app, lookup
 from spanwatch.policy_commands import policy_app
@@ -48,6 +49,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(dead_app, name="dead")
 app.add_typer(lists_app, name="lists")
 app.add_typer(policy_app, name="policy")
 app.add_typer(token_app, name="token")

@@ -9,7 +9,7 @@ import errno
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -49,10 +49,21 @@ class Entry(NamedTuple):
 
 
 class Dead(NamedTuple):
-    """A message that no worker could use."""
+    """A message that no worker could use, without its payload."""
 
     id: int
-    message: Message
+    """Its place in the log, while it was there."""
+    sensor: str
+    boot: str
+    sequence: int
+    records: str
+    schema: int
+    rows: int
+    first: int
+    last: int
+    """As in `Message`."""
+    size: int
+    """Bytes that it takes of the bound."""
     reason: str
     ts: int
     """When it was set aside, µs since 1970."""
@@ -310,20 +321,32 @@ class Log:
     def dead(self) -> list[Dead]:
         """Messages set aside that are still kept, oldest first."""
         with self._lock, self._faults("read"):
-            found = self._db.execute(f"SELECT id, {HEADERS}, reason, ts FROM dead ORDER BY id").fetchall()
-        return [Dead(id_, Message(*headers), reason, ts) for id_, *headers, reason, ts in found]
+            found = self._db.execute(
+                "SELECT id, sensor, boot, sequence, records, schema, rows, first, last, size, reason, ts"
+                " FROM dead ORDER BY id"
+            ).fetchall()
+        return [Dead(*row) for row in found]
 
-    def revive(self) -> int:
-        """Put the messages set aside back at the end of the log, for every consumer; how many."""
+    def revive(self, ids: Collection[int] = ()) -> int:
+        """Put messages set aside (those ids; without any, all) back at the log's end, for every consumer.
+
+        Returns how many. Raises ValueError, and revives none, where an id is not among them.
+        """
         with self._lock, self._faults("change"), self._transaction():
+            kept = dict(self._db.execute("SELECT id, size FROM dead ORDER BY id").fetchall())
+            if unknown := set(ids) - kept.keys():
+                raise ValueError(f"no message set aside has the id {min(unknown)}")
+            wanted = [id_ for id_ in kept if not ids or id_ in ids]
             columns = f"{HEADERS}, size"
-            count = self._db.execute(
-                f"INSERT INTO messages ({columns}) SELECT {columns} FROM dead ORDER BY id"
-            ).rowcount
-            self._db.execute("DELETE FROM dead")
-            self._add("bytes", self._get("dead_bytes"))
-            self._set("dead_bytes", 0)
-        return count
+            for id_ in wanted:
+                self._db.execute(
+                    f"INSERT INTO messages ({columns}) SELECT {columns} FROM dead WHERE id = ?", (id_,)
+                )
+                self._db.execute("DELETE FROM dead WHERE id = ?", (id_,))
+            revived = sum(kept[id_] for id_ in wanted)
+            self._add("bytes", revived)
+            self._add("dead_bytes", -revived)
+        return len(wanted)
 
     def waiting(self, consumer: str) -> tuple[int, int]:
         """Messages that `consumer` has not acknowledged, and their bytes."""

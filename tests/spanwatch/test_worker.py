@@ -181,7 +181,7 @@ def test_messages_that_cannot_be_used_are_set_aside(log: Log, store: Store, work
     sent[0] = sent[0]._replace(payload=b"\0" * 50)
     log.append(sent)
     worker.drain()
-    reasons = {dead.message.sequence: dead.reason for dead in log.dead()}
+    reasons = {dead.sequence: dead.reason for dead in log.dead()}
     assert sorted(reasons) == [0, 1, 2, 5, 6]
     assert "message gate/b1/0 of flows is not readable" in reasons[0]
     assert reasons[1] == "KeyError: 'no rule'"

@@ -188,7 +188,8 @@ def test_a_message_set_aside_keeps_its_reason(log: Log) -> None:
     log.set_aside(first.id, "not readable")
     log.set_aside(first.id, "again")
     [dead] = log.dead()
-    assert (dead.message, dead.reason) == (message(0), "not readable")
+    assert (dead.sensor, dead.boot, dead.sequence, dead.reason) == ("gate", "b", 0, "not readable")
+    assert dead.size == len(message(0).payload) + OVERHEAD_BYTES
     assert log.totals()["dead_messages"] == 1
     log.acknowledge("worker", first.id)
     assert len(log.dead()) == 1
@@ -203,7 +204,7 @@ def test_messages_set_aside_are_bounded(tmp_path: Path) -> None:
             [entry] = log.read("worker", 1)
             log.set_aside(entry.id, "bad")
             log.acknowledge("worker", entry.id)
-        kept = [dead.message.sequence for dead in log.dead()]
+        kept = [dead.sequence for dead in log.dead()]
         assert kept == [27, 28, 29][-len(kept) :]
         assert 1 <= len(kept) * (4_000 + OVERHEAD_BYTES) <= 20_000
         assert log.totals()["dead_messages"] == 30
@@ -215,9 +216,14 @@ def test_messages_set_aside_can_be_tried_again(log: Log) -> None:
     for entry in log.read("worker", 2):
         log.set_aside(entry.id, "no table")
         log.acknowledge("worker", entry.id)
-    assert log.revive() == 2
-    assert sequences(log) == [0, 1]
+    with pytest.raises(ValueError, match="id 99"):
+        log.revive([1, 99])
+    assert log.revive([2]) == 1
+    assert sequences(log) == [1]
+    assert log.revive() == 1
+    assert sequences(log) == [1, 0]
     assert log.dead() == []
+    assert log.totals()["dead_bytes"] == 0
 
 
 def test_threads_share_one_log(log: Log) -> None:
