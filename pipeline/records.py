@@ -57,6 +57,8 @@ APPLICATIONS = (
     # devices, printers, buildings, the network itself
     "coap", "bacnet", "modbus", "dnp3", "s7comm", "ethernetip", "opcua", "wsd", "natpmp", "ipmi", "bjnp",
     "jetdirect", "netflow", "zabbix", "capwap", "hsrp", "bgp",
+    # both sides' first bytes look random, and nobody knows them
+    "encrypted",
 )  # fmt: skip
 NAME_SOURCES = ("none", "sni", "quic", "http", "dns")
 TLS_VERSIONS = ("", "ssl3", "1.0", "1.1", "1.2", "1.3", "ssl2")

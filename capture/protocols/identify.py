@@ -14,6 +14,7 @@ from capture.flows import APPLICATION, CLIENT_HEAD_DONE, NONE, SERVER_HEAD_DONE
 from capture.octets import u8, u16
 from capture.protocols.ber import is_directory_or_management, is_kerberos
 from capture.protocols.bittorrent import is_dht, is_utp
+from capture.protocols.encrypted import looks_encrypted
 from capture.protocols.framed import (
     is_coap,
     is_dcerpc,
@@ -78,8 +79,10 @@ CHECKS = (
     TFTP_REQUEST, TINC, USER, UTP, WIREGUARD, XMPP, ZOOM,
 ) = range(len(CHECKS))  # fmt: skip
 
-#: Bits of `evidence`: payload of the client, of the server, or of the first datagram that no protocol knows.
-CLIENT_UNKNOWN, SERVER_UNKNOWN, FIRST_UNKNOWN = 1, 2, 4
+#: Bits of `evidence`: payload of the client, of the server, or of the first datagram that no protocol knows;
+#: payload of the client, of the server that looks random.
+CLIENT_UNKNOWN, SERVER_UNKNOWN, FIRST_UNKNOWN, CLIENT_RANDOM, SERVER_RANDOM = 1, 2, 4, 8, 16
+BOTH_RANDOM = CLIENT_RANDOM | SERVER_RANDOM
 FTP_DATA_PORT = 20
 #: Fewer bytes of a stream than this may be the beginning of anything; our default.
 LITTLE = 8
@@ -104,7 +107,7 @@ ALWAYS = np.zeros((2, 256), np.uint8)
 ALWAYS[0, [APPLICATION[word] for word in _ALWAYS_TCP]] = 1
 ALWAYS[1, [APPLICATION[word] for word in _ALWAYS_UDP]] = 1
 
-APP_QUIC, APP_STUN = APPLICATION["quic"], APPLICATION["stun"]
+APP_QUIC, APP_STUN, APP_ENCRYPTED = APPLICATION["quic"], APPLICATION["stun"], APPLICATION["encrypted"]
 APP_NAMES = tuple(APPLICATION[word] for word in ("dns", "mdns", "llmnr", "nbns"))
 #: Header of their messages; the last opcode in use (IANA; NBNS up to 9); questions, our default.
 NAMES_HEADER, OPCODE_LAST, QUESTIONS_MAX = 12, 9, 16
@@ -280,14 +283,18 @@ def judge_stream(table, buf, start, end, final, up, i):
 
 
 @packet_kernel
-def take_unknown(flow, mine, theirs, their_head_done):
-    """Payload of one direction is unknown: drop a port's word that it contradicts."""
+def take_unknown(flow, buf, start, end, mine, theirs, their_head_done):
+    """Payload of one direction is unknown: drop a port's word that it contradicts, note what looks random."""
     flow.evidence |= mine
     known_by_other = flow.done & their_head_done and flow.evidence & theirs == 0
     # A file may be anything.
     is_file = flow.client_port == FTP_DATA_PORT or flow.server_port == FTP_DATA_PORT
     if not known_by_other and not is_file and opened_in_sight(flow) and ALWAYS[0, flow.application]:
         flow.application = 0
+    if flow.application == 0 and not is_file and opened_in_sight(flow) and looks_encrypted(buf, start, end):
+        flow.evidence |= CLIENT_RANDOM if mine == CLIENT_UNKNOWN else SERVER_RANDOM
+        if flow.evidence & BOTH_RANDOM == BOTH_RANDOM:
+            flow.application = APP_ENCRYPTED
 
 
 @unit_kernel
@@ -298,7 +305,7 @@ def identify_client(table, buf, start, end, final, i):
     if code == WAIT:
         return np.int64(MORE)
     if code == 0:
-        take_unknown(flow, CLIENT_UNKNOWN, SERVER_UNKNOWN, SERVER_HEAD_DONE)
+        take_unknown(flow, buf, start, end, CLIENT_UNKNOWN, SERVER_UNKNOWN, SERVER_HEAD_DONE)
         return np.int64(NOT)
     flow.application = code
     return np.int64(DONE)
@@ -312,7 +319,7 @@ def identify_server(table, buf, start, end, final, i):
     if code == WAIT:
         return np.int64(MORE)
     if code == 0:
-        take_unknown(flow, SERVER_UNKNOWN, CLIENT_UNKNOWN, CLIENT_HEAD_DONE)
+        take_unknown(flow, buf, start, end, SERVER_UNKNOWN, CLIENT_UNKNOWN, CLIENT_HEAD_DONE)
         return np.int64(NOT)
     if flow.done & CLIENT_HEAD_DONE == 0 or flow.evidence & CLIENT_UNKNOWN or flow.application == 0:
         flow.application = code
