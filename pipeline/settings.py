@@ -128,15 +128,19 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def settings_file(path: Path | None = None) -> Path | None:
+    """The settings file in force: the one given, else the first there is; None where there is none."""
+    if path is None and os.environ.get("SPANWATCH_CONFIG"):
+        return Path(os.environ["SPANWATCH_CONFIG"])
+    return SYSTEM_FILE if path is None and SYSTEM_FILE.exists() else path
+
+
 def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
     """Settings from the file, the environment and `overrides` (nested dictionaries), last wins.
 
     Raises SettingsError with file, key and mend.
     """
-    if path is None and os.environ.get("SPANWATCH_CONFIG"):
-        path = Path(os.environ["SPANWATCH_CONFIG"])
-    if path is None and SYSTEM_FILE.exists():
-        path = SYSTEM_FILE
+    path = settings_file(path)
     values: dict[str, Any] = {}
     if path is not None:
         try:

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from spanwatch import __version__
+from spanwatch.backup_commands import backup, restore
 from spanwatch.dead_commands import dead_app
 from spanwatch.invocation import DONE, FAILED, USAGE, Invocation, capture_files
 from spanwatch.list_commands import lists_app, lookup
@@ -54,6 +55,8 @@ app.add_typer(lists_app, name="lists")
 app.add_typer(policy_app, name="policy")
 app.add_typer(token_app, name="token")
 app.command("lookup")(lookup)
+app.command("backup")(backup)
+app.command("restore")(restore)
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="captures; - is standard input")]
 Interface = Annotated[str | None, typer.Option(help="network interface that receives the mirror")]

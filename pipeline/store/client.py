@@ -222,6 +222,12 @@ def _shown(dsn: str) -> str:
     return re.sub(r"//[^@/]*@", "//…@", dsn)
 
 
+def embedded_folder(dsn: str) -> Path | None:
+    """Folder of an embedded store; None for a server and for a store in memory."""
+    parts = urlsplit(dsn)
+    return Path(parts.path) if parts.scheme == "chdb" and not parts.netloc and parts.path else None
+
+
 def _folder(dsn: str) -> Path:
     return Path(urlsplit(dsn).path or ".")
 
