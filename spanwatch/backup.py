@@ -209,9 +209,8 @@ def _unpack(source: BinaryIO, folder: Path) -> dict[str, Any]:
                 if entry.issym():
                     links[path] = entry.linkname
                 elif entry.isreg():
-                    found[entry.name] = _take(
-                        cast(BinaryIO, tar.extractfile(entry)), path, entry.mode & 0o640
-                    )
+                    content = cast(BinaryIO, tar.extractfile(entry))
+                    found[entry.name] = _take(content, path, 0o600 | entry.mode & 0o640)
                 else:
                     raise BackupError(f"{entry.name[:80]!r} in it is no plain file; give another file")
     except FileExistsError as error:
