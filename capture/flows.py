@@ -19,6 +19,11 @@ EVICT_REACH = 64
 #: Records asked for ahead of that search, which reads one line of each; our default.
 EVICT_AHEAD = 24
 
+# A downstream burst: bytes of the IP packets that answer what the client asked for, with a payload of so many
+# bytes, after nothing came either way for so long. Acknowledgements are shorter. Our defaults.
+BURST_PAUSE_US, BURST_REQUEST_BYTES, BURST_BYTES = 500_000, 60, 150_000
+BURSTS_MAX, BURST_MARK_MAX = 0xFFFF, 0x7FFFFFFF
+
 # Layout of a flow's text slot (one a record, touched only when there is text): name, ALPN, Location host or
 # the certificate's subject and issuer (what is plain HTTP shows no certificate), JA4.
 SLOT, NAME_MAX, ALPN_AT, ALPN_MAX, LOCATION_AT, LOCATION_MAX = 576, 255, 256, 32, 288, 224
@@ -131,6 +136,8 @@ FLOW = np.dtype(
         ("candidate", "u1"),  # application that waits for a second datagram, 0 none
         ("evidence", "u1"),  # bits of capture/protocols/identify.py
         ("syn_ip_options", "u1"),  # bytes
+        ("bursts_down", "u2"),  # of this row
+        ("burst_mark", "i4"),  # bytes_down where the burst at hand began; below 0: what came before this row
     ],
     align=True,
 )
@@ -329,6 +336,7 @@ def new_flow(table, packet, key, from_client):
     flow.syn_version = 0
     flow.history = 0
     start_row(flow)
+    flow.burst_mark = 0
     bucket = key & (len(table.buckets) - 1)
     flow.next = table.buckets[bucket]
     table.buckets[bucket] = i
@@ -343,6 +351,8 @@ def new_flow(table, packet, key, from_client):
 def start_row(flow):
     """Zero what a row counts."""
     flow.row_start = NONE
+    flow.bursts_down = 0
+    flow.burst_mark = -min(flow.bytes_down - flow.burst_mark, BURST_BYTES)
     flow.bytes_up = 0
     flow.bytes_down = 0
     flow.payload_up = 0
@@ -363,9 +373,19 @@ def start_row(flow):
     flow.logins_failed = 0
 
 
+@packet_kernel
+def end_burst(flow):
+    """Count the downstream burst at hand if it was one, and begin the next."""
+    if flow.bytes_down - flow.burst_mark >= BURST_BYTES and flow.bursts_down < BURSTS_MAX:
+        flow.bursts_down += 1
+    flow.burst_mark = min(flow.bytes_down, BURST_MARK_MAX)
+
+
 @hot_kernel
 def count_packet(flow, packet, up):
     """Add one packet to the row."""
+    if up and packet.ts - flow.last >= BURST_PAUSE_US and packet.payload_bytes >= BURST_REQUEST_BYTES:
+        end_burst(flow)
     if packet.ts > flow.last:
         flow.last = packet.ts
     if flow.row_start == NONE or packet.ts < flow.row_start:

@@ -11,6 +11,7 @@ from capture.flows import (
     JA4_AT,
     LOCATION_AT,
     count_packet,
+    end_burst,
     start_row,
 )
 from capture.network import (
@@ -182,6 +183,9 @@ def write_flow(table, i, ended):
     row.ttl_down_min = flow.ttl_down_min if flow.ttl_down_min < UNKNOWN_TTL else UNKNOWN
     row.ttl_down_max = flow.ttl_down_max
     row.ended = ended
+    if ended != ACTIVE:
+        end_burst(flow)
+    row.bursts_down = flow.bursts_down
     row.application = flow.application
     row.server_name_len = flow.name_len
     row.server_name_at = copy_text(table, slot, 0, np.int64(flow.name_len))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 #: Version of the schemas below; a header of every message on the stream.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 TIME = pa.timestamp("us", "UTC")
 ADDRESS = pa.binary(16)
@@ -164,6 +164,12 @@ RECORDS: dict[str, list[Field]] = {
             "the client's last bytes to the first reset from the server's side, µs;"
             " null: the server had answered, or none was seen",
             True, since=3,
+        ),
+        Field(
+            "bursts_down", pa.uint16(),
+            "answers of 150 kB and more to what the client asked for after 0.5 s of silence both ways,"
+            " ended since the flow's last row",
+            since=4,
         ),
     ],
     "dns": [

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from capture.flows import end_burst, start_row
 from tests.capture.packets import (
     ACK,
     CLIENT,
@@ -16,6 +17,7 @@ from tests.capture.packets import (
     Rows,
     batches_of,
     rows_of,
+    small_sensor,
     tcp,
     udp,
 )
@@ -139,3 +141,65 @@ def test_batches_are_the_same_each_time() -> None:
     first, second = batches_of(packets, batch_rows=100), batches_of(packets, batch_rows=100)
     assert [kind for kind, _ in first] == [kind for kind, _ in second]
     assert all(a.equals(b) for (_, a), (_, b) in zip(first, second, strict=True))
+
+
+def fetches(count: int, size: int, pause_us: int, request: int = 100) -> Conversation:
+    """A client that asks again and again over one connection, each time after a pause."""
+    talk = Conversation(step=1_000).open()
+    for _ in range(count):
+        talk.ts += pause_us
+        talk.up(ACK, b"r" * request)
+        for _ in range(size // 1_440):
+            talk.down(ACK, b"d" * 1_440)
+    return talk
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(
+    ("count", "size", "pause_us", "request_bytes", "bursts"),
+    [
+        (8, 200_000, 4_000_000, 100, 8),
+        (8, 160_000, 500_000, 60, 8),
+        # Below 150 kB, without a pause, and with nothing but acknowledgements: one answer, or none.
+        (8, 140_000, 4_000_000, 100, 0),
+        (8, 200_000, 480_000, 100, 1),
+        (8, 200_000, 4_000_000, 59, 1),
+    ],
+)
+def test_bursts_are_answers_after_a_pause(
+    count: int, size: int, pause_us: int, request_bytes: int, bursts: int
+) -> None:
+    """An answer of 150 kB or more to what was asked for after 0.5 s of silence is a burst; the last ends with
+    the flow."""
+    rows = rows_of(fetches(count, size, pause_us, request_bytes).packets)
+    assert sum(row["bursts_down"] for row in rows.flows) == bursts
+
+
+@pytest.mark.compiled
+def test_a_burst_over_two_rows_counts_once() -> None:
+    """What began in one row and goes on in the next is one burst, in the row in which it ended."""
+    talk = fetches(1, 20_000, 0)
+    talk.ts = T0 + 50 * SECOND
+    talk.step = 180_000
+    talk.up(ACK, b"r" * 100)
+    for _ in range(120):
+        talk.down(ACK, b"d" * 1_440)
+    talk.ts += SECOND
+    talk.up(ACK, b"r" * 100)
+    rows = rows_of(talk.packets)
+    assert len(rows.flows) > 1
+    assert min(row["bytes_down"] for row in rows.flows) < 150_000
+    assert [row["bursts_down"] for row in rows.flows].count(1) == 1
+    assert sum(row["bursts_down"] for row in rows.flows) == 1
+
+
+@pytest.mark.uncompiled
+def test_counts_of_bursts_do_not_wrap() -> None:
+    """Row counters far past their usual size leave the count at its bound, and the mark within its own."""
+    flow = small_sensor().table.flows[0]
+    start_row(flow)
+    flow.burst_mark, flow.bytes_down, flow.bursts_down = 0, 2**40, 2**16 - 1
+    end_burst(flow)
+    assert (flow.bursts_down, flow.burst_mark) == (2**16 - 1, 2**31 - 1)
+    start_row(flow)
+    assert (flow.bursts_down, flow.burst_mark) == (0, -150_000)

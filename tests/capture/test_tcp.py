@@ -87,6 +87,7 @@ def test_a_whole_conversation_fills_every_field() -> None:
         "logins": 0,
         "logins_failed": 0,
         "reset_us": None,
+        "bursts_down": 0,
     }
     assert {name: row[name] for name in expected} == expected
     assert set(row) - set(expected) == {"flow_id", "community_id"}

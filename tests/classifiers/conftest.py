@@ -254,7 +254,7 @@ def chdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture
 def scribe(chdb: Store) -> Scribe:
     """A scribe before an empty store."""
-    for table in (*WRITTEN, "attempts", "findings", "traffic_1m"):
+    for table in (*WRITTEN, "attempts", "findings", "traffic_1m", "traffic_1h", "link_5m"):
         chdb.command(f"TRUNCATE TABLE {table}")
     return Scribe(chdb)
 

@@ -369,6 +369,8 @@ def totals(store: Store) -> dict[str, Any]:
             (SELECT sum(bytes_down) FROM traffic_1m) AS rollup_down,
             (SELECT sum(bytes_up) FROM traffic_1m) AS rollup_up,
             (SELECT sum(flows) FROM traffic_1m) AS rollup_flows,
+            (SELECT sum(bytes_up + bytes_down) FROM traffic_1h) AS hour_bytes,
+            (SELECT sum(flows) FROM traffic_1h) AS hour_flows,
             (SELECT count() FROM dns) AS dns,
             (SELECT count() FROM sightings) AS sightings,
             (SELECT count() FROM health) AS health,

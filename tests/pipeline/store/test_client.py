@@ -67,8 +67,8 @@ def test_a_token_is_inserted_once_in_table_and_rollup(store: Store) -> None:
         store.insert("flows", made[token], str(token))
     assert number(store, "SELECT count() FROM flows") == 1_500
     total = sum(sum(flows["bytes_up"].to_pylist()) for flows in made)
-    assert number(store, "SELECT sum(bytes_up) FROM flows") == total
-    assert number(store, "SELECT sum(bytes_up) FROM traffic_1m") == total
+    for table in ("flows", "traffic_1m", "traffic_1h"):
+        assert number(store, f"SELECT sum(bytes_up) FROM {table}") == total, table
 
 
 def test_equal_rows_under_two_tokens_both_count(store: Store) -> None:
@@ -78,18 +78,21 @@ def test_equal_rows_under_two_tokens_both_count(store: Store) -> None:
     store.insert("flows", made, "b")
     assert number(store, "SELECT count() FROM flows") == 20
     assert number(store, "SELECT sum(flows) FROM traffic_1m") == 20
+    assert number(store, "SELECT sum(flows) FROM traffic_1h") == 20
 
 
-def test_an_interrupted_insert_is_made_whole(store: Store) -> None:
-    """Rows that reached the table but not the rollup: the same token again fills the rollup alone."""
+@pytest.mark.parametrize("rollup", ["traffic_1m", "traffic_1h"])
+def test_an_interrupted_insert_is_made_whole(store: Store, rollup: str) -> None:
+    """Rows that reached the table but not a rollup: the same token again fills that rollup alone."""
     made = batch("flows", 300)
-    store.command("DETACH TABLE traffic_1m_from_flows")
+    store.command(f"DETACH TABLE {rollup}_from_flows")
     store.insert("flows", made, "t")
-    assert number(store, "SELECT count() FROM traffic_1m") == 0
-    store.command("ATTACH TABLE traffic_1m_from_flows")
+    assert number(store, f"SELECT count() FROM {rollup}") == 0
+    store.command(f"ATTACH TABLE {rollup}_from_flows")
     store.insert("flows", made, "t")
     assert number(store, "SELECT count() FROM flows") == 300
-    assert number(store, "SELECT sum(bytes_down) FROM traffic_1m") == sum(made["bytes_down"].to_pylist())
+    for table in ("traffic_1m", "traffic_1h"):
+        assert number(store, f"SELECT sum(bytes_down) FROM {table}") == sum(made["bytes_down"].to_pylist())
 
 
 def test_the_rollup_adds_up(store: Store) -> None:
@@ -154,7 +157,8 @@ def test_hostile_times_are_taken(store: Store, us: int) -> None:
     store.insert("flows", made, "t")
     store.command("OPTIMIZE TABLE flows FINAL")
     assert number(store, "SELECT count() FROM flows") == 20
-    assert number(store, "SELECT sum(bytes_up) FROM traffic_1m") == sum(made["bytes_up"].to_pylist())
+    for table in ("traffic_1m", "traffic_1h"):
+        assert number(store, f"SELECT sum(bytes_up) FROM {table}") == sum(made["bytes_up"].to_pylist())
 
 
 @pytest.mark.slow

@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from pipeline.records import ADDRESS, TIME, address_bytes
 from pipeline.store import migrate
 from pipeline.store.client import Store
 from tests.pipeline.batches import batch
@@ -104,6 +106,8 @@ def test_the_arrival_is_the_hour_of_the_insert() -> None:
     with keeping(90) as store:
         for records in RECORDS:
             store.insert(records, batch(records, 50, start_us=LONG_AGO_US), "t")
+        server = pa.array([address_bytes("203.0.113.9")], ADDRESS)
+        store.insert("flows", pa.table({"start": pa.array([LONG_AGO_US], TIME), "server": server}), "out")
         for table in ARRIVED:
             since = number(store, f"SELECT dateDiff('second', min(arrived), now()) FROM {table}")
             assert 0 <= since <= 3_600 + 60, table
