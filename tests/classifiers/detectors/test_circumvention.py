@@ -434,9 +434,11 @@ def test_addresses_that_carry_much(scribe):
 def test_proxy_configuration(scribe):
     """A host that answers the search for a proxy, by a name or by DHCP, unless the school's own says so."""
     for transport, name in (("llmnr", "wpad"), ("nbns", "wpad"), ("udp", "wpad.school.example")):
-        scribe.dns(1, OTHER, name, "10.20.0.66", server=address(HOST), transport=transport, categories=[])
+        scribe.dns(
+            1, OTHER, name, "10.20.0.66", server=address_bytes(HOST), transport=transport, categories=[]
+        )
         scribe.dns(1, OTHER, name, "10.10.0.9", server=address_bytes("10.10.0.53"), categories=[])
-    scribe.dns(1, OTHER, "wpadded.example", "10.20.0.66", server=address(HOST), transport="llmnr")
+    scribe.dns(1, OTHER, "wpadded.example", "10.20.0.66", server=address_bytes(HOST), transport="llmnr")
     scribe.dns(1, OTHER, "wpad", transport="llmnr", server=address_bytes("224.0.0.252"), answered=False)
     scribe.sighting(1, "dhcp_ack", 0xAA, "10.20.0.1", "10.20.0.9", proxy="proxy.school.example")
     finding = only(scribe.detect("proxy_configuration"))
