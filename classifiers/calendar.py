@@ -15,6 +15,8 @@ MINUTE_US = 60_000_000
 #: Zones change their offset at a whole quarter of an hour UTC.
 _SLOT_US = 15 * MINUTE_US
 _DAY_MINUTES = 24 * 60
+#: Quotas per lesson are summed from minutes, so a lesson has a bound. Our default.
+LONGEST_LESSON_MINUTES = 120
 #: Moments outside the years 2 to 9998 have no calendar.
 _FIRST_US = (date(2, 1, 1).toordinal() - date(1970, 1, 1).toordinal()) * DAY_US
 _LAST_US = (date(9998, 1, 1).toordinal() - date(1970, 1, 1).toordinal()) * DAY_US
@@ -98,6 +100,19 @@ class Calendar(Section):
 
     duty: tuple[Duty, ...] = ()
     holidays: tuple[Holiday, ...] = ()
+    lessons: tuple[Duty, ...] = ()
+    """Spans that quotas per lesson count in, none of them on holidays."""
+    lesson_minutes: int = Field(default=60, ge=10, le=LONGEST_LESSON_MINUTES)
+    """Without lessons: spans of so many minutes from midnight on."""
+
+    @field_validator("lessons")
+    @classmethod
+    def _short(cls, lessons: tuple[Duty, ...]) -> tuple[Duty, ...]:
+        for lesson in lessons:
+            begin, end = lesson.edges
+            if (end - begin) % _DAY_MINUTES > LONGEST_LESSON_MINUTES:
+                raise ValueError(f"the lesson {lesson} is longer than {LONGEST_LESSON_MINUTES} minutes")
+        return lessons
 
 
 class Moment(NamedTuple):

@@ -23,6 +23,7 @@ import pyarrow as pa
 from classifiers.detector import Detector, DetectorError, load_detectors, sentence, used_parameters
 from classifiers.facts import FACT_NAMES, Facts
 from classifiers.loss import LOSS_BOUND, Loss, Store, floor, moment, sql_time, utc
+from classifiers.periods import PERIOD_NAMES, Periods
 from classifiers.policy_model import Policy
 from classifiers.verdict import Verdicts
 from pipeline.records import TIME, mac_text
@@ -131,6 +132,7 @@ class Detectors:
         self._store = store
         facts = Facts.of(policy)
         self._facts = facts.parameters()
+        self._periods = Periods(policy)
         self.detectors = load_detectors() if detectors is None else detectors
         names = {detector.name for detector in self.detectors}
         for name in policy.thresholds:
@@ -146,6 +148,7 @@ class Detectors:
                 used_parameters(detector.sql)
                 - set(self._thresholds[detector.name])
                 - FACT_NAMES
+                - PERIOD_NAMES
                 - {"from", "to", "since", "window", "step", "before", "lookback"}
             )
             if unknown:
@@ -210,6 +213,8 @@ class Detectors:
             "lookback": detector.lookback,
         }
         used = used_parameters(detector.sql)
+        if used & PERIOD_NAMES:
+            available |= self._periods.parameters(start, end)
         # No row of a window that began before the range was read whole: `since` keeps those out.
         sql = (
             f"SELECT * FROM ({detector.sql}\n) WHERE step >= {{since:DateTime64(6, 'UTC')}}\n"

@@ -1,8 +1,11 @@
 """What the policy says about the network, in the form the detectors' SQL takes it."""
 
 import re
+import tomllib
 from dataclasses import dataclass, fields
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from pathlib import Path
 from typing import Any
 
 from classifiers.policy_model import Policy
@@ -12,6 +15,12 @@ NOWHERE = ("::", "::1", "::ffff:0.0.0.0", "::ffff:127.0.0.1")
 
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 _COMMON_NAME = re.compile(r"(?:^|[,/+])\s*CN\s*=\s*((?:\\.|[^,/+])+)", re.IGNORECASE)
+
+
+@cache
+def usual_transfers() -> dict[str, dict[str, list[str]]]:
+    """Services and applications of updates, backups and conferences, from usual_transfers.toml."""
+    return tomllib.loads(Path(__file__).with_name("usual_transfers.toml").read_text("utf-8"))
 
 
 def _address(address: IPv4Address | IPv6Address) -> str:
@@ -70,6 +79,29 @@ class Facts:
     quota_categories: tuple[tuple[str, ...], ...] = ()
     """Categories of that quota; empty: all traffic."""
     quota_shares: tuple[float, ...] = ()
+    day_quota_groups: tuple[str, ...] = ()
+    """As `quota_groups`, of the quotas per day; their categories, bytes and clauses follow."""
+    day_quota_categories: tuple[tuple[str, ...], ...] = ()
+    day_quota_bytes: tuple[float, ...] = ()
+    day_quota_clauses: tuple[str, ...] = ()
+    lesson_quota_groups: tuple[str, ...] = ()
+    """The same of the quotas per lesson."""
+    lesson_quota_categories: tuple[tuple[str, ...], ...] = ()
+    lesson_quota_bytes: tuple[float, ...] = ()
+    lesson_quota_clauses: tuple[str, ...] = ()
+    rate_quota_groups: tuple[str, ...] = ()
+    """The same of the quotas with a rate: megabits a second, and burst allowance in megabytes."""
+    rate_quota_categories: tuple[tuple[str, ...], ...] = ()
+    rate_quota_mbps: tuple[float, ...] = ()
+    rate_quota_bursts: tuple[float, ...] = ()
+    rate_quota_clauses: tuple[str, ...] = ()
+    usual_services: tuple[str, ...] = ()
+    """Services of updates, backups and conferences (usual_transfers.toml)."""
+    call_applications: tuple[str, ...] = ()
+    """Applications of calls."""
+    link_sites: tuple[str, ...] = ()
+    """Sites whose link's speed the policy declares, and that speed in megabits a second."""
+    link_mbps: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, policy: Policy) -> "Facts":
@@ -78,12 +110,19 @@ class Facts:
         exempt = _ends(list(policy.approved.scanners))
         vpn = _ends(list(policy.sanctioned.vpn))
         sinkholes = {_address(a) for a in (*policy.filter.sinkholes, *policy.filter.block_pages)}
-        quotas = [
-            (group, quota.categories, quota.link_share)
-            for quota in policy.quotas
-            if quota.link_share is not None
-            for group in quota.groups
+        quotas = [(group, quota) for quota in policy.quotas for group in quota.groups]
+        shares = [(group, quota, quota.link_share) for group, quota in quotas if quota.link_share is not None]
+        days = [
+            (group, quota, quota.bytes_per_day) for group, quota in quotas if quota.bytes_per_day is not None
         ]
+        lessons = [
+            (group, quota, quota.bytes_per_lesson)
+            for group, quota in quotas
+            if quota.bytes_per_lesson is not None
+        ]
+        rates = [(group, quota, quota.mbps) for group, quota in quotas if quota.mbps is not None]
+        usual = usual_transfers()
+        linked = [(site.id, site.link_mbps) for site in policy.sites if site.link_mbps is not None]
         return cls(
             inside_from=inside[0],
             inside_to=inside[1],
@@ -103,16 +142,43 @@ class Facts:
             tap_side=policy.filter.tap_side,
             methods=policy.filter.methods,
             block_page_bytes=policy.filter.block_page_bytes,
-            quota_groups=tuple(group for group, _, _ in quotas),
-            quota_categories=tuple(categories for _, categories, _ in quotas),
-            quota_shares=tuple(float(share) for _, _, share in quotas),
+            quota_groups=tuple(group for group, _, _ in shares),
+            quota_categories=tuple(quota.categories for _, quota, _ in shares),
+            quota_shares=tuple(float(share) for _, _, share in shares),
+            day_quota_groups=tuple(group for group, _, _ in days),
+            day_quota_categories=tuple(quota.categories for _, quota, _ in days),
+            day_quota_bytes=tuple(float(bound) for _, _, bound in days),
+            day_quota_clauses=tuple(quota.clause for _, quota, _ in days),
+            lesson_quota_groups=tuple(group for group, _, _ in lessons),
+            lesson_quota_categories=tuple(quota.categories for _, quota, _ in lessons),
+            lesson_quota_bytes=tuple(float(bound) for _, _, bound in lessons),
+            lesson_quota_clauses=tuple(quota.clause for _, quota, _ in lessons),
+            rate_quota_groups=tuple(group for group, _, _ in rates),
+            rate_quota_categories=tuple(quota.categories for _, quota, _ in rates),
+            rate_quota_mbps=tuple(mbps for _, _, mbps in rates),
+            rate_quota_bursts=tuple(
+                # A minute's worth of the rate, in megabytes, where the policy says nothing.
+                mbps * 60 / 8 if quota.burst_megabytes is None else quota.burst_megabytes
+                for _, quota, mbps in rates
+            ),
+            rate_quota_clauses=tuple(quota.clause for _, quota, _ in rates),
+            usual_services=tuple(
+                name for kind in ("update", "backup", "conference") for name in usual[kind]["services"]
+            ),
+            call_applications=tuple(usual["conference"]["applications"]),
+            link_sites=tuple(site for site, _ in linked),
+            link_mbps=tuple(mbps for _, mbps in linked),
         )
 
     def parameters(self) -> dict[str, Any]:
         """Query parameters by name, sequences as lists."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        values["quota_categories"] = [list(categories) for categories in self.quota_categories]
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+        return {
+            name: [list(item) if isinstance(item, tuple) else item for item in v]
+            if isinstance(v, tuple)
+            else v
+            for name, v in values.items()
+        }
 
 
 FACT_NAMES = frozenset(field.name for field in fields(Facts))

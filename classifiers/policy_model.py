@@ -97,6 +97,8 @@ class Site(Section):
     time_zone: str = "UTC"
     """IANA name, as America/Los_Angeles."""
     calendar: Calendar = Calendar()
+    link_mbps: float | None = Field(default=None, gt=0, le=1e6)
+    """What its link to the outside can receive, Mb/s; None not said."""
 
     @field_validator("time_zone")
     @classmethod
@@ -235,12 +237,24 @@ class Quota(Section):
     link_share: float | None = Field(default=None, gt=0, le=1)
     """Part of the site's traffic in a window."""
     bytes_per_day: int | None = Field(default=None, gt=0)
+    """Both ways, from midnight to midnight by the site's clock."""
+    bytes_per_lesson: int | None = Field(default=None, gt=0)
+    """Both ways, in each lesson of the site's calendar."""
+    mbps: float | None = Field(default=None, gt=0, le=1e6)
+    """Both ways; what is above it is taken from the burst allowance, what is below it fills that again."""
+    burst_megabytes: float | None = Field(default=None, gt=0, le=1e9)
+    """Burst allowance of `mbps`; None: what a minute at that rate carries."""
     clause: str = ""
 
     @model_validator(mode="after")
     def _bounds_something(self) -> "Quota":
-        if self.link_share is None and self.bytes_per_day is None:
-            raise ValueError("the quota has no bound: set link_share or bytes_per_day")
+        bounds = (self.link_share, self.bytes_per_day, self.bytes_per_lesson, self.mbps)
+        if all(bound is None for bound in bounds):
+            raise ValueError(
+                "the quota has no bound: set link_share, bytes_per_day, bytes_per_lesson or mbps"
+            )
+        if self.burst_megabytes is not None and self.mbps is None:
+            raise ValueError("burst_megabytes belongs to mbps, which is not set")
         return self
 
 

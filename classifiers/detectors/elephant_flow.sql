@@ -1,6 +1,6 @@
 -- title: Elephant flow
 -- class: bandwidth
--- states: One connection of {subject} with {peer} ({service}) carried {megabytes} MB at {mbps} Mb/s in {window} to {to}.
+-- states: One connection of {subject} with {peer} ({service}, name from {name_source}) carried {megabytes} MB at {mbps} Mb/s in {window} to {to}.
 -- subject: host
 -- severity: low
 -- clause: S9a, L K17
@@ -16,12 +16,16 @@ WITH
 rows AS
 (
     SELECT
-        site, client, server, server_name, service, application, name_source, sensor, flow_id, start, end, bytes_up + bytes_down AS bytes,
+        site, client, server, server_name, service, application, name_source, sensor, flow_id, start, end, toFloat64(bytes_up) + toFloat64(bytes_down) AS bytes,
         toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
         tuple(start, end, client, server, server_port, application, server_name, bytes_up, bytes_down, sensor, flow_id) AS sample
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
         AND bytes_up + bytes_down >= {megabytes_min:Float64} * 1e6 / 10
+        -- Named in every answer about bandwidth, and meant to be there.
+        AND clause != 'sanctioned' AND NOT startsWith(clause, 'exemption:')
+        AND NOT has({usual_services:Array(String)}, service) AND NOT has({sanctioned_services:Array(String)}, service)
+        AND NOT has({call_applications:Array(String)}, application)
 ),
 windows AS
 (
@@ -39,7 +43,7 @@ SELECT
     site, step, `from`, `to`, toString(client) AS subject,
     total / ({megabytes_min:Float64} * 1e6) AS strength,
     map('megabytes', round(total / 1e6, 1), 'mbps', round(total * 8 / seconds / 1e6, 1), 'seconds', toFloat64(seconds)) AS inputs,
-    map('peer', if(server_name = '', toString(server), server_name),
+    map('peer', if(server_name = '', toString(server), server_name), 'name_source', toString(name_source),
         'service', multiIf(service != '', toString(service), application != '', toString(application), 'unknown')) AS texts,
     [toJSONString(sample)] AS samples
 FROM windows

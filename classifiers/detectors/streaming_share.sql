@@ -19,13 +19,15 @@ if(empty({quota_groups:Array(String)}),
 minutes AS
 (
     SELECT
-        toDateTime(t.minute) AS minute, site, client, any(t.`group`) AS `group`, quota.2 AS kinds, quota.3 AS allowed,
+        toDateTime(t.minute) AS minute, site, client, min(t.`group`) AS `group`, quota.2 AS kinds, quota.3 AS allowed,
         sum(t.bytes_down) AS down,
-        groupUniqArray(5)(if(service != '', toString(service), toString(category))) AS minute_services
+        groupUniqArray(format('{0} ({1})', multiIf(service != '', toString(service), category != '', toString(category),
+            'no service known'), toString(name_source))) AS minute_services
     FROM traffic_1m AS t
     ARRAY JOIN quotas AS quota
     WHERE t.minute >= {from:DateTime64(6, 'UTC')} AND t.minute < {to:DateTime64(6, 'UTC')}
         AND (quota.1 = '*' OR quota.1 = t.`group`) AND (empty(quota.2) OR has(quota.2, category))
+        AND NOT has({sanctioned_services:Array(String)}, service)
     GROUP BY minute, site, client, kinds, allowed
 ),
 received AS
@@ -47,7 +49,7 @@ windows AS
         minute, site, client, `group`, allowed,
         sum(down) OVER w AS window_down,
         max(down) OVER w AS peak_down,
-        groupUniqArrayArray(5)(minute_services) OVER w AS services,
+        groupUniqArrayArray(minute_services) OVER w AS services,
         min(minute) OVER w AS `from`
     FROM minutes
     WINDOW w AS (PARTITION BY site, client, kinds, allowed ORDER BY minute
@@ -69,7 +71,7 @@ SELECT
     map('share', share, 'share_percent', round(share * 100, 1), 'allowed_percent', round(allowed * 100, 1), 'mbps', round(mbps, 2),
         'peak_mbps', round(peak_down * 8 / 60 / 1e6, 2), 'bytes', toFloat64(window_down),
         'megabytes', round(window_down / 1e6, 1), 'site_bytes', toFloat64(all_down)) AS inputs,
-    map('group', if(`group` = '', 'no group', toString(`group`)), 'services', arrayStringConcat(arraySort(services), ', ')) AS texts,
+    map('group', if(`group` = '', 'no group', toString(`group`)), 'services', arrayStringConcat(arraySlice(arraySort(services), 1, 5), ', ')) AS texts,
     emptyArrayString() AS samples
 FROM shares
 WHERE share > allowed AND mbps >= {mbps_min:Float64}

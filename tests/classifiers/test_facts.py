@@ -1,9 +1,15 @@
 """What the policy says, as the detectors' SQL takes it."""
 
+from pathlib import Path
+
 import pytest
 
+import blocklists
 from classifiers.facts import FACT_NAMES, NOWHERE, Facts, common_names
+from pipeline.records import APPLICATIONS
 from tests.classifiers.conftest import make_policy
+
+SERVICES = Path(blocklists.__file__).with_name("data") / "services.tsv"
 
 
 @pytest.mark.parametrize(
@@ -42,3 +48,39 @@ def test_side_of_the_tap_is_the_policy_s():
     """Inside of the filter unless the policy says otherwise."""
     assert Facts.of(make_policy()).tap_side == "lan"
     assert Facts.of(make_policy(filter={"tap_side": "wan"})).tap_side == "wan"
+
+
+def test_quotas_by_their_kind():
+    """A quota with several bounds stands in the list of each; bursts are a minute's worth unless it says."""
+    quota = {
+        "groups": ["students", "staff"],
+        "bytes_per_day": 10,
+        "bytes_per_lesson": 5,
+        "mbps": 8,
+        "clause": "S9a",
+    }
+    policy = make_policy(quotas=[quota, {"mbps": 1, "burst_megabytes": 3}], clauses={"S9a": "No disruption"})
+    facts = Facts.of(policy)
+    assert facts.quota_groups == ()
+    assert (facts.day_quota_groups, facts.day_quota_bytes) == (("students", "staff"), (10.0, 10.0))
+    assert (facts.lesson_quota_bytes, facts.lesson_quota_clauses) == ((5.0, 5.0), ("S9a", "S9a"))
+    assert facts.rate_quota_groups == ("students", "staff", "*")
+    assert facts.rate_quota_bursts == (60.0, 60.0, 3.0)
+    assert facts.parameters()["rate_quota_categories"] == [[], [], []]
+
+
+def test_usual_transfers_are_listed_ones():
+    """Services of updates, backups and conferences are services that a list names, applications ours."""
+    facts = Facts.of(make_policy())
+    listed = {
+        line.split("\t")[0] for line in SERVICES.read_text("utf-8").splitlines() if line[:1] not in "# "
+    }
+    assert set(facts.usual_services) <= listed
+    assert set(facts.call_applications) <= set(APPLICATIONS)
+
+
+def test_declared_links():
+    """Sites whose link has a speed, and none else."""
+    sites = [{"id": "a", "link_mbps": 250}, {"id": "b"}]
+    facts = Facts.of(make_policy(sites=sites, groups=[]))
+    assert (facts.link_sites, facts.link_mbps) == (("a",), (250.0,))
