@@ -13,6 +13,11 @@ _COUNTERS = {
     "seen": ("spanwatch_sensor_packets", "Frames the sensor processed"),
     "wire_bytes": ("spanwatch_sensor_bytes", "Wire bytes of those frames"),
     "kernel": ("spanwatch_sensor_dropped_kernel", "Frames the kernel dropped"),
+    "ring": ("spanwatch_sensor_dropped_ring", "Frames dropped because the ring was full"),
+    "copies": ("spanwatch_sensor_duplicates", "Second copies that the mirror sent, not counted again"),
+    "cut_off": ("spanwatch_sensor_truncated", "Frames or packets that were cut off"),
+    "broken": ("spanwatch_sensor_malformed", "Frames that could not be decoded"),
+    "early": ("spanwatch_sensor_flows_evicted", "Flows written out early because the table was full"),
     "lost": ("spanwatch_sensor_records_lost", "Records the log's bound threw away"),
 }
 _GAUGES = {
