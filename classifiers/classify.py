@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from blocklists import taxonomy
 from blocklists.addresses import PrefixTable
 from blocklists.matcher import UNLISTED, Matcher
-from classifiers.bindings import Bindings
 from classifiers.calendar import Duties
+from classifiers.client_macs import ClientMacs
 from classifiers.decisions import Decisions
 from classifiers.exemptions import Exempt, name_matcher
 from classifiers.places import Devices, Places
@@ -49,8 +49,8 @@ def _constant(word: str, rows: int) -> pa.DictionaryArray:
 class Classifier:
     """Classifies batches by one policy and one set of lists."""
 
-    def __init__(self, policy: Policy, matcher: Matcher, bindings: Bindings | None = None) -> None:
-        """`bindings`, what is known of clients' MAC addresses, is shared by those that follow each other.
+    def __init__(self, policy: Policy, matcher: Matcher, macs: ClientMacs | None = None) -> None:
+        """`macs`, what is known of clients' MAC addresses, is shared by those that follow each other.
 
         Raises ValueError for a name in the policy that is none.
         """
@@ -83,7 +83,7 @@ class Classifier:
         self.duties = [Duties(site.calendar, ZoneInfo(site.time_zone)) for site in policy.sites]
         """Calendar of each site."""
         self._devices = Devices(policy)
-        self._bindings = (bindings or Bindings()) if len(self._devices) else None
+        self._macs = (macs or ClientMacs()) if len(self._devices) else None
         self.places = lru_cache(maxsize=1_024)(lambda sensor: Places(policy, sensor, self._devices))
         """Sites and groups as a sensor sees them, by its name."""
 
@@ -96,8 +96,8 @@ class Classifier:
         """
         rows = batch.num_rows
         places = self.places(sensor)
-        if self._bindings is not None and records in ("flows", "sightings"):
-            self._bindings.learn(records, batch, sensor)
+        if self._macs is not None and records in ("flows", "sightings"):
+            self._macs.learn(records, batch, sensor)
         if records == "health":
             site = self._sites.column(np.full(rows, places.only_site))
             return _append(self._with_versions(batch), {"site": site})
@@ -108,9 +108,9 @@ class Classifier:
         us = batch.column(TIMES_OF[records]).cast(pa.int64()).to_numpy()
         clients = batch.column("client")
         macs = None
-        if self._bindings is not None:
+        if self._macs is not None:
             known = batch.column("client_mac").to_numpy() if records == "flows" else None
-            macs = self._bindings.macs(clients, us, sensor) if known is None else known
+            macs = self._macs.macs(clients, us, sensor) if known is None else known
         site, group = places.locate(clients, batch.column("vlan").to_numpy(), macs)
         sets = self.matcher.set_ids(names)
         servers = None

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from blocklists.matcher import Matcher
-from classifiers.bindings import Bindings
 from classifiers.classify import TIMES_OF, Classifier
+from classifiers.client_macs import ClientMacs
 from classifiers.explain import Asked, Client, check_time
 from classifiers.policy_model import Policy
 from classifiers.policy_versions import Interval, Load, Timeline, intervals
@@ -50,7 +50,7 @@ class Judge:
     def __init__(self, state: InForce, recall: Callable[[str], Policy] | None = None) -> None:
         """`recall` gives the content of a version of the past. Raises ValueError for a bad name."""
         self._recall = recall
-        self._bindings = Bindings()
+        self._macs = ClientMacs()
         self._lock = threading.Lock()
         self._state = state
         self._ready: dict[str, Classifier] = {}
@@ -60,7 +60,7 @@ class Judge:
 
     def adopt(self, state: InForce) -> None:
         """Judge by this from the next batch on. Raises ValueError for a name in the policy that is none."""
-        fresh = Classifier(state.policy, state.matcher, self._bindings)
+        fresh = Classifier(state.policy, state.matcher, self._macs)
         with self._lock:
             same_lists = state.matcher is self._state.matcher
             self._ready = {**(self._ready if same_lists else {}), state.policy.version: fresh}
@@ -94,7 +94,7 @@ class Judge:
                 raise KeyError(version)
             else:
                 policy = self._recall(version)
-            made = Classifier(policy, state.matcher, self._bindings)
+            made = Classifier(policy, state.matcher, self._macs)
         except (KeyError, ValueError) as error:
             logger.warning("%s; its events are judged by version %s", error, state.policy.version)
             made = self._of(state, state.policy.version)

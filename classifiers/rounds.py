@@ -1,9 +1,10 @@
-"""Rounds of the detectors, each over the events of one version of the policy."""
+"""Rounds: who was where, then the detectors, each over the events of one version of the policy."""
 
+from classifiers.bindings import Bindings
 from classifiers.detect import Detectors, Round
 from classifiers.detector import DetectorError
 from classifiers.judge import Judge
-from classifiers.loss import Store
+from classifiers.loss import Store, moment
 from classifiers.policy_model import Policy
 
 #: How long before a row the attempt may have begun that it belongs to, µs, with room to spare.
@@ -49,7 +50,9 @@ class Rounds:
             if end < first_us:
                 attempts += self._of(policy).attempts(first_us, last_us, *bounds)
                 continue
-            done = self._of(policy).round(max(begin, first_us), end, *bounds)
+            begin = max(begin, first_us)
+            Bindings(self._store, policy).rebuild(moment(begin), moment(end))
+            done = self._of(policy).round(begin, end, *bounds)
             attempts += done.attempts
             findings += done.findings
         return Round(attempts, findings)

@@ -41,8 +41,8 @@ MAGIC = 0x63825363
 NO_HOST = 0xE0000000
 
 #: Offsets of the fixed header (RFC 2131, 2).
-CLIENT_ADDRESS, YOUR_ADDRESS, RELAY_ADDRESS, HARDWARE, SERVER_NAME, FILE, COOKIE, OPTIONS = (
-    12, 16, 24, 28, 44, 108, 236, 240,
+TRANSACTION, CLIENT_ADDRESS, YOUR_ADDRESS, RELAY_ADDRESS, HARDWARE, SERVER_NAME, FILE, COOKIE, OPTIONS = (
+    4, 12, 16, 24, 28, 44, 108, 236, 240,
 )  # fmt: skip
 BOOT_REQUEST, BOOT_REPLY = 1, 2
 ETHERNET = 1
@@ -66,7 +66,7 @@ FQDN_ENCODED = 4
 #: The Broadband Forum's options name a modem or router (TR-069, annex F): serial number and product class.
 BROADBAND_FORUM, DEVICE_SERIAL, DEVICE_CLASS = 3561, 2, 3
 
-OFFER, NAK, FORCE_RENEW = 2, 6, 9
+OFFER, DECLINE, ACK, NAK, RELEASE, FORCE_RENEW = 2, 4, 5, 6, 7, 9
 #: Last message type there is (RFC 7724): of those past `FORCE_RENEW` relays and servers speak to each other.
 TYPE_LAST = 18
 #: Words of attribute `type`; 0: a message without a type is BOOTP's.
@@ -87,8 +87,8 @@ TYPES = word_table(
         "relay", "circuit", "remote", "subscriber", "client_id", "client_name", "user_class", "fqdn",
     )
 )  # fmt: skip
-A_VENDOR, A_MODEL, A_SERIAL, A_ROUTES, A_PROXY = (
-    ATTRIBUTE[word] for word in ("vendor", "model", "serial", "routes", "proxy")
+A_VENDOR, A_MODEL, A_SERIAL, A_ROUTES, A_PROXY, A_TRANSACTION = (
+    ATTRIBUTE[word] for word in ("vendor", "model", "serial", "routes", "proxy", "transaction")
 )
 
 
@@ -259,7 +259,15 @@ def sight_client(table, buf, at, end, packet, kind, overload):
     listed = length > 1 and u8(option, 0) == length - 1
     add_text(table, row, A_USER_CLASS, option, 1 if listed else 0, length)
     add_vendor(table, row, buf, at, end, overload)
+    if kind in (DECLINE, RELEASE):
+        add_transaction(table, row, buf, at)
     close_sighting(table, row)
+
+
+@packet_kernel
+def add_transaction(table, row, buf, at):
+    """Attribute with the transaction's number, in hexadecimal: a lease renewed soon is told anew."""
+    add_hex(table, row, A_TRANSACTION, buf, at + TRANSACTION, at + TRANSACTION + 4)
 
 
 @packet_kernel
@@ -370,6 +378,8 @@ def sight_server(table, buf, at, end, packet, kind, overload):
     add_option_addresses(table, row, A_MASK, buf, at, end, overload, SUBNET_MASK)
     if gather_option(option, buf, at, end, overload, LEASE) == 4:
         add_number(table, row, A_LEASE, u32(option, 0))
+        if kind == ACK:
+            add_transaction(table, row, buf, at)
     add_option_text(table, row, A_DOMAIN, buf, at, end, overload, DOMAIN)
     add_routes(table, row, buf, at, end, overload)
     length = gather_option(option, buf, at, end, overload, PROXY)

@@ -34,7 +34,7 @@ from pipeline.kernels import packet_kernel, unit_kernel
 DHCPV6 = SOURCE["dhcpv6"]
 
 #: Message types (7.3, IANA); those past `RELAY_REPLY` are between servers, relays and their observers.
-ADVERTISE, REPLY, RECONFIGURE, INFORM = 2, 7, 10, 11
+ADVERTISE, REPLY, RELEASE, DECLINE, RECONFIGURE, INFORM = 2, 7, 8, 9, 10, 11
 RELAY_FORWARD, RELAY_REPLY, TYPE_LAST = 12, 13, 36
 TYPES = word_table(
     "", "solicit", "advertise", "request", "confirm", "renew", "rebind", "reply", "release", "decline",
@@ -58,10 +58,14 @@ HARDWARE = (1, 6, 27)
         "remote",
     )
 )  # fmt: skip
-(A_SUBSCRIBER, A_CLIENT_ID, A_CLIENT_NAME, A_USER_CLASS, A_VENDOR, A_PREFIX, A_DUID_MAC, A_SERVER) = (
+(
+    A_SUBSCRIBER, A_CLIENT_ID, A_CLIENT_NAME, A_USER_CLASS, A_VENDOR, A_PREFIX, A_DUID_MAC, A_SERVER,
+    A_TRANSACTION,
+) = (
     ATTRIBUTE[word]
     for word in (
         "subscriber", "client_id", "client_name", "user_class", "vendor", "prefix", "duid_mac", "server",
+        "transaction",
     )
 )  # fmt: skip
 
@@ -177,7 +181,15 @@ def sight_client(table, buf, at, end, kind, relay, relay_end):
     first, stop = find_option(buf, at, end, SERVER_ID)
     add_hex(table, row, A_SERVER, buf, first, stop)
     add_relay(table, row, buf, relay, relay_end)
+    if kind in (RELEASE, DECLINE):
+        add_transaction(table, row, buf, at)
     close_sighting(table, row)
+
+
+@packet_kernel
+def add_transaction(table, row, buf, at):
+    """Attribute with the transaction's number, in hexadecimal: a lease renewed soon is told anew."""
+    add_hex(table, row, A_TRANSACTION, buf, at - 3, at)
 
 
 @packet_kernel
@@ -202,6 +214,8 @@ def sight_server(table, buf, at, end, kind, relay, relay_end):
     if address >= 0:
         # Behind the address its preferred lifetime, then the valid one.
         add_number(table, row, A_LEASE, u32(buf, address + 20))
+        if kind == REPLY:
+            add_transaction(table, row, buf, at)
     first, stop = find_option(buf, at, end, DOMAIN)
     add_domain(table, row, A_DOMAIN, buf, first, stop)
     add_prefix(table, row, buf, delegated_prefix(buf, at, end))

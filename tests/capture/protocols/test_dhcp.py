@@ -89,7 +89,12 @@ def test_a_request() -> None:
 def test_types_of_client_messages(code: int, word: str) -> None:
     """Each message of a client is told with its type; without an address asked for, the one it has."""
     row = one(from_client(message(1, kind(code), client="10.1.2.3")))
-    assert (row["attributes"], row["ip"], row["source"]) == ({"type": word}, "10.1.2.3", "dhcp_request")
+    ends = {"transaction": "00001234"} if word in ("decline", "release") else {}
+    assert (row["attributes"], row["ip"], row["source"]) == (
+        {"type": word, **ends},
+        "10.1.2.3",
+        "dhcp_request",
+    )
 
 
 def test_no_address_is_the_unspecified() -> None:
@@ -138,7 +143,20 @@ def test_offers_and_acknowledgements(code: int, source: str) -> None:
         "subnet_mask": "255.255.0.0",
         "lease": "86400",
         "domain": "school.example",
+        **({"transaction": "00001234"} if code == 5 else {}),
     }
+
+
+def test_each_renewal_is_told() -> None:
+    """A lease renewed within the time in which repetitions are left out is told again, a copy is not."""
+
+    def ack(transaction: int) -> bytes:
+        leased = message(2, kind(5), option(51, struct.pack("!I", 120)), offered=OFFERED)
+        return leased[:4] + struct.pack("!I", transaction) + leased[8:]
+
+    rows = rows_of([from_server(ack(n), T0 + at * SECOND) for n, at in ((1, 0), (1, 1), (2, 60), (3, 120))])
+    told = [row["attributes"]["transaction"] for row in rows.sightings]
+    assert told == ["00000001", "00000002", "00000003"]
 
 
 def test_a_refusal_is_of_a_server() -> None:

@@ -181,7 +181,7 @@ def test_every_table_has_a_retention(opened: Opener) -> None:
     found = store.rows(
         "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
     )
-    kept = {"schema_migrations", "rounds", "lists", "policies"}
+    kept = {"schema_migrations", "rounds", "lists", "policies", "inventory"}
     assert {row["name"] for row in found} == set(migrate.read_retention()) | kept
 
 
@@ -218,5 +218,7 @@ def test_retention_follows_the_settings(opened: Opener) -> None:
         "dns": "arrived + toIntervalDay(30)",
         "sightings": "arrived + toIntervalDay(30)",
         "attempts": "updated + toIntervalDay(30)",
+        "bindings": "updated + toIntervalDay(30)",
+        "hosts_1h": "arrived + toIntervalDay(30)",
     }
     assert migrate.apply_retention(store.command, store.rows, store.days) == []
