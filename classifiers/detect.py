@@ -25,6 +25,7 @@ from classifiers.facts import FACT_NAMES, Facts
 from classifiers.loss import LOSS_BOUND, Loss, Store, floor, moment, sql_time, utc
 from classifiers.periods import PERIOD_NAMES, Periods
 from classifiers.policy_model import Policy
+from classifiers.switch_ports import SwitchPorts
 from classifiers.verdict import Verdicts
 from pipeline.records import TIME, mac_text
 
@@ -116,6 +117,11 @@ def _id(detector: str, site: str, kind: str, subject: str, start: datetime) -> s
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 
+def mac_number(text: str) -> int:
+    """A MAC address written `AA:BB:CC:DD:EE:FF` as a number."""
+    return int(text.replace(":", ""), 16)
+
+
 def _subject(kind: str, value: Any) -> str:
     return mac_text(int(value)) if kind == "device" and str(value).isdigit() else _clean(str(value))
 
@@ -131,6 +137,7 @@ class Detectors:
         """Raises DetectorError for a broken detector file or an unknown threshold in the policy."""
         self._store = store
         facts = Facts.of(policy)
+        self._known = facts
         self._facts = facts.parameters()
         self._periods = Periods(policy)
         self.detectors = load_detectors() if detectors is None else detectors
@@ -227,14 +234,29 @@ class Detectors:
         loss = Loss.between(
             self._store, min(utc(row["from"]) for row in rows), max(utc(row["to"]) for row in rows)
         )
-        windows = [self._window(detector, thresholds, row, loss) for row in rows]
+        ports = self._ports(detector, rows, start, end)
+        windows = [self._window(detector, thresholds, row, loss, ports) for row in rows]
         stored = self._stored(detector.name, windows)
         changed = [f for f in episodes(windows, stored.values()) if stored.get(f.id) != f]
         self._write(detector, changed)
         return len(changed)
 
+    def _ports(
+        self, detector: Detector, rows: list[dict[str, Any]], start: datetime, end: datetime
+    ) -> SwitchPorts | None:
+        """Where the devices of these rows are plugged in, for a detector whose sentence says so."""
+        if not any("{place}" in states for states in detector.states.values()):
+            return None
+        macs = {mac_number(row["texts"]["mac"]) for row in rows if row["texts"].get("mac")}
+        return SwitchPorts(self._store, self._known, macs, start, end)
+
     def _window(
-        self, detector: Detector, thresholds: dict[str, float], row: dict[str, Any], loss: Loss
+        self,
+        detector: Detector,
+        thresholds: dict[str, float],
+        row: dict[str, Any],
+        loss: Loss,
+        ports: SwitchPorts | None,
     ) -> Finding:
         kind = row.get("subject_kind") or detector.subject
         subject = _subject(kind, row["subject"])
@@ -252,6 +274,10 @@ class Detectors:
             "to": f"{end:%H:%M:%S} UTC",
             "window": f"{detector.window // 60} min" if detector.window >= 60 else f"{detector.window} s",
         }
+        if ports is not None:
+            vlan = texts.get("vlan", "")
+            mac = mac_number(texts["mac"]) if texts.get("mac") else 0
+            values["place"] = ports.text(mac, int(vlan) if vlan.isdigit() else 0)
         return Finding(
             id=_id(detector.name, row["site"], kind, subject, start),
             detector=detector.name,
