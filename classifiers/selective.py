@@ -16,7 +16,7 @@ _ALSO = {"dns_nodata": ("dns_nodata_bare",)}
 
 
 def words_of(methods: Sequence[str], evidence: Iterable[dict[str, Any]]) -> tuple[list[str], list[str]]:
-    """Mechanisms of `verdict.toml` that a filter with these methods makes, and of these what days must confirm.
+    """Mechanisms of `verdict.toml` that a filter with these methods makes; of them, what days confirm.
 
     Where nothing is declared: all, and all of them.
     """
