@@ -1,80 +1,40 @@
 """Runs the detectors over a range of event time and keeps their findings.
 
 A detector's SELECT gives one row for each (site, subject, step) whose window, the `window` seconds
-that end with the step, is past a threshold. Windows of one subject that lie within an hour of each
-other are one finding [Zeek suppresses a notice for an hour]: the first makes it, later ones extend
-it, its numbers are those of the strongest window. Findings already in the store are gone on with,
-so a round that is repeated, or overlaps another, writes the same ids.
+that end with the step, is past a threshold. Event time is judged in pieces (`pieces.py`), each as a
+whole; what a piece shows of a subject is a part, parts are joined to findings (`episodes.py`), and
+what very many subjects show at once is one part about the site (`storms.py`). So findings depend on the
+records and the thresholds alone: a round that is repeated, or overlaps another, writes nothing anew.
 """
 
-import hashlib
 import math
 import re
-import time
-import uuid
-from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-
 from classifiers.detector import Detector, DetectorError, load_detectors, sentence, used_parameters
+from classifiers.episodes import Key, Part, joined
 from classifiers.facts import FACT_NAMES, Facts
-from classifiers.loss import LOSS_BOUND, Loss, Store, floor, moment, sql_time, utc
+from classifiers.findings import Changes, Diff, Findings, difference
+from classifiers.loss import LOSS_BOUND, Losses, Store, floor, moment, sql_time, utc
 from classifiers.periods import PERIOD_NAMES, Periods
+from classifiers.pieces import BASIS, blocks, bounded, occupied, piece_seconds, reach, touched
 from classifiers.policy_model import Policy
-from classifiers.switch_ports import SwitchPorts
+from classifiers.storms import STORM_SAMPLES, STORM_SUBJECTS, storm_statement, storm_times
 from classifiers.verdict import Verdicts
-from pipeline.records import TIME, mac_text
+from pipeline.records import mac_text
 
-#: A subject that a detector already named is not named anew for this long.
-SUPPRESSION = timedelta(hours=1)
-#: Windows taken from one detector in one round; past it the strongest count.
-ROWS_BOUND = 100_000
+STRONGEST_SQL = Path(__file__).with_name("strongest.sql").read_text("utf-8")
 SAMPLES = 10
-#: Event time that a detector looks at in one statement, so that memory does not grow with the range.
-PIECE = timedelta(hours=6)
-PIECES_SQL = """
-SELECT DISTINCT toUnixTimestamp(toStartOfInterval(start, toIntervalSecond({piece:UInt32}))) AS piece
-FROM flows
-WHERE start >= {from:DateTime64(6, 'UTC')} AND start <= {to:DateTime64(6, 'UTC')}
-UNION DISTINCT
-SELECT DISTINCT toUnixTimestamp(toStartOfInterval(ts, toIntervalSecond({piece:UInt32}))) AS piece
-FROM dns
-WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts <= {to:DateTime64(6, 'UTC')}
-UNION DISTINCT
-SELECT DISTINCT toUnixTimestamp(toStartOfInterval(ts, toIntervalSecond({piece:UInt32}))) AS piece
-FROM sightings
-WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts <= {to:DateTime64(6, 'UTC')}
-"""
+#: Characters of a statement, a text in it, and a sample: what devices say of themselves may be long.
+STATEMENT_CHARACTERS, TEXT_CHARACTERS, SAMPLE_CHARACTERS = 2_000, 300, 1_000
+#: Parameters that the runner gives every statement.
+GIVEN = frozenset({"from", "to", "since", "window", "step", "before", "lookback"})
 
 _MAPPED = re.compile(r"::ffff:(?=\d+\.\d+\.\d+\.\d+)")
-FINDINGS = pa.schema(
-    [
-        ("id", pa.string()),
-        ("detector", pa.string()),
-        ("class", pa.string()),
-        ("title", pa.string()),
-        ("subject_kind", pa.string()),
-        ("subject", pa.string()),
-        ("site", pa.string()),
-        ("from", TIME),
-        ("to", TIME),
-        ("severity", pa.string()),
-        ("confidence", pa.uint8()),
-        ("clause", pa.string()),
-        ("statement", pa.string()),
-        ("inputs", pa.map_(pa.string(), pa.float64())),
-        ("thresholds", pa.map_(pa.string(), pa.float64())),
-        ("samples", pa.list_(pa.string())),
-        ("loss", pa.float64()),
-        ("inconclusive", pa.bool_()),
-        ("strength", pa.float64()),
-        ("updated", TIME),
-    ]
-)
+_KIND = re.compile(r"\bAS subject_kind\b")
 
 
 class Round(NamedTuple):
@@ -84,50 +44,31 @@ class Round(NamedTuple):
     findings: int
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A row of `findings`; `start` and `end` are its `from` and `to`."""
+class Judged(NamedTuple):
+    """What a detector found in a range, beside what is stored."""
 
-    id: str
-    detector: str
-    site: str
-    subject_kind: str
-    subject: str
-    start: datetime
-    end: datetime
-    strength: float
-    confidence: int
-    statement: str
-    inputs: dict[str, float] = field(default_factory=dict)
-    thresholds: dict[str, float] = field(default_factory=dict)
-    samples: tuple[str, ...] = ()
-    loss: float | None = None
-    """None where nobody measured it."""
-    inconclusive: bool = False
+    detector: Detector
+    parts: list[Part]
+    diff: Diff
 
 
-def _clean(text: str, bound: int = 300) -> str:
-    text = _MAPPED.sub("", text)
+def _clean(text: str, bound: int = TEXT_CHARACTERS) -> str:
+    """The text as it may stand in a statement: no control or formatting characters, of bounded length."""
+    text = _MAPPED.sub("", text[: 4 * bound])
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:bound]
-
-
-def _id(detector: str, site: str, kind: str, subject: str, start: datetime) -> str:
-    # The hour, not the microsecond: rows that come late move the first event by a little.
-    key = "\0".join((detector, site, kind, subject, str(floor(start, 3_600))))
-    return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
-
-
-def mac_number(text: str) -> int:
-    """A MAC address written `AA:BB:CC:DD:EE:FF` as a number."""
-    return int(text.replace(":", ""), 16)
 
 
 def _subject(kind: str, value: Any) -> str:
     return mac_text(int(value)) if kind == "device" and str(value).isdigit() else _clean(str(value))
 
 
+def _number(value: float) -> float:
+    """Without the last digits, which depend on the order in which a sum was made."""
+    return float(f"{value:.12g}")
+
+
 def _moment(us: int | None) -> datetime | None:
-    return None if us is None else moment(us)
+    return None if us is None else bounded(moment(min(max(us, 0), 1 << 53)))
 
 
 class Detectors:
@@ -136,12 +77,13 @@ class Detectors:
     def __init__(self, store: Store, policy: Policy, detectors: tuple[Detector, ...] | None = None) -> None:
         """Raises DetectorError for a broken detector file or an unknown threshold in the policy."""
         self._store = store
+        self._findings = Findings(store)
         facts = Facts.of(policy)
-        self._known = facts
         self._facts = facts.parameters()
         self._periods = Periods(policy)
-        self.detectors = load_detectors() if detectors is None else detectors
-        names = {detector.name for detector in self.detectors}
+        every = load_detectors()
+        self.detectors = every if detectors is None else detectors
+        names = {detector.name for detector in (*every, *self.detectors)}
         for name in policy.thresholds:
             if name not in names and name != "verdict":
                 known = ", ".join(sorted(names))
@@ -151,13 +93,8 @@ class Detectors:
             for detector in self.detectors
         }
         for detector in self.detectors:
-            unknown = (
-                used_parameters(detector.sql)
-                - set(self._thresholds[detector.name])
-                - FACT_NAMES
-                - PERIOD_NAMES
-                - {"from", "to", "since", "window", "step", "before", "lookback"}
-            )
+            known_names = set(self._thresholds[detector.name]) | FACT_NAMES | PERIOD_NAMES | GIVEN
+            unknown = used_parameters(detector.sql) - known_names
             if unknown:
                 raise DetectorError(f"detector {detector.name}: unknown parameter {sorted(unknown)[0]!r}; "
                                     "add it to the header")  # fmt: skip
@@ -172,214 +109,214 @@ class Detectors:
     ) -> Round:
         """Brings attempts and findings up to date with rows between two event times (µs, inclusive).
 
-        Attempts that began before `begin_us`, or at `end_us` or later, are judged by other facts.
+        What lies before `begin_us`, or at `end_us` or later, is judged by other facts. Raises what the store
+        raises, once all detectors had their turn.
         """
-        first, last = moment(first_us), moment(max(first_us, last_us))
-        rebuilt = self._verdicts.rebuild(first, last, _moment(begin_us), _moment(end_us))
-        findings = 0
-        for begin, end in self._pieces(first, last):
-            for detector in self.detectors:
-                since = (
-                    min(begin, rebuilt.since) if "attempts" in detector.reads and begin == first else begin
-                )
-                findings += self._detect(detector, since, end)
-        return Round(rebuilt.changed, findings)
+        first, last = _moment(first_us), _moment(max(first_us, last_us))
+        assert first is not None
+        assert last is not None
+        begin, end = _moment(begin_us), _moment(end_us)
+        attempts = findings = 0
+        trouble: ValueError | None = None
+        for start, until in blocks(self._store, first, last):
+            rebuilt = self._verdicts.rebuild(start, until, begin, end)
+            attempts += rebuilt.changed
+            for judged in self._judged(start, until, min(start, rebuilt.since), begin, end):
+                if isinstance(judged, ValueError):
+                    trouble = trouble or judged
+                    continue
+                changes = self._findings.changes(judged.detector.name, judged.diff)
+                self._findings.write(judged.detector, judged.diff, changes)
+                findings += len(changes.rows())
+        if trouble:
+            raise trouble
+        return Round(attempts, findings)
 
-    def attempts(self, first_us: int, last_us: int, begin_us: int | None, end_us: int | None) -> int:
-        """The attempts alone, as `round` brings them up to date; how many changed."""
-        first, last = moment(first_us), moment(last_us)
-        return self._verdicts.rebuild(first, last, _moment(begin_us), _moment(end_us)).changed
+    def compared(
+        self, first_us: int, last_us: int, begin_us: int | None = None, end_us: int | None = None
+    ) -> list[tuple[Judged, Changes]]:
+        """What the detectors find of rows between two event times, and what that would change.
 
-    def _pieces(self, first: datetime, last: datetime) -> list[tuple[datetime, datetime]]:
-        """Parts of a long range that hold records: a capture may hold years, or a packet of 1970."""
-        if last - first <= PIECE:
-            return [(first, last)]
-        rows = self._store.rows(
-            PIECES_SQL,
-            {"from": sql_time(first), "to": sql_time(last), "piece": int(PIECE.total_seconds())},
-        )
-        starts = sorted(moment(row["piece"] * 1_000_000) for row in rows)
-        return [(max(first, start), min(last, start + PIECE)) for start in starts]
+        Writes nothing.
+        Attempts are taken as they are.
+        """
+        first, last = _moment(first_us), _moment(last_us)
+        assert first is not None
+        assert last is not None
+        begin, end = _moment(begin_us), _moment(end_us)
+        whole: dict[str, Judged] = {}
+        for start, until in blocks(self._store, first, last):
+            for judged in self._judged(start, until, start, begin, end):
+                if isinstance(judged, ValueError):
+                    raise judged
+                name = judged.detector.name
+                there = whole.setdefault(name, Judged(judged.detector, [], Diff([], [])))
+                there.parts.extend(judged.parts)
+                there.diff.fresh.extend(judged.diff.fresh)
+                there.diff.gone.extend(judged.diff.gone)
+        return [
+            (judged, self._findings.changes(judged.detector.name, judged.diff)) for judged in whole.values()
+        ]
 
-    def _detect(self, detector: Detector, first: datetime, last: datetime) -> int:
-        window, step = timedelta(seconds=detector.window), timedelta(seconds=detector.step)
-        since = floor(first, detector.step)
-        start = since + step - window - timedelta(seconds=detector.lookback)
-        # A row that came late also counts in the windows that end after it.
-        end = floor(last, detector.step) + window
+    def _judged(
+        self,
+        first: datetime,
+        last: datetime,
+        attempts_since: datetime,
+        begin: datetime | None,
+        end: datetime | None,
+    ) -> Iterable[Judged | ValueError]:
+        """Each detector's parts of the pieces that rows between two times can change."""
+        if not self.detectors:
+            return
+        longest = max(timedelta(seconds=piece_seconds(d)) for d in self.detectors)
+        until = bounded(last + max(reach(d) for d in self.detectors))
+        new = occupied(self._store, min(first, attempts_since), last)
+        later = occupied(self._store, last, until)
+        slots = {table: new[table] | later[table] for table in new}
+        held = self._findings.parts(attempts_since - 2 * longest, until)
+        losses = Losses(self._store)
+        for detector in self.detectors:
+            since = attempts_since if "attempts" in detector.reads else first
+            tables = [BASIS.get(table, table) for table in detector.reads]
+            fresh = any(new[table] for table in tables)
+            rows = {slot for table in tables for slot in slots[table]} if fresh else set()
+            mine = held.get(detector.name, [])
+            parts: list[Part] = []
+            stored: list[Part] = []
+            try:
+                for start, stop in touched(detector, since, last, rows, (part.piece for part in mine)):
+                    start, stop = self._clipped(detector, start, stop, begin, end)
+                    if start < stop:
+                        parts += self._parts(detector, start, stop, losses)
+                        stored += [part for part in mine if start <= part.piece < stop]
+            except ValueError as error:
+                yield ValueError(f"detector {detector.name}: {error}")
+                continue
+            yield Judged(detector, parts, difference(parts, stored))
+
+    def _clipped(
+        self,
+        detector: Detector,
+        start: datetime,
+        stop: datetime,
+        begin: datetime | None,
+        end: datetime | None,
+    ) -> tuple[datetime, datetime]:
+        """The part of a piece that is judged by these facts."""
+        if begin is not None:
+            start = max(start, floor(begin, detector.step))
+        if end is not None:
+            stop = min(stop, floor(end, detector.step))
+        return start, stop
+
+    def _parts(self, detector: Detector, start: datetime, stop: datetime, losses: Losses) -> list[Part]:
+        """What one piece shows, one part a subject."""
         thresholds = self._thresholds[detector.name]
+        before = detector.window - detector.step
         available = {
             **self._facts,
             **thresholds,
-            "from": sql_time(start),
-            "to": sql_time(end),
-            "since": sql_time(since),
+            "from": sql_time(start - timedelta(seconds=before + detector.lookback)),
+            "to": sql_time(stop),
+            "since": sql_time(start),
             "window": detector.window,
             "step": detector.step,
-            "before": detector.window - detector.step,
+            "before": before,
             "lookback": detector.lookback,
         }
-        used = used_parameters(detector.sql)
+        used = used_parameters(detector.sql) | {"since", "to"}
         if used & PERIOD_NAMES:
-            available |= self._periods.parameters(start, end)
+            available |= self._periods.parameters(start - timedelta(seconds=before + detector.lookback), stop)
+        kind = "subject_kind" if _KIND.search(detector.sql) else f"'{detector.subject}'"
         # No row of a window that began before the range was read whole: `since` keeps those out.
-        sql = (
-            f"SELECT * FROM ({detector.sql}\n) WHERE step >= {{since:DateTime64(6, 'UTC')}}\n"
-            f"ORDER BY strength DESC LIMIT {ROWS_BOUND} SETTINGS enable_named_columns_in_function_tuple = 1,"
-            " prefer_column_name_to_alias = 1"
-        )
-        rows = self._store.rows(sql, {name: available[name] for name in used | {"since"}})
-        if not rows:
-            return 0
-        loss = Loss.between(
-            self._store, min(utc(row["from"]) for row in rows), max(utc(row["to"]) for row in rows)
-        )
-        ports = self._ports(detector, rows, start, end)
-        windows = [self._window(detector, thresholds, row, loss, ports) for row in rows]
-        stored = self._stored(detector.name, windows)
-        changed = [f for f in episodes(windows, stored.values()) if stored.get(f.id) != f]
-        self._write(detector, changed)
-        return len(changed)
+        sql = STRONGEST_SQL.replace("/* kind */", kind).replace("/* detector */", detector.sql)
+        bounds = {"storm_subjects": STORM_SUBJECTS, "storm_samples": STORM_SAMPLES}
+        rows = self._store.rows(sql, {name: available[name] for name in used} | bounds)
+        parts: dict[Key, Part] = {}
+        for row in rows:
+            if row["subjects"] < STORM_SUBJECTS:
+                part = self._part(detector, thresholds, row, start, losses)
+            elif row["place"] == 1:
+                site = [other for other in rows if other["part_site"] == row["part_site"]]
+                part = self._storm(detector, thresholds, site, start, losses)
+            else:
+                continue
+            # Two subjects may read the same once their names are cleaned.
+            parts[part.key] = joined([part, *([parts[part.key]] if part.key in parts else [])])
+        return list(parts.values())
 
-    def _ports(
-        self, detector: Detector, rows: list[dict[str, Any]], start: datetime, end: datetime
-    ) -> SwitchPorts | None:
-        """Where the devices of these rows are plugged in, for a detector whose sentence says so."""
-        if not any("{place}" in states for states in detector.states.values()):
-            return None
-        macs = {mac_number(row["texts"]["mac"]) for row in rows if row["texts"].get("mac")}
-        return SwitchPorts(self._store, self._known, macs, start, end)
-
-    def _window(
+    def _part(
         self,
         detector: Detector,
         thresholds: dict[str, float],
         row: dict[str, Any],
-        loss: Loss,
-        ports: SwitchPorts | None,
-    ) -> Finding:
-        kind = row.get("subject_kind") or detector.subject
-        subject = _subject(kind, row["subject"])
-        start, end = utc(row["from"]), utc(row["to"])
-        inputs = {name: float(v) for name, v in dict(row["inputs"]).items() if math.isfinite(v)}
-        texts = {name: _clean(str(text)) for name, text in dict(row.get("texts") or {}).items()}
-        share = loss.share(row["site"], start, end)
+        piece: datetime,
+        losses: Losses,
+    ) -> Part:
+        strongest, kind = row["strongest"], row["part_kind"]
+        subject = _subject(kind, row["part_subject"])
+        start, end = utc(strongest["from"]), utc(strongest["to"])
+        inputs = {
+            name: _number(v)
+            for name, v in sorted(strongest["inputs"].items())
+            if v is not None and math.isfinite(v)
+        }
+        texts = {name: _clean(str(text)) for name, text in (strongest.get("texts") or {}).items()}
+        site = str(row["part_site"])
+        share = losses.share(site, start, end)
         values = {
             **thresholds,
             **inputs,
             **texts,
             "subject": subject,
-            "site": row["site"],
+            "site": site,
             "from": f"{start:%Y-%m-%d %H:%M:%S} UTC",
             "to": f"{end:%H:%M:%S} UTC",
             "window": f"{detector.window // 60} min" if detector.window >= 60 else f"{detector.window} s",
         }
-        if ports is not None:
-            vlan = texts.get("vlan", "")
-            mac = mac_number(texts["mac"]) if texts.get("mac") else 0
-            values["place"] = ports.text(mac, int(vlan) if vlan.isdigit() else 0)
-        return Finding(
-            id=_id(detector.name, row["site"], kind, subject, start),
-            detector=detector.name,
-            site=row["site"],
-            subject_kind=kind,
-            subject=subject,
-            start=start,
-            end=end,
-            strength=float(row["strength"]),
-            confidence=int(row.get("confidence") or 95),
-            statement=sentence(detector.states[row.get("variant") or ""], values),
+        said = sentence(detector.states[strongest.get("variant") or ""], values)
+        return Part(
+            key=Key(site, kind, subject),
+            piece=piece,
+            start=utc(row["part_from"]),
+            end=utc(row["part_to"]),
+            strength=_number(strongest["strength"] or 0.0),
+            confidence=int(strongest.get("confidence") or 95),
+            statement=_clean(said, STATEMENT_CHARACTERS),
             inputs=inputs,
-            thresholds=thresholds,
-            samples=tuple(_clean(sample, 1_000) for sample in row["samples"][:SAMPLES]),
+            thresholds=dict(sorted(thresholds.items())),
+            samples=tuple(_clean(sample, SAMPLE_CHARACTERS) for sample in strongest["samples"][:SAMPLES]),
             loss=share,
             inconclusive=detector.rests_on == "absence" and (share is None or share > LOSS_BOUND),
         )
 
-    def _stored(self, detector: str, windows: list[Finding]) -> dict[str, Finding]:
-        rows = self._store.rows(
-            "SELECT * FROM findings FINAL WHERE detector = {detector:String}"
-            " AND `from` <= {to:DateTime64(6, 'UTC')} AND `to` >= {from:DateTime64(6, 'UTC')}",
-            {
-                "detector": detector,
-                "from": sql_time(min(w.start for w in windows) - SUPPRESSION),
-                "to": sql_time(max(w.end for w in windows) + SUPPRESSION),
-            },
+    def _storm(
+        self,
+        detector: Detector,
+        thresholds: dict[str, float],
+        rows: list[dict[str, Any]],
+        piece: datetime,
+        losses: Losses,
+    ) -> Part:
+        """One part about the site, of the strongest rows of a storm there."""
+        parts = [self._part(detector, thresholds, row, piece, losses) for row in rows]
+        strongest, row = parts[0], rows[0]
+        kinds = {other["part_kind"] for other in rows}
+        start, end = storm_times(row)
+        return Part(
+            key=Key(strongest.key.site, "site", strongest.key.site),
+            piece=piece,
+            start=start,
+            end=end,
+            strength=_number(row["subjects"] / STORM_SUBJECTS),
+            confidence=min(part.confidence for part in parts),
+            statement=storm_statement(
+                detector, row, kinds.pop() if len(kinds) == 1 else "", strongest.statement
+            )[:STATEMENT_CHARACTERS],
+            inputs={**strongest.inputs, "subjects": float(row["subjects"])},
+            thresholds={**strongest.thresholds, "storm_subjects": float(STORM_SUBJECTS)},
+            samples=tuple((part.samples or (part.key.subject,))[0] for part in parts),
+            loss=strongest.loss,
+            inconclusive=strongest.inconclusive,
         )
-        return {
-            row["id"]: Finding(
-                id=row["id"],
-                detector=detector,
-                site=row["site"],
-                subject_kind=row["subject_kind"],
-                subject=row["subject"],
-                start=utc(row["from"]),
-                end=utc(row["to"]),
-                strength=row["strength"],
-                confidence=row["confidence"],
-                statement=row["statement"],
-                inputs=dict(row["inputs"]),
-                thresholds=dict(row["thresholds"]),
-                samples=tuple(row["samples"]),
-                loss=row["loss"],
-                inconclusive=bool(row["inconclusive"]),
-            )
-            for row in rows
-        }
-
-    def _write(self, detector: Detector, findings: list[Finding]) -> None:
-        if not findings:
-            return
-        updated = moment(time.time_ns() // 1_000)
-        rows = [
-            {
-                "id": f.id,
-                "detector": f.detector,
-                "class": detector.kind,
-                "title": detector.title,
-                "subject_kind": f.subject_kind,
-                "subject": f.subject,
-                "site": f.site,
-                "from": f.start,
-                "to": f.end,
-                "severity": detector.severity,
-                "confidence": f.confidence,
-                "clause": detector.clause,
-                "statement": f.statement,
-                "inputs": list(f.inputs.items()),
-                "thresholds": list(f.thresholds.items()),
-                "samples": list(f.samples),
-                "loss": f.loss,
-                "inconclusive": f.inconclusive,
-                "strength": f.strength,
-                "updated": updated,
-            }
-            for f in findings
-        ]
-        batch = pa.RecordBatch.from_pylist(rows, schema=FINDINGS)
-        # The table replaces by id, so no two writes may be taken for repetitions of each other.
-        self._store.insert("findings", batch, f"findings/{uuid.uuid4().hex}")
-
-
-def episodes(windows: list[Finding], stored: Iterable[Finding]) -> list[Finding]:
-    """Windows joined to findings: one within the suppression time is extended, else a new one begins."""
-    known: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
-    for finding in stored:
-        known[finding.site, finding.subject_kind, finding.subject].append(finding)
-    for window in sorted(windows, key=lambda w: (w.start, w.end)):
-        episodes = known[window.site, window.subject_kind, window.subject]
-        near = [
-            index
-            for index, episode in enumerate(episodes)
-            if window.start <= episode.end + SUPPRESSION and window.end >= episode.start - SUPPRESSION
-        ]
-        if not near:
-            episodes.append(window)
-            continue
-        index = min(near, key=lambda i: episodes[i].start)
-        old = episodes[index]
-        stronger = window if window.strength > old.strength else old
-        episodes[index] = replace(
-            stronger, id=old.id, start=min(old.start, window.start), end=max(old.end, window.end)
-        )
-    return [finding for findings in known.values() for finding in findings]

@@ -27,7 +27,7 @@ FOLDER = Path(__file__).with_name("detectors")
 CLASSES = ("scanning", "equipment", "bandwidth", "circumvention", "filtering")
 SUBJECTS = ("host", "device", "server", "name", "site")
 SEVERITIES = ("low", "medium", "high")
-TABLES = ("flows", "dns", "sightings", "attempts", "traffic_1m", "traffic_1h", "link_5m")
+TABLES = ("flows", "dns", "sightings", "attempts", "health", "traffic_1m", "traffic_1h", "link_5m")
 GROUNDS = ("presence", "absence")
 
 _ENTRY = re.compile(r"-- (?! )([a-z_]+)(?: ([a-z0-9_]+))?: ?(.*)")

@@ -55,10 +55,15 @@ class Loss:
     """Share of the traffic that the mirror lost, by site, over the minutes of one range."""
 
     def __init__(self, rows: Iterable[dict[str, Any]]) -> None:
-        self._minutes: dict[tuple[str, datetime], tuple[float, ...]] = {
-            (row["site"], utc(row["minute"])): tuple(row[name] for name in _COUNTED) for row in rows
-        }
-        self.sites = {site for site, _ in self._minutes}
+        self._minutes: dict[tuple[str, datetime], tuple[float, ...]] = {}
+        self.sites: set[str] = set()
+        self.add(rows)
+
+    def add(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Rows of further minutes."""
+        for row in rows:
+            self._minutes[row["site"], utc(row["minute"])] = tuple(row[name] for name in _COUNTED)
+            self.sites.add(row["site"])
 
     @classmethod
     def between(cls, store: Store, start: datetime, end: datetime) -> "Loss":
@@ -91,3 +96,25 @@ class Loss:
                 sums[index] += value + (shared[index] if index < len(shared) else 0.0)
             minute += timedelta(minutes=1)
         return sums
+
+
+class Losses:
+    """The loss of a store at any time, read by hours as it is asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._read: set[datetime] = set()
+        self._loss = Loss([])
+
+    def share(self, site: str, start: datetime, end: datetime) -> float | None:
+        """As `Loss.share`."""
+        hours, at = [], floor(start - REACH, 3_600)
+        while at <= end + REACH:
+            hours.append(at)
+            at += timedelta(hours=1)
+        missing = [hour for hour in hours if hour not in self._read]
+        if missing:
+            asked = {"from": sql_time(missing[0]), "to": sql_time(missing[-1] + timedelta(hours=1))}
+            self._loss.add(self._store.rows(LOSS_SQL, asked))
+            self._read.update(hours)
+        return self._loss.share(site, start, end)

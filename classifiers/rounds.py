@@ -5,10 +5,13 @@ from classifiers.detect import Detectors, Round
 from classifiers.detector import DetectorError
 from classifiers.judge import Judge
 from classifiers.loss import Store, moment
+from classifiers.pieces import bounded
 from classifiers.policy_model import Policy
 
-#: How long before a row the attempt may have begun that it belongs to, µs, with room to spare.
-_REACH_US = 3_600_000_000
+#: How far around a row the event time lies that it can change, µs, with room to spare.
+_REACH_US = 2 * 86_400_000_000
+#: Later times are those of a clock that is wrong, and further than can be counted.
+_LATEST_US = 1 << 53
 #: Versions whose detectors are kept ready. Our default.
 KEPT = 4
 
@@ -40,19 +43,18 @@ class Rounds:
     def round(self, first_us: int, last_us: int) -> Round:
         """As `Detectors.round`, each part of the range with thresholds and facts of its own time.
 
-        Late rows change attempts that began before them: those are judged by the version of that time.
+        Late rows change what began before them and what looks back at them: each by the version of its time.
         """
-        last_us = max(first_us, last_us)
-        parts = self._judge.parts(first_us - _REACH_US, last_us)
+        first_us = min(max(first_us, 0), _LATEST_US)
+        last_us = min(max(first_us, last_us), _LATEST_US)
+        parts = self._judge.parts(first_us - _REACH_US, last_us + _REACH_US)
         attempts = findings = 0
         for number, (policy, begin, end) in enumerate(parts):
             bounds = begin if number else None, end + 1 if number + 1 < len(parts) else None
-            if end < first_us:
-                attempts += self._of(policy).attempts(first_us, last_us, *bounds)
-                continue
-            begin = max(begin, first_us)
-            Bindings(self._store, policy).rebuild(moment(begin), moment(end))
-            done = self._of(policy).round(begin, end, *bounds)
+            if begin <= last_us and end >= first_us:
+                known = bounded(moment(max(begin, first_us))), bounded(moment(min(end, last_us)))
+                Bindings(self._store, policy).rebuild(*known)
+            done = self._of(policy).round(first_us, last_us, *bounds)
             attempts += done.attempts
             findings += done.findings
         return Round(attempts, findings)

@@ -21,7 +21,10 @@ TIMES = pa.timestamp("us", "UTC")
 #: Stands for the content of a pipe, which can be read only once: the same pipe gives the same ids again.
 PIPE = bytes(16)
 #: Without the time of the run: the same capture gives the same lines.
-FINDINGS = "SELECT * EXCEPT updated FROM findings FINAL ORDER BY `from`, detector, subject"
+FINDINGS = (
+    "SELECT * EXCEPT (updated, withdrawn) FROM findings FINAL WHERE withdrawn = ''"
+    " ORDER BY `from`, detector, subject"
+)
 MACS = ("mac", "client_mac", "server_mac")
 
 

@@ -29,11 +29,11 @@ SELECT verdict, count() AS attempts, uniqExact(client) AS clients FROM attempts 
 GROUP BY verdict ORDER BY attempts DESC, verdict
 
 -- name: findings
-SELECT detector, severity, statement FROM findings FINAL
+SELECT detector, severity, statement FROM findings FINAL WHERE withdrawn = ''
 ORDER BY indexOf(['high', 'medium', 'low'], severity), `from`, detector, statement LIMIT 12
 
 -- name: findings_total
-SELECT count() AS findings FROM findings FINAL
+SELECT count() AS findings FROM findings FINAL WHERE withdrawn = ''
 
 -- name: talkers
 SELECT client AS host, any(`group`) AS who,

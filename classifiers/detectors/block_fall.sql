@@ -8,7 +8,7 @@
 -- window: 1h
 -- step: 10m
 -- lookback: 7d
--- reads: attempts
+-- reads: attempts, health
 -- rests_on: absence
 -- parameter blocks_min: 20 | [D] | median of the blocks of the same hour of the days before
 -- parameter days_min: 2 | [D] | earlier days with traffic at that hour

@@ -151,18 +151,9 @@ class Scribe:
         )
 
     def sighting(
-        self,
-        seconds: float,
-        source: str,
-        mac: int,
-        ip: str,
-        value: str = "",
-        *,
-        called: str = "",
-        seen_in: int = 0,
-        **attributes: str,
+        self, seconds: float, source: str, mac: int, ip: str, value: str = "", **attributes: str
     ) -> None:
-        """What a device that calls itself so says about itself, seen in a VLAN."""
+        """What a device says about itself."""
         self._add(
             "sightings",
             {
@@ -170,8 +161,6 @@ class Scribe:
                 "source": source,
                 "mac": mac,
                 "ip": address_bytes(ip),
-                "name": called,
-                "vlan": seen_in,
                 "value": value,
                 "attributes": list(attributes.items()),
             },
@@ -208,7 +197,9 @@ class Scribe:
         return self.findings()
 
     def findings(self) -> list[dict[str, Any]]:
-        return self.store.rows("SELECT * FROM findings FINAL ORDER BY detector, site, subject, `from`")
+        return self.store.rows(
+            "SELECT * FROM findings FINAL WHERE withdrawn = '' ORDER BY detector, site, subject, `from`"
+        )
 
     def attempts(self) -> list[dict[str, Any]]:
         return self.store.rows("SELECT * FROM attempts FINAL ORDER BY client, name, window_start")
@@ -265,7 +256,8 @@ def chdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture
 def scribe(chdb: Store) -> Scribe:
     """A scribe before an empty store."""
-    for table in (*WRITTEN, "attempts", "findings", "traffic_1m", "traffic_1h", "link_5m"):
+    made = ("attempts", "findings", "finding_parts", "traffic_1m", "traffic_1h", "link_5m")
+    for table in (*WRITTEN, *made):
         chdb.command(f"TRUNCATE TABLE {table}")
     return Scribe(chdb)
 

@@ -1,11 +1,10 @@
 """Headers of detector files, rounds, and findings that are extended instead of repeated."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from classifiers.detect import Detectors, Finding, episodes
+from classifiers.detect import GIVEN, Detectors
 from classifiers.detector import (
     FOLDER,
     DetectorError,
@@ -88,15 +87,7 @@ def test_shipped_detectors_hold_together():
         names = {parameter.name for parameter in detector.parameters}
         used = used_parameters(detector.sql)
         assert names <= used, detector.name
-        assert used - names - FACT_NAMES - PERIOD_NAMES <= {
-            "from",
-            "to",
-            "since",
-            "window",
-            "step",
-            "before",
-            "lookback",
-        }
+        assert used - names - FACT_NAMES - PERIOD_NAMES <= GIVEN
 
 
 def test_policy_overrides_thresholds():
@@ -125,46 +116,6 @@ def test_sentence_shows_whole_numbers_plainly():
     assert (
         sentence("{a:port} {b:address} {a:address}", {"a": 2.0, "b": 1.0}) == "2 ports 1 address 2 addresses"
     )
-
-
-def window(start: float, end: float, strength: float = 1.0, subject: str = "h", name: str = "w") -> Finding:
-    return Finding(
-        f"id-{start}",
-        "thing",
-        "demo",
-        "host",
-        subject,
-        at(start),
-        at(end),
-        strength,
-        95,
-        f"{name} {strength}",
-    )
-
-
-def test_windows_within_an_hour_are_one_finding():
-    """Windows up to an hour apart join; the strongest gives the words; a longer pause begins anew."""
-    hour = 3_600
-    rows = episodes([window(0, 60), window(60 + hour, 120 + hour, 3), window(121 + 2 * hour, 10_000)], [])
-    assert [(row.id, row.start, row.end, row.statement) for row in rows] == [
-        ("id-0", at(0), at(120 + hour), "w 3"),
-        (f"id-{121 + 2 * hour}", at(121 + 2 * hour), at(10_000), "w 1.0"),
-    ]
-
-
-def test_stored_finding_is_extended_both_ways():
-    """A finding of an earlier round keeps its id, and its words unless a window is stronger."""
-    old = window(1_000, 2_000, 5, name="old")
-    later = episodes([window(2_500, 2_600)], [old])
-    assert later == [replace(old, end=at(2_600))]
-    earlier = episodes([window(500, 600, 6)], [old])
-    assert (earlier[0].id, earlier[0].start, earlier[0].end) == (old.id, at(500), at(2_000))
-    assert earlier[0].statement == "w 6"
-
-
-def test_subjects_are_kept_apart():
-    """Windows of two hosts at once are two findings."""
-    assert len(episodes([window(0, 60), window(0, 60, subject="other")], [])) == 2
 
 
 def scan(scribe, start: float, hosts: int = 60) -> None:

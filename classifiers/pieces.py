@@ -1,0 +1,96 @@
+"""Pieces of event time: each is judged as a whole, whatever the rows that a round begins with.
+
+A piece is a whole number of a detector's windows, aligned to 1970. A round judges anew each piece whose
+statement could come out otherwise for the rows that came in, so that findings are the same however rounds
+are cut and however late rows come.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from classifiers.detector import Detector
+from classifiers.loss import REACH, Store, floor, moment, sql_time
+
+#: Least length of a piece, s: the longer, the fewer statements over a long range; the shorter, the less is
+#: read again in a round. Our default.
+PIECE_S = 1_800
+#: Event time worked on together, so that memory does not grow with the range.
+BLOCK = timedelta(days=1)
+#: Rows that come this much later, and no more, change what later windows look back at.
+LATE = timedelta(hours=2)
+#: No time outside of these is judged: the store's seconds end in 2106.
+FIRST, LAST = moment(0), moment(4_291_747_200_000_000)
+#: Time column of the tables of records and of what is made of them row by row.
+TIME_OF = {
+    "flows": "start",
+    "dns": "ts",
+    "sightings": "ts",
+    "health": "ts",
+    "attempts": "window_start",
+}
+#: Rollups hold rows where these tables do.
+BASIS = {"traffic_1m": "flows", "traffic_1h": "flows", "link_5m": "flows"}
+
+
+def piece_seconds(detector: Detector) -> int:
+    """Length of a detector's pieces."""
+    return detector.window * -(-PIECE_S // detector.window)
+
+
+def reach(detector: Detector) -> timedelta:
+    """How much later than a row the steps may be that it counts for."""
+    return timedelta(seconds=detector.window) + min(timedelta(seconds=detector.lookback), LATE) + REACH
+
+
+def bounded(time: datetime) -> datetime:
+    """The time, or the end of what can be judged that is nearest to it."""
+    return min(max(time, FIRST), LAST)
+
+
+def occupied(store: Store, first: datetime, last: datetime) -> dict[str, set[int]]:
+    """Slots of `PIECE_S` that hold rows between two times, as their number since 1970, by table."""
+    selects = [
+        f"SELECT DISTINCT '{table}' AS name, intDiv(toUnixTimestamp({column}), {{slot:UInt32}}) AS slot"
+        f" FROM {table} WHERE {column} >= {{from:DateTime64(6, 'UTC')}}"
+        f" AND {column} <= {{to:DateTime64(6, 'UTC')}}"
+        for table, column in TIME_OF.items()
+    ]
+    asked: dict[str, Any] = {"from": sql_time(first), "to": sql_time(last), "slot": PIECE_S}
+    slots: dict[str, set[int]] = {table: set() for table in TIME_OF}
+    for row in store.rows(" UNION ALL ".join(selects), asked):
+        slots[row["name"]].add(row["slot"])
+    return slots
+
+
+def blocks(store: Store, first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Parts of a long range that hold rows: a capture may hold years, or a packet of 1970."""
+    if last - first <= BLOCK:
+        yield first, last
+        return
+    days = {
+        slot * PIECE_S // int(BLOCK.total_seconds())
+        for found in occupied(store, first, last).values()
+        for slot in found
+    }
+    for day in sorted(days):
+        start = moment(0) + day * BLOCK
+        yield max(first, start), min(last, start + BLOCK)
+
+
+def touched(
+    detector: Detector, first: datetime, last: datetime, slots: Iterable[int], held: Iterable[datetime]
+) -> list[tuple[datetime, datetime]]:
+    """Pieces that rows between two times can change, in order of time.
+
+    `slots` are those that hold rows of the detector's tables, `held` times in pieces where it found
+    something before: those may come to nothing, and depend on the mirror's loss around them.
+    """
+    seconds = piece_seconds(detector)
+    length, until = timedelta(seconds=seconds), last + reach(detector)
+    ends = (slot * PIECE_S + second for slot in slots for second in (0, PIECE_S - 1))
+    occupied = {floor(moment(end * 1_000_000), seconds) for end in ends}
+    found = {floor(time, seconds) for time in held}
+    starts = {start for start in occupied if start + length > first}
+    starts |= {start for start in found if start + length > first - REACH}
+    return [(start, start + length) for start in sorted(starts) if start <= until]

@@ -1,0 +1,67 @@
+"""Which pieces of event time a round judges."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from classifiers.detector import load_detectors
+from classifiers.loss import REACH, floor, moment
+from classifiers.pieces import BLOCK, PIECE_S, blocks, bounded, occupied, piece_seconds, touched
+from tests.classifiers.conftest import at
+
+(ADDRESS_SCAN,) = (d for d in load_detectors() if d.name == "address_scan")
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("window", "seconds"), [(60, 1_800), (900, 1_800), (420, 2_100), (3_600, 3_600), (DAY, DAY)]
+)
+def test_pieces_are_whole_windows_of_half_an_hour_at_least(window, seconds):
+    """A piece is the least number of windows that makes half an hour."""
+    assert piece_seconds(replace(ADDRESS_SCAN, window=window)) == seconds
+
+
+def _slot(seconds: float) -> int:
+    return int(at(seconds).timestamp()) // PIECE_S
+
+
+def test_a_row_touches_its_piece_and_those_that_look_back_at_it():
+    """The piece of the row, and later ones within window and lookback, where these hold rows."""
+    slots = {_slot(0), _slot(PIECE_S), _slot(20 * PIECE_S)}
+    found = touched(ADDRESS_SCAN, at(0), at(0), slots, [])
+    start = floor(at(0), PIECE_S)
+    length = timedelta(seconds=PIECE_S)
+    assert found == [(start, start + length), (start + length, start + 2 * length)]
+
+
+def test_pieces_that_held_something_are_judged_without_rows():
+    """What was found before is looked at again where the loss around it may have become known."""
+    start = floor(at(0), PIECE_S)
+    assert touched(ADDRESS_SCAN, start + timedelta(minutes=1), start + timedelta(minutes=1), [], [start])
+    earlier = start - timedelta(seconds=PIECE_S)
+    assert touched(ADDRESS_SCAN, start + REACH / 2, start + REACH / 2, [], [earlier])
+    assert not touched(ADDRESS_SCAN, start + 2 * REACH, start + 2 * REACH, [], [earlier])
+
+
+def test_rows_are_found_by_table_and_slot(scribe):
+    """Each table says in which half hours it holds rows."""
+    scribe.flow(0, "10.20.0.1", "203.0.113.1")
+    scribe.dns(2 * PIECE_S, "10.20.0.1", "a.example")
+    scribe.write()
+    slots = occupied(scribe.store, at(-10), at(3 * PIECE_S))
+    assert slots["flows"] == {_slot(0)}
+    assert slots["dns"] == {_slot(2 * PIECE_S)}
+    assert slots["sightings"] == slots["attempts"] == set()
+
+
+def test_a_long_range_is_worked_on_in_days_that_hold_rows(scribe):
+    """Of thirty years only two days are looked at; a clock beyond all bounds is set to their ends."""
+    scribe.flow(0, "10.20.0.1", "203.0.113.1")
+    scribe.flow(-20 * 365 * DAY, "10.20.0.1", "203.0.113.1")
+    scribe.write()
+    found = list(blocks(scribe.store, at(-20 * 365 * DAY), at(10 * 365 * DAY)))
+    assert len(found) == 2
+    assert all(until - start <= BLOCK for start, until in found)
+    assert bounded(moment(1 << 53)).year == 2106
+    assert bounded(at(0)) == at(0)
