@@ -7,6 +7,8 @@ from api.times import MINUTE_US, SECOND_US, Range, now_us, utc_text
 
 #: Silence of a sensor that counts as a gap, three of its ten-second ticks. Our default.
 GAP_S = 30
+#: Words of `flows.sight` for what has a name that the mirror does not show, and for what may have another.
+HIDDEN, PERHAPS = ("tunnel", "encrypted_dns", "ech", "no_name"), ("ech_or_grease", "dns")
 
 
 def _sensor(row: dict[str, Any]) -> dict[str, Any]:
@@ -91,13 +93,58 @@ def _gap(first: int, last: int) -> dict[str, Any]:
 
 
 def visibility(desk: Service, span: Range) -> dict[str, Any]:
-    """Bytes in all, with a name, with a service or category, and of no recognised application."""
+    """Bytes in all, with a name, with a service or category, of no recognised application; what hid the rest.
+
+    `hidden_share` and `reasons` are parts of all bytes, and of all flows, of a site's group; what may be
+    hidden or not (an ECH extension, which browsers also send without a meaning) is a part of its own.
+    """
     whole = span.aligned(MINUTE_US)
-    row = desk.rows(statement("visibility"), {"first": whole.first, "last": whole.last})[0]
+    bounds = {"first": whole.first, "last": whole.last}
+    row = desk.rows(statement("visibility"), bounds)[0]
     total = row["total"]
     return {
         "bytes": total,
         "named_share": round(row["named"] / total, 6) if total else None,
         "classified_share": round(row["classified"] / total, 6) if total else None,
         "unrecognised_share": round(row["unrecognised"] / total, 6) if total else None,
+        **_hidden(desk.rows(statement("sight"), bounds)),
+    }
+
+
+def _hidden(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Shares by reason over everything, and for each site and group."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["site"], row["group"]), []).append(row)
+    return {
+        **_shares(rows),
+        "groups": [
+            {"site": site, "group": group, **_shares(own)} for (site, group), own in sorted(groups.items())
+        ],
+    }
+
+
+def _shares(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    bytes_, flows = sum(row["bytes"] for row in rows), sum(row["flows"] for row in rows)
+    by_word: dict[str, list[int]] = {}
+    for row in rows:
+        word = by_word.setdefault(row["sight"], [0, 0])
+        word[0] += row["bytes"]
+        word[1] += row["flows"]
+
+    def share(words: tuple[str, ...], place: int, whole: int) -> float | None:
+        return round(sum(by_word.get(word, (0, 0))[place] for word in words) / whole, 6) if whole else None
+
+    return {
+        "hidden_share": share(HIDDEN, 0, bytes_),
+        "hidden_flows_share": share(HIDDEN, 1, flows),
+        "perhaps_hidden_share": share(PERHAPS, 0, bytes_),
+        "reasons": [
+            {
+                "reason": word,
+                "bytes_share": share((word,), 0, bytes_),
+                "flows_share": share((word,), 1, flows),
+            }
+            for word in (*HIDDEN, *PERHAPS)
+        ],
     }

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.api.conftest import Running
-from tests.api.school import NINE, SECOND, put
+from tests.api.school import NINE, OFFICE, SECOND, TABLET, flow, put
 
 MORNING = {"from": "2026-03-02T17:00:00Z", "to": "2026-03-02T17:10:00Z"}
 
@@ -72,3 +72,35 @@ def test_visibility_keeps_the_unnamed_in_the_denominator(school: Running) -> Non
     assert got["bytes"] == 766_000
     assert got["named_share"] == pytest.approx(1 - 1_300 / 766_000, abs=1e-6)
     assert got["unrecognised_share"] == pytest.approx(1_300 / 766_000, abs=1e-6)
+
+
+def test_names_out_of_sight(scratch: Running) -> None:
+    """What hid names is told by site and group, what may have is told apart, the rest stays below."""
+    third = NINE + 14_400 * SECOND
+    cases = {
+        "tunnel": {"application": "wireguard", "name_source": "none"},
+        "encrypted_dns": {"server_port": 853},
+        "ech": {"ech": "grease_or_real", "server_name": "cloudflare-ech.com"},
+        "no_name": {"name_source": "none"},
+        "ech_or_grease": {"ech": "grease_or_real", "server_name": "www.example"},
+        "dns": {"name_source": "dns", "server_name": "www.example"},
+        "named": {"server_name": "www.example"},
+        "nameless": {"application": "ntp", "name_source": "none"},
+    }
+    rows = [
+        flow(
+            0, TABLET, start=third, first=third, flow_id=900 + number, bytes_up=0, bytes_down=1_000, **values
+        )
+        for number, values in enumerate(cases.values())
+    ]
+    rows.append(flow(0, OFFICE, start=third, first=third, flow_id=990, bytes_up=0, bytes_down=2_000))
+    put(scratch.store, "flows", rows)
+    params = {"from": "2026-03-02T21:00:00Z", "to": "2026-03-02T21:10:00Z"}
+    got = scratch.get("/v1/health", "auditor", params=params).json()["visibility"]
+    assert (got["hidden_share"], got["hidden_flows_share"]) == (0.4, pytest.approx(4 / 9, abs=1e-6))
+    assert got["perhaps_hidden_share"] == 0.2
+    staff, students = got["groups"]
+    assert (staff["group"], staff["hidden_share"]) == ("staff", 0)
+    assert {reason["reason"]: reason["bytes_share"] for reason in students["reasons"]} == dict.fromkeys(
+        ("tunnel", "encrypted_dns", "ech", "no_name", "ech_or_grease", "dns"), 0.125
+    )
