@@ -89,8 +89,9 @@ def judge_group(
     played = {key: play.load(key, folder / key) for key in keys}
     facts = SCENARIOS[keys[0]].facts if declared else {}
     recordings = {key: played[key].captures[tap] for key in keys}
+    days = {key: SCENARIOS[key].days for key in keys}
     with tempfile.TemporaryDirectory(prefix="judged-", dir=folder) as place:
-        judged = judge(recordings, tap, facts, Path(place) / "state", losses)
+        judged = judge(recordings, tap, facts, Path(place) / "state", losses, days)
     cases = [
         case
         for key in keys

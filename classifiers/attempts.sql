@@ -151,6 +151,7 @@ connections AS
         max(end) AS until, dateDiff('millisecond', min(first), until) AS lasted_ms,
         max(reset_by = 'server') AS reset, max(bitAnd(flags_up, 4) != 0) AS reset_too,
         max(bitAnd(flags_down, 1) != 0) AS finished,
+        max(state = 'REJ') AS rejected,
         max(abs(reset_ttl_delta)) AS reset_delta, min(reset_us) AS reset_after, max(rtt_us) AS round_trip,
         max(tls_version) AS version,
         max(ttl_down_max) - min(ttl_down_min) AS ttl_range,
@@ -216,6 +217,10 @@ reached AS
                 resigned AND {block_page_bytes:Float64} > 0 AND acked > 0 AND acked <= bound
                     AND given >= {page_least:Float64} * {block_page_bytes:Float64},
                 'tls_page',
+                -- Who signed is hidden in TLS 1.3.
+                inspected AND version = '1.3' AND bitAnd(hellos, 3) = 3 AND {block_page_bytes:Float64} > 0
+                    AND acked > 0 AND acked <= bound AND given >= {page_least:Float64} * {block_page_bytes:Float64},
+                'tls_page',
                 ''),
             if(protocol = 6 AND reset AND unacknowledged
                 AND (bitAnd(hellos, 3) = 1 OR overtaken OR requested AND status = 0), 'reset', ''),
@@ -226,7 +231,9 @@ reached AS
                 AND again < {retransmissions:Float64} AND lasted_ms < 1000 * {closed_s:Float64} AND NOT tunnelled,
                 'closed', ''),
             if(protocol = 17 AND source = 'quic' AND packets_out >= 2 AND packets_in = 0
-                AND lasted_ms >= 1000 * {quic_silence_s:Float64}, 'quic_silence', '')
+                AND lasted_ms >= 1000 * {quic_silence_s:Float64}, 'quic_silence', ''),
+            if(protocol = 6 AND hellos = 0 AND sent = 0 AND given = 0,
+                multiIf(rejected, 'syn_reset', packets_in = 0 AND packets_out >= {syns:Float64}, 'syn_silence', ''), '')
         ]) AS seen,
         -- Outside of the filter, a server that says nothing or no is the server.
         if({outside:Bool}, arrayFilter(word -> transform(word, {words:Array(String)}, {points:Array(UInt8)}, 0)
@@ -348,7 +355,7 @@ events AS
     SELECT
         site, client, name, at, `group`, categories, service, action, clause, policy_version,
         0 AS dns, protocol = 6 AS tcp, protocol = 17 AS quic, down, 0 AS real, path, '' AS resolver,
-        seen AS words, marks, marks AS grounded,
+        seen AS words, marks, arrayFilter(word -> word NOT IN ('syn_reset', 'syn_silence'), marks) AS grounded,
         arrayFilter(word -> word != '', [
             if(has(marks, 'reset') AND ifNull(reset_delta, 0) >= {ttl_delta:Float64}
                 OR hasAny(marks, ['alert', 'closed']) AND ifNull(ttl_range, 0) >= {ttl_delta:Float64}, 'ttl', ''),
@@ -447,7 +454,7 @@ joined AS
         arraySort(arrayFilter(word -> NOT (resolved AND word IN ('dns_nxdomain', 'dns_nxdomain_ra0',
             'dns_nxdomain_bare', 'dns_nodata', 'dns_nodata_bare', 'dns_silence')), groupUniqArrayArray(marks))) AS marks,
         arraySort(groupUniqArrayArray(grounded)) AS grounded,
-        countIf(dns = 0 AND notEmpty(marks)) > 0 AS met,
+        countIf(dns = 0 AND notEmpty(grounded)) > 0 AS met,
         countIf(own = 1) > 0 AND countIf(own = 0 AND hasAny(marks, ['reset', 'alert', 'closed'])) = 0 AS own,
         arraySort(groupUniqArrayIf(path, notEmpty(marks) AND path != '')) AS blocked_over,
         arraySort(groupUniqArrayIf(path, delivered > 0)) AS delivered_over,
@@ -508,9 +515,16 @@ ranked AS
         *,
         host AS client,
         arrayFilter(start -> start >= toFloat64({emit_from:DateTime64(6, 'UTC')}), near_starts) AS starts,
+        -- What fails in this way is what policy prohibits, and nothing else.
+        if(service != '', service, cutToFirstSignificantSubdomain(name)) AS unit,
+        arrayFilter(word -> transform(concat(site, '/', toString(period), '/', word, '/', unit),
+            {selective_keys:Array(String)}, arrayMap(key -> 1, {selective_keys:Array(String)}), 0) = 1,
+            if(action = 'prohibit', marks, emptyArrayString())) AS chosen,
         -- Of equals, what does not rest on absence.
         arrayReverseSort(
-            word -> (has(grounded, word), transform(word, {words:Array(String)}, {points:Array(UInt8)}, 0),
+            word -> (has(grounded, word) OR has(chosen, word),
+                greatest(transform(word, {words:Array(String)}, {points:Array(UInt8)}, 0),
+                    if(has(chosen, word), {blocked_from:Float64}, 0)),
                 NOT has({absence_words:Array(String)}, word), word), marks)[1] AS mechanism
     FROM around
     WHERE window_start >= {emit_from:DateTime64(6, 'UTC')} AND window_start < {emit_to:DateTime64(6, 'UTC')}
@@ -530,7 +544,9 @@ corroborated AS
                 ['clients'], emptyArrayString()),
             if(has({dns_words:Array(String)}, mechanism)
                 AND (resolved_before = 1 OR resolved_here < window_start), ['resolved'], emptyArrayString())
-        ))) AS corroborators,
+        ))) AS adding,
+        has(chosen, mechanism) AS selective,
+        arraySort(arrayConcat(adding, if(selective, ['selective'], emptyArrayString()))) AS corroborators,
         if(has({loss_keys:Array(String)}, concat(site, '/', toString(period))),
             transform(concat(site, '/', toString(period)), {loss_keys:Array(String)}, {loss_shares:Array(Float64)}, 0.),
             NULL) AS loss
@@ -543,12 +559,14 @@ scored AS
 (
     SELECT
         *,
-        if(strongest = 0, 0, least({most:Float64}, strongest + {corroborator:Float64} * length(corroborators))) AS score,
+        greatest(
+            if(strongest = 0, 0, least({most:Float64}, strongest + {corroborator:Float64} * length(adding))),
+            if(selective, {blocked_from:Float64}, 0)) AS score,
         ifNull(loss > {loss_bound:Float64}, true) AS unsure,
         score >= {blocked_from:Float64} AND NOT (has({absence_words:Array(String)}, mechanism) AND unsure) AS stopped,
         if(delivery = {delivered_named_by_dns:UInt8} AND unsure, 0, delivery) AS reached,
         -- One answer blocked the name, another gave its address, and where the client went was not seen.
-        resolved AND NOT met AS open,
+        resolved AND NOT met AND has({dns_words:Array(String)}, mechanism) AS open,
         arraySlice(arrayConcat(arrayReverse(starts), arrayMap(t -> -t, earlier_starts)), 1, {beats:UInt32} + 1) AS times,
         arrayMap((later, sooner) -> later - sooner, arrayPopBack(times), arrayPopFront(times)) AS gaps,
         length(gaps) >= {beats:Float64} AND arrayMax(gaps) - arrayMin(gaps) <= {jitter:Float64} * arrayAvg(gaps) AS regular,

@@ -23,6 +23,7 @@ from classifiers.periods import PERIOD_NAMES, Periods
 from classifiers.pieces import BASIS, blocks, bounded, occupied, piece_seconds, reach, touched
 from classifiers.policy_model import Policy
 from classifiers.storms import STORM_SAMPLES, STORM_SUBJECTS, storm_statement, storm_times
+from classifiers.switch_ports import SwitchPorts
 from classifiers.verdict import Verdicts
 from pipeline.records import mac_text
 
@@ -52,6 +53,21 @@ class Judged(NamedTuple):
     diff: Diff
 
 
+class Ground(NamedTuple):
+    """What the parts of one piece of a detector stand on."""
+
+    piece: datetime
+    thresholds: dict[str, float]
+    losses: Losses
+    ports: SwitchPorts | None
+    """Where devices are plugged in, for a detector whose sentence says so."""
+
+
+def mac_number(text: str) -> int:
+    """A MAC address written `AA:BB:CC:DD:EE:FF` as a number."""
+    return int(text.replace(":", ""), 16)
+
+
 def _clean(text: str, bound: int = TEXT_CHARACTERS) -> str:
     """The text as it may stand in a statement: no control or formatting characters, of bounded length."""
     text = _MAPPED.sub("", text[: 4 * bound])
@@ -79,6 +95,7 @@ class Detectors:
         self._store = store
         self._findings = Findings(store)
         facts = Facts.of(policy)
+        self._known = facts
         self._facts = facts.parameters()
         self._periods = Periods(policy)
         every = load_detectors()
@@ -233,27 +250,31 @@ class Detectors:
         sql = STRONGEST_SQL.replace("/* kind */", kind).replace("/* detector */", detector.sql)
         bounds = {"storm_subjects": STORM_SUBJECTS, "storm_samples": STORM_SAMPLES}
         rows = self._store.rows(sql, {name: available[name] for name in used} | bounds)
+        ground = Ground(start, thresholds, losses, self._ports(detector, rows, start, stop))
         parts: dict[Key, Part] = {}
         for row in rows:
             if row["subjects"] < STORM_SUBJECTS:
-                part = self._part(detector, thresholds, row, start, losses)
+                part = self._part(detector, row, ground)
             elif row["place"] == 1:
-                site = [other for other in rows if other["part_site"] == row["part_site"]]
-                part = self._storm(detector, thresholds, site, start, losses)
+                storm = [other for other in rows if other["part_site"] == row["part_site"]]
+                part = self._storm(detector, storm, ground)
             else:
                 continue
             # Two subjects may read the same once their names are cleaned.
             parts[part.key] = joined([part, *([parts[part.key]] if part.key in parts else [])])
         return list(parts.values())
 
-    def _part(
-        self,
-        detector: Detector,
-        thresholds: dict[str, float],
-        row: dict[str, Any],
-        piece: datetime,
-        losses: Losses,
-    ) -> Part:
+    def _ports(
+        self, detector: Detector, rows: list[dict[str, Any]], start: datetime, stop: datetime
+    ) -> SwitchPorts | None:
+        if not rows or not any("{place}" in states for states in detector.states.values()):
+            return None
+        texts = [row["strongest"].get("texts") or {} for row in rows]
+        macs = {mac_number(text["mac"]) for text in texts if text.get("mac")}
+        begin = start - timedelta(seconds=detector.window - detector.step + detector.lookback)
+        return SwitchPorts(self._store, self._known, macs, begin, stop)
+
+    def _part(self, detector: Detector, row: dict[str, Any], ground: Ground) -> Part:
         strongest, kind = row["strongest"], row["part_kind"]
         subject = _subject(kind, row["part_subject"])
         start, end = utc(strongest["from"]), utc(strongest["to"])
@@ -264,9 +285,9 @@ class Detectors:
         }
         texts = {name: _clean(str(text)) for name, text in (strongest.get("texts") or {}).items()}
         site = str(row["part_site"])
-        share = losses.share(site, start, end)
+        share = ground.losses.share(site, start, end)
         values = {
-            **thresholds,
+            **ground.thresholds,
             **inputs,
             **texts,
             "subject": subject,
@@ -275,38 +296,35 @@ class Detectors:
             "to": f"{end:%H:%M:%S} UTC",
             "window": f"{detector.window // 60} min" if detector.window >= 60 else f"{detector.window} s",
         }
+        if ground.ports is not None:
+            vlan = texts.get("vlan", "")
+            mac = mac_number(texts["mac"]) if texts.get("mac") else 0
+            values["place"] = ground.ports.text(mac, int(vlan) if vlan.isdigit() else 0)
         said = sentence(detector.states[strongest.get("variant") or ""], values)
         return Part(
             key=Key(site, kind, subject),
-            piece=piece,
+            piece=ground.piece,
             start=utc(row["part_from"]),
             end=utc(row["part_to"]),
             strength=_number(strongest["strength"] or 0.0),
             confidence=int(strongest.get("confidence") or 95),
             statement=_clean(said, STATEMENT_CHARACTERS),
             inputs=inputs,
-            thresholds=dict(sorted(thresholds.items())),
+            thresholds=dict(sorted(ground.thresholds.items())),
             samples=tuple(_clean(sample, SAMPLE_CHARACTERS) for sample in strongest["samples"][:SAMPLES]),
             loss=share,
             inconclusive=detector.rests_on == "absence" and (share is None or share > LOSS_BOUND),
         )
 
-    def _storm(
-        self,
-        detector: Detector,
-        thresholds: dict[str, float],
-        rows: list[dict[str, Any]],
-        piece: datetime,
-        losses: Losses,
-    ) -> Part:
+    def _storm(self, detector: Detector, rows: list[dict[str, Any]], ground: Ground) -> Part:
         """One part about the site, of the strongest rows of a storm there."""
-        parts = [self._part(detector, thresholds, row, piece, losses) for row in rows]
+        parts = [self._part(detector, row, ground) for row in rows]
         strongest, row = parts[0], rows[0]
         kinds = {other["part_kind"] for other in rows}
         start, end = storm_times(row)
         return Part(
             key=Key(strongest.key.site, "site", strongest.key.site),
-            piece=piece,
+            piece=ground.piece,
             start=start,
             end=end,
             strength=_number(row["subjects"] / STORM_SUBJECTS),

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -9,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from classifiers.policy_model import Policy
+from classifiers.signs import signs
 
 #: No host of a network, or the client itself: what hosts files and filters answer blocked names with.
 NOWHERE = ("::", "::1", "::ffff:0.0.0.0", "::ffff:127.0.0.1")
 
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _COMMON_NAME = re.compile(r"(?:^|[,/+])\s*CN\s*=\s*((?:\\.|[^,/+])+)", re.IGNORECASE)
 
 
@@ -25,6 +28,10 @@ def usual_transfers() -> dict[str, dict[str, list[str]]]:
 
 def _address(address: IPv4Address | IPv6Address) -> str:
     return f"::ffff:{address}" if address.version == 4 else str(address)
+
+
+def _numbers(macs: Iterable[str]) -> tuple[int, ...]:
+    return tuple(int(mac.replace(":", ""), 16) for mac in macs)
 
 
 def _ends(networks: list[IPv4Network | IPv6Network]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -59,9 +66,29 @@ class Facts:
     """End points of the organisation's own VPN."""
     vpn_to: tuple[str, ...] = ()
     approved_dhcp: tuple[str, ...] = ()
+    approved_dhcpv6: tuple[str, ...] = ()
     approved_routers: tuple[str, ...] = ()
     router_macs: tuple[int, ...] = ()
     access_point_macs: tuple[int, ...] = ()
+    ssids: tuple[str, ...] = ()
+    switch_macs: tuple[int, ...] = ()
+    switch_names: tuple[str, ...] = ()
+    """Lower-case names of approved speakers of LLDP, CDP and spanning tree."""
+    router_classes: str = ""
+    """Regular expression: vendor classes of consumer routers. The fields below are of data files, too."""
+    router_host_names: str = ""
+    setup_names: tuple[str, ...] = ()
+    setup_makers: tuple[str, ...] = ()
+    system_forms: tuple[str, ...] = ()
+    systems_by_forms: tuple[str, ...] = ()
+    system_dhcp: tuple[str, ...] = ()
+    systems_by_dhcp: tuple[str, ...] = ()
+    system_dhcp_options: tuple[str, ...] = ()
+    systems_by_dhcp_options: tuple[str, ...] = ()
+    system_ja4: tuple[str, ...] = ()
+    systems_by_ja4: tuple[str, ...] = ()
+    system_names: tuple[str, ...] = ()
+    systems_by_names: tuple[str, ...] = ()
     resolvers: tuple[str, ...] = ()
     sanctioned_services: tuple[str, ...] = ()
     sinkholes: tuple[str, ...] = NOWHERE
@@ -132,8 +159,13 @@ class Facts:
             vpn_to=vpn[1],
             approved_dhcp=tuple(_address(a) for a in policy.approved.dhcp),
             approved_routers=tuple(_address(a) for a in policy.approved.routers),
-            router_macs=tuple(int(mac.replace(":", ""), 16) for mac in policy.approved.router_macs),
-            access_point_macs=tuple(int(mac.replace(":", ""), 16) for mac in policy.approved.access_points),
+            approved_dhcpv6=tuple(_address(a) for a in policy.approved.dhcpv6),
+            router_macs=_numbers(policy.approved.router_macs),
+            access_point_macs=_numbers(policy.approved.access_points),
+            ssids=policy.approved.ssids,
+            switch_macs=_numbers(word for word in policy.approved.switches if _MAC.fullmatch(word)),
+            switch_names=tuple(word for word in policy.approved.switches if not _MAC.fullmatch(word)),
+            **signs(),
             resolvers=tuple(_address(a) for a in policy.filter.resolvers),
             sanctioned_services=policy.sanctioned.services,
             sinkholes=tuple(sorted(sinkholes | set(NOWHERE))),

@@ -231,9 +231,18 @@ def _with_devices(path: Path, values: dict[str, Any]) -> dict[str, Any]:
         return values
     folder = Path() if path == STANDARD_INPUT else path.parent
     for file in files:
-        for tag, macs in read_inventory(folder / file).items():
+        for tag, macs in read_inventory(folder / file).tagged(_group_tags(values)).items():
             merged.setdefault(tag, set()).update(macs)
     return {**values, "devices": {tag: sorted(macs) for tag, macs in sorted(merged.items())}}
+
+
+def _group_tags(values: dict[str, Any]) -> set[str]:
+    """Tags that the groups name, as far as the file says so in the right form."""
+    groups = values.get("groups")
+    named = (
+        [group.get("tags") for group in groups if isinstance(group, dict)] if isinstance(groups, list) else []
+    )
+    return {tag for tags in named if isinstance(tags, list) for tag in tags if isinstance(tag, str)}
 
 
 def _texts(values: list[Any]) -> bool:

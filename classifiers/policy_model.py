@@ -83,6 +83,18 @@ VlanId = Annotated[int, AfterValidator(_vlan)]
 MacText = Annotated[str, BeforeValidator(_mac)]
 
 
+def _switch(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return mac_of(value)
+    except ValueError:
+        return value.strip().lower()
+
+
+SwitchText = Annotated[str, BeforeValidator(_switch), Field(min_length=1, max_length=255)]
+
+
 class Site(Section):
     """A place with its own addresses, clock and calendar."""
 
@@ -213,6 +225,10 @@ class Approved(Section):
     access_points: tuple[MacText, ...] = ()
     """BSSIDs, and MACs of access points on the wire."""
     ssids: tuple[str, ...] = ()
+    """Names of the organisation's own wireless networks."""
+    switches: tuple[SwitchText, ...] = ()
+    """Switches, bridges and other speakers of LLDP, CDP and spanning tree: MAC of port, chassis or bridge, or
+    the name they give themselves."""
     scanners: tuple[NetworkText, ...] = ()
     """Machines that IT scans and monitors from."""
 

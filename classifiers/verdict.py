@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from classifiers.facts import Facts
 from classifiers.loss import LOSS_BOUND, Loss, Store, floor, moment, sql_time
+from classifiers.selective import SELECTIVE_SQL, keys, words_of
 from pipeline.records import TIME
 
 ATTEMPTS_SQL = Path(__file__).with_name("attempts.sql").read_text("utf-8")
@@ -91,6 +92,9 @@ class Verdicts:
             "methods": list(facts.methods),
             "loss_bound": LOSS_BOUND,
         }
+        # From outside, the filter is not seen to stop anything.
+        words, steady = words_of(facts.methods, evidence) if facts.tap_side == "lan" else ([], [])
+        self._parameters |= {"selective_words": words, "steady_words": steady}
 
     def rebuild(
         self,
@@ -123,23 +127,31 @@ class Verdicts:
         stored = {
             tuple(row[name] for name in _KEY): row["content"] for row in self._stored(start, end).to_pylist()
         }
-        judged = self._store.arrow(
-            ATTEMPTS_SQL,
-            {
-                **self._parameters,
-                **self._loss(start, end),
-                "emit_from": sql_time(start),
-                "emit_to": sql_time(end),
-                "read_from": sql_time(read_from),
-                "read_to": sql_time(read_to),
-            },
-        )
+        parameters = {
+            **self._parameters,
+            **self._loss(start, end),
+            "emit_from": sql_time(start),
+            "emit_to": sql_time(end),
+            "read_from": sql_time(read_from),
+            "read_to": sql_time(read_to),
+        }
+        parameters["selective_keys"] = ["", *self._selective(start, end, parameters)]
+        judged = self._store.arrow(ATTEMPTS_SQL, parameters)
         keys = [tuple(row[name] for name in _KEY) for row in judged.select(_KEY).to_pylist()]
         content = judged.column("content").to_pylist()
         differs = [stored.get(key) != value for key, value in zip(keys, content, strict=True)]
         gone = sorted(stored.keys() - set(keys), key=str)
         self._write(judged.filter(pa.array(differs, pa.bool_())), gone)
         return sum(differs) + len(gone)
+
+    def _selective(self, start: datetime, end: datetime, parameters: dict[str, Any]) -> list[str]:
+        """Keys of what failed as policy says, in the slots of attempts that begin between the moments."""
+        if not parameters["selective_words"]:
+            return []
+        slots = floor(start, self._slot), floor(end, self._slot) + timedelta(seconds=self._slot)
+        periods = {"periods_from": int(slots[0].timestamp()), "periods_to": int(slots[1].timestamp())}
+        rows = self._store.rows(SELECTIVE_SQL, {**parameters, **periods})
+        return keys(rows, int(parameters["selective_sites"]), parameters["dns_words"])
 
     def _stored(self, start: datetime, end: datetime) -> pa.Table:
         return self._store.arrow(_STORED_SQL, {"from": sql_time(start), "to": sql_time(end)})

@@ -18,6 +18,7 @@ import typer
 from spanwatch import __version__
 from spanwatch.backup_commands import backup, restore
 from spanwatch.dead_commands import dead_app
+from spanwatch.inventory_commands import inventory_app
 from spanwatch.invocation import DONE, FAILED, USAGE, Invocation, capture_files
 from spanwatch.list_commands import lists_app, lookup
 from spanwatch.policy_commands import policy_app
@@ -51,6 +52,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(dead_app, name="dead")
+app.add_typer(inventory_app, name="inventory")
 app.add_typer(lists_app, name="lists")
 app.add_typer(policy_app, name="policy")
 app.add_typer(token_app, name="token")
@@ -249,7 +251,12 @@ def describe(error: Exception) -> tuple[str, int]:
         text = f"{where}{error.strerror}" + (f"; {mend}" if mend and ";" not in error.strerror else "")
         return text, USAGE if isinstance(error, FileNotFoundError) else FAILED
     if isinstance(error, ValueError | OSError | RuntimeError) and str(error):
-        wrong_setting = type(error).__name__ in ("SettingsError", "PolicyError", "ListError")
+        wrong_setting = type(error).__name__ in (
+            "SettingsError",
+            "PolicyError",
+            "ListError",
+            "InventoryError",
+        )
         return " ".join(str(error).split()), USAGE if wrong_setting else FAILED
     name = type(error).__name__
     return f"unexpected {name}: {error}; set SPANWATCH_DEBUG=1 to see where, and tell us", FAILED

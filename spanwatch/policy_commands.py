@@ -4,6 +4,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -269,3 +270,39 @@ def explained_lines(told: dict[str, Any]) -> Iterator[str]:
     yield f"policy      version {policy['version']}{since}"
     if "note" in policy:
         yield f"            {policy['note']}"
+
+
+@policy_app.command("propose")
+def propose_approved(
+    context: typer.Context,
+    first: Annotated[
+        datetime | None,
+        typer.Option("--from", help="else the first 7 days of each site; without an offset, UTC"),
+    ] = None,
+    last: Annotated[datetime | None, typer.Option("--to", help="with --from; else now")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What was seen to act as server, router, switch or access point, as a table [approved] to read and copy.
+
+    Nothing is approved by itself.
+    """
+    from classifiers.policy import load_policy
+    from classifiers.proposals import as_toml, proposals
+    from pipeline.store.client import open_store
+
+    if last is not None and first is None:
+        raise typer.BadParameter("--to needs --from")
+    settings = context.obj.settings()
+    policy = load_policy(settings.policy)
+    if settings.store_dsn.startswith("chdb:///") and not Path(settings.store_dsn[7:]).exists():
+        raise OSError("cannot propose anything: there is no store yet; run `spanwatch up` first")
+    begin, end = (
+        moment and (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) for moment in (first, last)
+    )
+    with open_store(settings) as store:
+        found = proposals(store, policy, begin, (end or datetime.now(UTC)) if begin else None)
+    if as_json:
+        for one in found:
+            _print_json(asdict(one), None)
+        return
+    print(as_toml(found, policy), end="")

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 from blocklists.lists import current_version, load_matcher
 from blocklists.matcher import Matcher
+from classifiers.inventory import InventoryError
+from classifiers.inventory_versions import note_inventories, read_inventories
 from classifiers.judge import Judge, in_force
 from classifiers.list_versions import note_lists
 from classifiers.policy import STARTER, PolicyError, load_policy
@@ -84,6 +86,7 @@ class Reload:
     def __init__(self, settings: Settings, files: Files, store: Store, *, notes: bool) -> None:
         """`notes`: each new policy becomes a version in the store. Raises OSError (store), ValueError."""
         self._settings = settings
+        self._store = store
         self._versions = Versions(store)
         self._notes = notes
         self._file = policy_file(settings)
@@ -91,7 +94,6 @@ class Reload:
         self._watch(files.policy.inventory, files.marks)
         self._taken_lists = files.lists
         self._seen = (self._taken, self._taken_lists)
-        self._store = store
         loads = self._noted(files.policy)
         if notes:
             note_lists(store, files.matcher)
@@ -99,7 +101,14 @@ class Reload:
         self.judge = Judge(in_force(files.policy, files.matcher, loads), self._versions.policy)
 
     def _noted(self, policy: Policy) -> list[Load]:
-        return self._versions.record(policy, self._file) if self._notes else self._versions.loads()
+        if not self._notes:
+            return self._versions.loads()
+        try:
+            note_inventories(self._store, read_inventories(self._file, policy.inventory))
+        except InventoryError as error:
+            # It changed since the policy was read: the next look finds that.
+            logger.warning("%s", error)
+        return self._versions.record(policy, self._file)
 
     def _watch(self, inventory: tuple[str, ...], seen: dict[Path, Mark]) -> None:
         """Look at these files from now on; what was seen of them before they were read counts."""

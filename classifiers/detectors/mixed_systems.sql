@@ -1,27 +1,40 @@
 -- title: Several systems behind one address
 -- class: equipment
--- states: {subject} ({mac}) opened connections as {families:system} in {window} to {to}: initial TTLs {ttls}, {signatures:form}
---   of SYN.
+-- states: {subject} ({mac}, VLAN {vlan}{place}) spoke as {systems} in turn in {window} to {to}: {changed:change} from one to another
+--   ({evidence}), {jumps} of them with p0f's score of {score_high} or more over its last {connections:connection}.
 -- subject: host
 -- severity: low
 -- clause: S9d, L K17
 -- window: 10m
 -- step: 1m
 -- lookback: 0s
--- reads: flows, sightings
+-- reads: flows, sightings, dns
 -- rests_on: presence
--- parameter connections_each: 2 | [D] | connections of each family of initial TTL
+-- parameter score_high: 6 | [S] p0f 3, add_nat_score | score of a change that counts as a great one
+-- parameter high_changes: 2 | [S] p0f 3, add_nat_score | great changes past which an address is shared
+-- parameter score_middle: 3 | [S] p0f 3, add_nat_score | score of a change that counts as a middling one
+-- parameter middle_changes: 4 | [S] p0f 3, add_nat_score | middling changes past which it is
+-- parameter score_low: 2 | [S] p0f 3, add_nat_score | score of a change that counts as a small one
+-- parameter low_changes: 6 | [S] p0f 3, add_nat_score | small changes past which it is
+-- parameter other_system: 8 | [S] p0f 3, score_nat | score of a change between two known systems
+-- parameter other_ttl: 4 | [S] p0f 3, score_nat | of a change of TTL between forms that are not both known
+-- parameter other_quirks: 2 | [S] p0f 3, score_nat | of other quirks, where a form is unknown
+-- parameter other_layout: 1 | [S] p0f 3, score_nat | of another order of options, where a form is unknown
+-- parameter known_unknown: 1 | [S] p0f 3, score_nat | of a change from a known form to an unknown one, or back
+-- parameter other_mss: 1 | [S] p0f 3, score_nat | of another MSS
+-- parameter connections_kept: 32 | [S] p0f 3, NAT_SCORES | last connections that are scored
+-- parameter family_changes: 3 | [D] | changes between system families, where DHCP, TLS or names tell them as well
 -- parameter router_addresses: 8 | [D] | addresses before which a MAC is a router's
 WITH
 suspects AS
 (
+    -- One system opens its connections with one TTL and one order of options.
     SELECT client_mac AS mac FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
         AND protocol = 6 AND syn_signature != '' AND start = first AND client_mac != 0
+        AND ttl_up_max IN (63, 64, 127, 128, 254, 255)
     GROUP BY client_mac
-    HAVING (countIf(ttl_up_max IN (63, 64)) >= {connections_each:Float64})
-        + (countIf(ttl_up_max IN (127, 128)) >= {connections_each:Float64})
-        + (countIf(ttl_up_max IN (254, 255)) >= {connections_each:Float64}) >= 2
+    HAVING uniq(ttl_up_max, splitByChar(':', syn_signature)[6]) >= 2 OR countIf(splitByChar('_', ja4)[2] IN {system_ja4:Array(String)}) > 0
 ),
 routers AS
 (
@@ -34,58 +47,136 @@ routers AS
     WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
         AND has({approved_routers:Array(IPv6)}, ip)
 ),
-steps AS
+opened AS
 (
     SELECT
-        site, client, client_mac,
-        toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
-        countIf(ttl_up_max IN (63, 64)) AS step_64,
-        countIf(ttl_up_max IN (127, 128)) AS step_128,
-        countIf(ttl_up_max IN (254, 255)) AS step_255,
-        uniqExactState(syn_signature) AS signatures_state,
-        min(start) AS seen, max(start) AS seen_last,
-        groupArray(10)(tuple(start, client, server, server_port, ttl_up_max, syn_signature, sensor, flow_id)) AS samples
+        site, vlan, client, client_mac, start, flow_id, server, server_port, ttl_up_max AS ttl, syn_signature, ja4, sensor,
+        splitByChar(':', syn_signature) AS parts,
+        -- Padding and options that only some connections have are no system's mark.
+        arrayStringConcat(arrayFilter(o -> o IN ('mss', 'ws', 'sok', 'sack', 'ts'), splitByChar(',', parts[6])), ',') AS layout,
+        concat(parts[2], ':', layout) AS form,
+        transform(form, {system_forms:Array(String)}, {systems_by_forms:Array(String)}, '') AS system,
+        transform(splitByChar('_', ja4)[2], {system_ja4:Array(String)}, {systems_by_ja4:Array(String)}, '') AS tls_system,
+        -- Those that a path may change are left out, as p0f does.
+        arrayFilter(q -> q NOT IN ('ecn', 'df', 'id+', 'id-', '0+', ''), splitByChar(',', parts[7])) AS quirks
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
         AND protocol = 6 AND syn_signature != '' AND start = first AND client_mac IN (SELECT mac FROM suspects)
-        -- Other values come from tools that choose their TTL, or from farther away.
-        AND ttl_up_max IN (63, 64, 127, 128, 254, 255)
+        -- Other TTLs come from tools that choose their own, or from farther away; so do SYNs without selective ACK.
+        AND ttl_up_max IN (63, 64, 127, 128, 254, 255) AND position(parts[6], 'sok') > 0
         AND arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
         AND NOT has({approved_routers:Array(IPv6)}, client)
         AND NOT has({router_macs:Array(UInt64)}, client_mac) AND NOT has({access_point_macs:Array(UInt64)}, client_mac)
         AND client_mac NOT IN (SELECT mac FROM routers)
+),
+hosts AS (SELECT DISTINCT site, client, client_mac FROM opened),
+-- What else says of which system a host is, in the order of time: (time, family, by what).
+told AS
+(
+    SELECT site, vlan, client, client_mac, start AS at, system AS family, 'TCP' AS by FROM opened WHERE system != ''
+    UNION ALL
+    SELECT site, vlan, client, client_mac, start AS at, tls_system AS family, 'TLS' AS by FROM opened WHERE tls_system != ''
+    UNION ALL
+    SELECT
+        s.site AS site, s.vlan AS vlan, h.client AS client, h.client_mac AS client_mac, s.ts AS at,
+        systems_of_class[1] AS family, 'DHCP' AS by
+    FROM
+    (
+        SELECT site, vlan, mac, ts,
+            arrayFilter((family, start) -> startsWith(value, start), {systems_by_dhcp:Array(String)}, {system_dhcp:Array(String)}) AS by_class,
+            arrayFilter((family, start) -> startsWith(attributes['parameters'], start), {systems_by_dhcp_options:Array(String)}, {system_dhcp_options:Array(String)}) AS by_options,
+            if(value != '', by_class, by_options) AS systems_of_class
+        FROM sightings
+        WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
+            AND source = 'dhcp_request' AND mac IN (SELECT client_mac FROM hosts) AND notEmpty(systems_of_class)
+    ) AS s INNER JOIN hosts AS h ON s.mac = h.client_mac AND s.site = h.site
+    UNION ALL
+    SELECT
+        d.site AS site, d.vlan AS vlan, h.client AS client, h.client_mac AS client_mac, d.ts AS at,
+        transform(d.qname, {system_names:Array(String)}, {systems_by_names:Array(String)}, '') AS family, 'names' AS by
+    FROM dns AS d INNER JOIN hosts AS h ON d.client = h.client AND d.site = h.site
+    WHERE d.ts >= {from:DateTime64(6, 'UTC')} AND d.ts < {to:DateTime64(6, 'UTC')}
+        AND has({system_names:Array(String)}, d.qname) AND d.transport IN ('udp', 'tcp')
+),
+steps AS
+(
+    SELECT
+        site, client, client_mac, step,
+        arraySort(groupArrayArray(step_opened)) AS step_opened, arraySort(groupArrayArray(step_told)) AS step_told,
+        min(step_vlan) AS step_vlan, min(seen) AS seen, max(seen_last) AS seen_last,
+        arraySlice(arraySort(groupArrayArray(samples)), 1, 10) AS samples
+    FROM
+    (
+        SELECT
+            site, client, client_mac, toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
+            -- Of a busy minute the last ones: no more are scored.
+            groupArraySorted(64)((-toUnixTimestamp64Micro(start), flow_id, system, ttl, layout, parts[4], quirks)) AS step_opened,
+            [] :: Array(Tuple(Int64, String, String)) AS step_told,
+            min(vlan) AS step_vlan, min(start) AS seen, max(start) AS seen_last,
+            arrayMap(s -> toJSONString(s), groupArraySorted(10)(tuple(start, flow_id, client, server, server_port, ttl, syn_signature, ja4, sensor))) AS samples
+        FROM opened GROUP BY site, client, client_mac, step
+        UNION ALL
+        SELECT
+            site, client, client_mac, toStartOfInterval(at, toIntervalSecond({step:UInt32})) AS step,
+            [] :: Array(Tuple(Int64, UInt64, String, UInt8, String, String, Array(String))) AS step_opened,
+            groupArraySorted(64)((toUnixTimestamp64Micro(at), family, by)) AS step_told,
+            min(vlan) AS step_vlan, min(at) AS seen, max(at) AS seen_last,
+            [] :: Array(String) AS samples
+        FROM told WHERE family != '' GROUP BY site, client, client_mac, step
+    )
     GROUP BY site, client, client_mac, step
 ),
 windows AS
 (
     SELECT
         site, client, client_mac, step, samples,
-        sum(step_64) OVER w AS from_64,
-        sum(step_128) OVER w AS from_128,
-        sum(step_255) OVER w AS from_255,
-        uniqExactMerge(signatures_state) OVER w AS signatures,
+        arrayReverse(arraySlice(arraySort(groupArrayArray(step_opened) OVER w), 1, toUInt32({connections_kept:Float64}))) AS syns,
+        arraySort(groupArrayArray(step_told) OVER w) AS said,
+        min(step_vlan) OVER w AS vlan,
         min(seen) OVER w AS `from`,
         max(seen_last) OVER w AS `to`
     FROM steps
     WINDOW w AS (PARTITION BY site, client, client_mac ORDER BY step
         RANGE BETWEEN {before:UInt32} PRECEDING AND CURRENT ROW)
 ),
-counted AS
+scored AS
 (
     SELECT
         *,
-        arrayFilter(ttl -> ttl != '', [
-            if(from_64 >= {connections_each:Float64}, '64', ''),
-            if(from_128 >= {connections_each:Float64}, '128', ''),
-            if(from_255 >= {connections_each:Float64}, '255', '')]) AS ttls
+        -- A connection: time, flow, system, TTL, options, MSS, quirks. p0f's marks for ports that go back and for the order of
+        -- timestamps need what records don't hold, and today's systems choose ports at random.
+        arrayMap((a, b) ->
+            if(a.3 != '' AND b.3 != '', if(a.3 != b.3, {other_system:Float64}, if(a.4 != b.4, {other_ttl:Float64}, 0)),
+                if(a.7 != b.7, {other_quirks:Float64}, if(a.5 != b.5, {other_layout:Float64}, 0))
+                + if((a.3 = '') != (b.3 = ''), {known_unknown:Float64}, 0)
+                + if(a.4 != b.4, {other_ttl:Float64}, 0))
+            + if(a.6 != b.6, {other_mss:Float64}, 0), arrayPopBack(syns), arrayPopFront(syns)) AS scores,
+        arrayCount(s -> s >= {score_high:Float64}, scores) AS jumps,
+        arrayCount(s -> s >= {score_middle:Float64}, scores) AS middling,
+        arrayCount(s -> s >= {score_low:Float64}, scores) AS small,
+        arrayCount((a, b) -> a.2 != b.2, arrayPopBack(said), arrayPopFront(said)) AS changed,
+        arraySort(arrayDistinct(arrayMap(s -> s.2, said))) AS families,
+        arraySort(arrayDistinct(arrayMap(s -> s.3, said))) AS ways,
+        arraySort(arrayDistinct(arrayMap(s -> s.4, syns))) AS ttls,
+        -- Containers share their host's address as well: Linux one hop behind a system that speaks for itself (Android on
+        -- ChromeOS, WSL, Docker). Only what Linux never says is then a sign of another device.
+        arrayAll(s -> s.4 NOT IN (127, 254), syns) AND arrayAll(s -> s.4 != 63 OR s.3 = 'Linux', syns) AND arrayExists(s -> s.4 = 63, syns)
+            AND length(arrayDistinct(arrayMap(s -> (s.3, s.4, s.5), arrayFilter(s -> s.4 != 63, syns)))) <= 1
+            AND arrayAll(s -> s.3 != 'names' OR has(arrayMap(o -> o.3, arrayFilter(o -> o.4 != 63, syns)), s.2), said) AS contained
     FROM windows
 )
 SELECT
     site, step, `from`, `to`, toString(client) AS subject,
-    toFloat64(length(ttls)) + signatures / 1000. AS strength,
-    map('families', toFloat64(length(ttls)), 'signatures', toFloat64(signatures), 'ttl_64', toFloat64(from_64), 'ttl_128', toFloat64(from_128), 'ttl_255', toFloat64(from_255)) AS inputs,
-    map('mac', MACNumToString(client_mac), 'ttls', arrayStringConcat(ttls, ' and ')) AS texts,
-    70 AS confidence,
-    arrayMap(s -> toJSONString(s), samples) AS samples
-FROM counted
-WHERE length(ttls) >= 2 AND signatures >= 2
+    greatest(jumps / ({high_changes:Float64} + 1), middling / ({middle_changes:Float64} + 1), small / ({low_changes:Float64} + 1), changed / {family_changes:Float64}) AS strength,
+    map('jumps', toFloat64(jumps), 'middling', toFloat64(middling), 'small', toFloat64(small), 'changed', toFloat64(greatest(changed, middling)),
+        'connections', toFloat64(length(syns)), 'families', toFloat64(length(families)), 'forms', toFloat64(length(arrayDistinct(arrayMap(s -> (s.4, s.5, s.6), syns))))) AS inputs,
+    map(
+        'mac', MACNumToString(client_mac), 'vlan', toString(vlan),
+        'systems', if(length(families) >= 2, arrayStringConcat(families, ' and '), 'several systems'),
+        'evidence', concat('by ', if(empty(ways), 'TCP', arrayStringConcat(ways, ', ')), if(empty(ttls), '', ', TTL ' || arrayStringConcat(arrayMap(t -> toString(t), ttls), ' and ')))) AS texts,
+    if(length(ways) >= 2, 80, 70) AS confidence,
+    samples
+FROM scored
+WHERE NOT contained
+    AND (jumps > {high_changes:Float64} OR middling > {middle_changes:Float64} OR small > {low_changes:Float64}
+        OR (length(ways) >= 2 AND changed >= {family_changes:Float64}))

@@ -151,9 +151,18 @@ class Scribe:
         )
 
     def sighting(
-        self, seconds: float, source: str, mac: int, ip: str, value: str = "", **attributes: str
+        self,
+        seconds: float,
+        source: str,
+        mac: int,
+        ip: str,
+        value: str = "",
+        *,
+        called: str = "",
+        seen_in: int = 0,
+        **attributes: str,
     ) -> None:
-        """What a device says about itself."""
+        """What a device that calls itself so says about itself, seen in a VLAN."""
         self._add(
             "sightings",
             {
@@ -161,6 +170,8 @@ class Scribe:
                 "source": source,
                 "mac": mac,
                 "ip": address_bytes(ip),
+                "name": called,
+                "vlan": seen_in,
                 "value": value,
                 "attributes": list(attributes.items()),
             },

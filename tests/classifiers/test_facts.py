@@ -84,3 +84,10 @@ def test_declared_links():
     sites = [{"id": "a", "link_mbps": 250}, {"id": "b"}]
     facts = Facts.of(make_policy(sites=sites, groups=[]))
     assert (facts.link_sites, facts.link_mbps) == (("a",), (250.0,))
+
+
+def test_switches_are_macs_or_names():
+    """What reads as a MAC is one, anything else a name in lower case."""
+    facts = Facts.of(make_policy(approved={"switches": ["00-16-3E-00-00-01", "Core-1", "0016.3e00.0002"]}))
+    assert facts.switch_macs == (0x0016_3E00_0001, 0x0016_3E00_0002)
+    assert facts.switch_names == ("core-1",)

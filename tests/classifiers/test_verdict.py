@@ -27,6 +27,10 @@ NOTHING = {
     **QUIC, "hello": 1, "packets_up": 2, "packets_down": 0, "lasts": 3.0, "acked_down": 0, "bytes_down": 0,
     "payload_down": 0,
 }  # fmt: skip
+SYN = {
+    "name_source": "dns", "hello": 0, "application": "", "payload_up": 0, "payload_down": 0, "acked_down": 0,
+    "bytes_down": 0,
+}  # fmt: skip
 TUNNEL = {"name_source": "sni", "http_method": "CONNECT", "hello": 3}
 HTTP = {"name_source": "http", "application": "http", "http_method": "GET", "hello": 0}
 UNANSWERED = {"http_status": None, "acked_down": 0, "payload_down": 0}
@@ -300,6 +304,17 @@ CASES: dict[str, tuple[list[tuple[Any, ...]], str, str, int, list[str]]] = {
     "unanswered": (
         [dns("", client=c, rcode=None, ra=None, answered=False) for c in (A, B)],
         "inconclusive", "dns_silence", 30, [],
+    ),
+    "port-closed": (
+        [tls("", client=c, **SYN, state="REJ", packets_down=1) for c in (A, B)],
+        "inconclusive", "syn_reset", 30, [],
+    ),
+    "host-down": (
+        [tls("", client=c, **SYN, state="S0", packets_up=4, packets_down=0) for c in (A, B)],
+        "inconclusive", "syn_silence", 30, [],
+    ),
+    "one-lost-syn": (
+        [tls("", client=A, **SYN, state="S0", packets_up=2, packets_down=0)], "inconclusive", "", 0, []
     ),
     "delivered": ([dns("", REAL), tls("")], "allowed", "", 97, []),
     "delivered-in-rows": (

@@ -14,7 +14,10 @@ UPLINK = {
     "gateway6": "2001:db8::1",
     "internet6": "2001:db8::2",
 }
-INTERNET_RANGES = ("198.51.100.0/24", "203.0.113.0/24", "2001:db8:f00::/48")
+INTERNET_RANGES = (
+    *("192.0.2.128/25", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24"),
+    *("2001:db8:f00::/48", "3fff::/20"),
+)
 # Outside servers answer from further away than the gateway: what leaves them at 54 arrives at 53.
 INTERNET_TTL = 54
 

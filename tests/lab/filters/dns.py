@@ -7,10 +7,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.lab import ede
-from tests.lab.filters import resolver
+from tests.lab.filters import line, resolver
 from tests.lab.filters.internet import ADDRESSES, NAMESERVERS
 from tests.lab.filters.resolver import BLOCK_HOST
-from tests.lab.filters.scenario import CURL_CELLS, PLAIN, STOPPED, WANTED, Cell, Scenario, Visit, nobody
+from tests.lab.filters.scenario import (
+    CURL_CELLS,
+    PLAIN,
+    SITES,
+    STOPPED,
+    WANTED,
+    Cell,
+    Scenario,
+    Visit,
+    nobody,
+)
 from tests.lab.filters.topology import CLIENTS, FILTER, RESOLVER, RESOLVER6, SINKHOLE, SINKHOLE6, FilterLab
 
 DIG_CELLS = tuple(Cell("dig", stack, "dns") for stack in ("4", "6"))
@@ -115,6 +125,13 @@ def _cut_off(lab: FilterLab) -> None:
     lab.nft(FILTER, f"table inet cut {{\n chain output {{\n {rules}\n }}\n}}\n")
 
 
+def _silent_upstream(lab: FilterLab) -> None:
+    """The name servers of the stopped zones are dead, all others live: questions for them stay unanswered."""
+    for zone in SITES:
+        rule = f"-A INPUT -p udp --dport 53 -m string --algo bm --string {zone.split('.')[0]} -j DROP"
+        lab.run("internet", ["iptables", "-w", *rule.split()])
+
+
 def _fails_open(lab: FilterLab) -> None:
     """A resolver that filters nothing takes over, as when a licence ends."""
     resolver.stop(lab)
@@ -157,9 +174,31 @@ SCENARIOS = (
     Scenario(
         "dns_rpz_nxdomain", "unbound, policy zone: NXDOMAIN", _policy("CNAME ."), facts=DNS, cells=CELLS
     ),
-    Scenario("dns_rpz_nodata", "unbound, policy zone: no data", _policy("CNAME *."), facts=DNS, cells=CELLS),
     Scenario(
-        "dns_rpz_drop", "unbound, policy zone: no answer", _policy("CNAME rpz-drop."), facts=DNS, cells=CELLS
+        "dns_rpz_nodata",
+        "unbound, policy zone: no data",
+        _policy("CNAME *.", zones=SITES),
+        facts=DNS,
+        cells=CELLS,
+        zones=line.MANY,
+        names=line.NAMES_OF_MANY,
+    ),
+    Scenario(
+        "dns_rpz_drop",
+        "unbound, policy zone: no answer, for the third day",
+        _policy("CNAME rpz-drop.", zones=SITES),
+        facts=DNS,
+        cells=CELLS,
+        zones=line.MANY,
+        names=line.NAMES_OF_MANY,
+        days=3,
+    ),
+    Scenario(
+        "dns_rpz_drop_first",
+        "unbound, policy zone: no answer, on the first day",
+        _policy("CNAME rpz-drop.", zones=SITES),
+        facts=DNS,
+        names=4,
     ),
     Scenario(
         "dns_rpz_sinkhole",
@@ -257,6 +296,28 @@ SCENARIOS = (
         midway=_cut_off,
     ),
     Scenario(
+        "dns_outage_authority",
+        "no filter; the name servers of several sites are dead",
+        resolver.forwarding,
+        stops=nobody,
+        facts=DNS,
+        cells=CELLS,
+        zones=line.MANY,
+        servers=_silent_upstream,
+        names=line.NAMES_OF_MANY,
+    ),
+    Scenario(
+        "dns_outage_authority_passed_on",
+        "no filter; the name servers of several sites are dead, dnsmasq passes questions on",
+        _dnsmasq(),
+        stops=nobody,
+        facts=DNS,
+        cells=CELLS,
+        zones=line.MANY,
+        servers=_silent_upstream,
+        names=line.NAMES_OF_MANY,
+    ),
+    Scenario(
         "dns_outage_bogus",
         "no filter; broken DNSSEC (SERVFAIL)",
         _bogus,
@@ -290,5 +351,27 @@ SCENARIOS = (
         facts=DNS,
         cells=(*CELLS, *DUAL_CELLS),
         addresses={STOPPED: ADDRESSES[STOPPED][:1]},
+    ),
+    Scenario(
+        "dns_outage_no_names",
+        "no filter; the names of several sites do not exist",
+        resolver.forwarding,
+        stops=nobody,
+        facts=DNS,
+        cells=CELLS,
+        zones=line.MANY,
+        addresses=dict.fromkeys(SITES, ()),
+        names=line.NAMES_OF_MANY,
+    ),
+    Scenario(
+        "dns_outage_families",
+        "no filter; several sites have no IPv6",
+        resolver.forwarding,
+        stops=nobody,
+        facts=DNS,
+        cells=(*CELLS, *DUAL_CELLS),
+        zones=line.MANY,
+        addresses={zone: ADDRESSES[zone][:1] for zone in SITES},
+        names=line.NAMES_OF_MANY,
     ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tests.lab.certificates import Certificates
-from tests.lab.filters.scenario import PAGE_MARK, PLAIN, STOPPED, WANTED, ZONES
+from tests.lab.filters.scenario import PAGE_MARK, PLAIN, SHOPS, SITES, STOPPED, WANTED, ZONES
 from tests.lab.filters.topology import FilterLab
 from tests.lab.plan import INTERNET_NAMESERVER
 from tests.lab.servers import QUIC_PORT, filled, start_caddy, start_nginx, start_unbound
@@ -16,6 +16,26 @@ ADDRESSES: Mapping[str, tuple[str, str]] = {
     STOPPED: ("198.51.100.10", "2001:db8:f00::10"),
     WANTED: ("198.51.100.20", "2001:db8:f00::20"),
     PLAIN: ("198.51.100.30", "2001:db8:f00::30"),
+    # RFC 5737, RFC 2544 and RFC 9637 leave this many networks to such examples.
+    **dict(
+        zip(
+            SITES[1:],
+            (
+                ("203.0.113.60", "3fff:1::60"),
+                ("192.0.2.160", "3fff:2::60"),
+                ("198.18.0.60", "3fff:3::60"),
+                ("198.19.0.60", "3fff:4::60"),
+            ),
+            strict=True,
+        )
+    ),
+    **dict(
+        zip(
+            SHOPS[1:],
+            (("203.0.113.70", "3fff:1::70"), ("192.0.2.170", "3fff:2::70"), ("198.18.0.70", "3fff:3::70")),
+            strict=True,
+        )
+    ),
 }
 """Where each zone's names with an odd number are served."""
 SHARED = ("198.51.100.40", "2001:db8:f00::40")

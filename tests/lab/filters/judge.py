@@ -11,7 +11,7 @@ from typing import Any
 from capture.sensor import run_file
 from pipeline.settings import SensorSettings, Settings, StoreSettings
 from spanwatch.services import open_parts
-from tests.lab.filters.loss import lose
+from tests.lab.filters.loss import began, lose
 from tests.lab.filters.scenario import ZONES
 from tests.lab.filters.topology import INSIDE
 
@@ -80,11 +80,13 @@ def judge(
     facts: Mapping[str, Any],
     folder: Path,
     losses: Sequence[float] = LOSSES,
+    days: Mapping[str, int] | None = None,
 ) -> list[Judged]:
     """The attempts of recordings, at each loss, under a policy with these facts about the filter.
 
     Each recording at each loss is a site of its own, so that none corroborates another. `recordings`: by
-    scenario's key. `folder` holds the thinned recordings and the product's state; it is emptied first.
+    scenario's key. `days`: those that came the same way on days before, with how many days in all; the last
+    counts. `folder` holds the thinned recordings and the product's state; it is emptied first.
     """
     shutil.rmtree(folder, ignore_errors=True)
     lists = folder / "lists"
@@ -104,13 +106,16 @@ def judge(
     with open_parts(settings) as parts:
         for site, (key, loss) in sites.items():
             thinned = folder / f"{site}.pcap"
-            lose(recordings[key], thinned, loss)
-            if trouble := run_file(str(thinned), SensorSettings(name=site, flows=65_536), parts.log):
-                raise ValueError(trouble)
-            thinned.unlink()
+            for before in reversed(range((days or {}).get(key, 1))):
+                lose(recordings[key], thinned, loss, before)
+                if trouble := run_file(str(thinned), SensorSettings(name=site, flows=65_536), parts.log):
+                    raise ValueError(trouble)
+                thinned.unlink()
         parts.worker.drain()
         rows = parts.store.rows(ATTEMPTS)
-    return [_judged(row, *sites[row["site"]]) for row in rows]
+    starts = {key: began(recording) for key, recording in recordings.items()}
+    judged = [_judged(row, *sites[row["site"]]) for row in rows]
+    return [attempt for attempt in judged if attempt.first >= starts[attempt.scenario]]
 
 
 def _judged(row: Mapping[str, Any], scenario: str, loss: float) -> Judged:
@@ -132,13 +137,13 @@ def _judged(row: Mapping[str, Any], scenario: str, loss: float) -> Judged:
 
 def _lists(folder: Path) -> None:
     tables = []
-    for zone, category in ZONES.items():
-        if category:
-            (folder / f"{category}.txt").write_text(f"{zone}\n")
-            tables.append(
-                f'[[lists]]\nname = "{category}"\nfile = "{category}.txt"\nformat = "domains"\n'
-                f'categories = ["{category}"]\nurl = ""\nlicence = "none"\n'
-            )
+    for category in sorted({category for category in ZONES.values() if category}):
+        listed = "".join(f"{zone}\n" for zone, given in ZONES.items() if given == category)
+        (folder / f"{category}.txt").write_text(listed)
+        tables.append(
+            f'[[lists]]\nname = "{category}"\nfile = "{category}.txt"\nformat = "domains"\n'
+            f'categories = ["{category}"]\nurl = ""\nlicence = "none"\n'
+        )
     (folder / "sources.toml").write_text("\n".join(tables))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tests.lab.filters import resolver
 from tests.lab.filters.internet import ADDRESSES
-from tests.lab.filters.scenario import CURL_CELLS, STOPPED, Cell, Scenario, nobody
+from tests.lab.filters.scenario import CURL_CELLS, SHOPS, SITES, STOPPED, Cell, Scenario, nobody
 from tests.lab.filters.topology import FILTER, FilterLab
 from tests.lab.network import ROOT
 
@@ -16,21 +16,28 @@ SERVER_TTL = 52
 """What packets of the servers arrive with at the clients: 54, less the gateway and the filter box."""
 RESET = ("REJECT", "--reject-with", "tcp-reset")
 DROP = ("DROP",)
-OWN = {STOPPED: ADDRESSES[STOPPED]}
-"""All names of the stopped zone at addresses of its own."""
+OWN = {zone: ADDRESSES[zone] for zone in SITES}
+"""All names of the stopped zones at addresses of their own."""
 HTTP_CELLS = (Cell("curl", "4", "http"), Cell("curl", "6", "http"))
 BROWSER = (Cell("chromium", "4", "tls13"), Cell("chromium", "6", "tls13"))
 QUIC = (Cell("chromium", "4", "quic"), Cell("chromium", "6", "quic"))
 RESETS = {"methods": ["reset"]}
+DROPS = {"methods": ["drop"]}
+MANY = (*SITES, *SHOPS)
+"""Zones of the scenarios in which the filter has several companies' sites to stop."""
+NAMES_OF_MANY = 2
 
 
-def by_name(lab: FilterLab, target: Sequence[str], word: str = STOPPED, families: str = "46") -> None:
-    """Acts on packets to TCP 443 and 80 that hold `word`: a client hello, or a request's head."""
+def by_name(
+    lab: FilterLab, target: Sequence[str], words: Sequence[str] = SITES, families: str = "46"
+) -> None:
+    """Acts on packets to TCP 443 and 80 that hold one of `words`: a client hello, or a request's head."""
     resolver.forwarding(lab)
     for family, program in (("4", "iptables"), ("6", "ip6tables")):
         for port in ("443", "80") if family in families else ():
-            match = f"-i lan -p tcp --dport {port} -m string --algo bm --string {word}"
-            lab.run(FILTER, [program, "-w", "-A", "FORWARD", *match.split(), "-j", *target])
+            for word in words:
+                match = f"-i lan -p tcp --dport {port} -m string --algo bm --string {word}"
+                lab.run(FILTER, [program, "-w", "-A", "FORWARD", *match.split(), "-j", *target])
 
 
 def with_servers_ttl(lab: FilterLab) -> None:
@@ -42,10 +49,12 @@ def with_servers_ttl(lab: FilterLab) -> None:
 
 
 def by_address(lab: FilterLab, verdict: str) -> None:
-    """An nftables verdict on everything to the stopped zone's addresses."""
+    """An nftables verdict on everything to the stopped zones' addresses."""
     resolver.forwarding(lab)
-    ipv4, ipv6 = ADDRESSES[STOPPED]
-    forward(lab, f"ip daddr {ipv4} {verdict}", f"ip6 daddr {ipv6} {verdict}")
+    rules = []
+    for ipv4, ipv6 in OWN.values():
+        rules += [f"ip daddr {ipv4} {verdict}", f"ip6 daddr {ipv6} {verdict}"]
+    forward(lab, *rules)
 
 
 def forward(lab: FilterLab, *rules: str) -> None:
@@ -150,13 +159,36 @@ SCENARIOS = (
         facts=RESETS,
     ),
     Scenario(
-        "web_silence", "gateway: client hellos by name dropped", lambda lab: by_name(lab, DROP), facts=RESETS
+        "web_silence",
+        "gateway: client hellos by name dropped",
+        lambda lab: by_name(lab, DROP),
+        facts=DROPS,
+        zones=MANY,
+        names=NAMES_OF_MANY,
+    ),
+    Scenario(
+        "web_silence_one",
+        "gateway: client hellos of one site dropped",
+        lambda lab: by_name(lab, DROP),
+        facts=DROPS,
+        names=4,
     ),
     Scenario(
         "web_address_drop",
         "gateway: addresses dropped",
         lambda lab: by_address(lab, "drop"),
+        facts=DROPS,
         addresses=OWN,
+        zones=MANY,
+        names=NAMES_OF_MANY,
+    ),
+    Scenario(
+        "web_address_drop_one",
+        "gateway: the addresses of one site dropped",
+        lambda lab: by_address(lab, "drop"),
+        facts=DROPS,
+        addresses=OWN,
+        names=4,
     ),
     Scenario(
         "web_address_reset",
@@ -164,6 +196,8 @@ SCENARIOS = (
         lambda lab: by_address(lab, "meta l4proto tcp reject with tcp reset"),
         facts=RESETS,
         addresses=OWN,
+        zones=MANY,
+        names=NAMES_OF_MANY,
     ),
     Scenario(
         "web_quic_drop",
@@ -205,7 +239,7 @@ SCENARIOS = (
     Scenario(
         "web_overbroad",
         "gateway: reset of both zones, the allowed one, too",
-        lambda lab: by_name(lab, RESET, word=".example"),
+        lambda lab: by_name(lab, RESET, words=(".example",)),
         stops=lambda visit: True,
         facts=RESETS,
     ),

@@ -12,13 +12,21 @@ from pathlib import Path
 
 HEADER, RECORD = 24, 16
 LITTLE = b"\xd4\xc3\xb2\xa1"
+DAY_S = 86_400
 
 
-def lose(source: Path, target: Path, share: float) -> tuple[int, int]:
+def began(source: Path) -> int:
+    """When its first frame came, seconds since 1970; 0 of a recording without frames."""
+    with open(source, "rb") as file:
+        head = file.read(HEADER + RECORD)
+    return int(struct.unpack_from("<I", head, HEADER)[0]) if len(head) == HEADER + RECORD else 0
+
+
+def lose(source: Path, target: Path, share: float, days_before: int = 0) -> tuple[int, int]:
     """Writes the recording without that share of its frames; frames kept and lost.
 
-    Reads what tcpdump writes on this machine (pcap 2.4, little endian, microseconds); raises ValueError
-    for other files.
+    `days_before`: as if it had been so many days earlier. Reads what tcpdump writes on this machine
+    (pcap 2.4, little endian, microseconds); raises ValueError for other files.
     """
     data = source.read_bytes()
     if data[:4] != LITTLE:
@@ -33,7 +41,8 @@ def lose(source: Path, target: Path, share: float) -> tuple[int, int]:
             if chance.random() < share:
                 lost += 1
             else:
-                file.write(data[at:end])
+                seconds = struct.unpack_from("<I", data, at)[0] - days_before * DAY_S
+                file.write(struct.pack("<I", seconds) + data[at + 4 : end])
                 kept += 1
             at = end
     return kept, lost

@@ -12,28 +12,51 @@ from typing import Any
 
 from tests.lab.certificates import Certificates
 from tests.lab.filters import line, resolver
+from tests.lab.filters.internet import ADDRESSES
 from tests.lab.filters.proxies import PAGES
-from tests.lab.filters.scenario import CURL_CELLS, STOPPED, WANTED, Cell, Scenario, Visit, nobody
+from tests.lab.filters.scenario import (
+    CURL_CELLS,
+    SHOPS,
+    SITES,
+    STOPPED,
+    WANTED,
+    Cell,
+    Scenario,
+    Visit,
+    nobody,
+)
 from tests.lab.filters.topology import FilterLab
 from tests.lab.network import ROOT
 
 ODD = ("203.0.113.10", "2001:db8:f00::1010")
 """Where the odd sites are: the names that a filter would stop."""
+OPERATOR = {
+    zone: (
+        f"{'203.0.113' if number % 2 else '198.18.0'}.{100 + number}",
+        f"3fff:{number % 2}::{100 + number}",
+    )
+    for number, zone in enumerate(SITES)
+}
+"""Addresses of several sites that one company runs, in its two networks."""
+CDN = {zone: ADDRESSES[site] for zone, site in zip((*SITES, *SHOPS[1:]), (*SITES, *SITES[1:]), strict=False)}
+"""Several sites, and shops but one, on a content network that is in many networks."""
 LOST_PERCENT = 2
 BIG_BYTES = 200  # the shortest client hello is longer, a bare acknowledgement shorter
 SOON = ("--max-time", "2")
 
 
-def serve_odd(lab: FilterLab, kind: str, *options: str) -> None:
+def serve_odd(lab: FilterLab, kind: str, *options: str, addresses: Sequence[str] = ODD) -> None:
     """Starts the odd sites of that kind in the internet; returns when they listen."""
     certificates = Certificates(lab.path / "public-ca", "Lab Public Root")
     key, expired = certificates.leaf("expired", (STOPPED, WANTED), days=-1)
     _, chain = certificates.leaf("odd", (STOPPED, WANTED))
     program = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "tests.lab.filters.odd_sites"]
     lab.start(
-        "internet", [*program, *options, kind, str(key), str(chain), str(expired), *ODD], "odd-sites.log"
+        "internet",
+        [*program, *options, kind, str(key), str(chain), str(expired), *addresses],
+        "odd-sites.log",
     )
-    for address in ODD:
+    for address in addresses:
         lab.wait_for("internet", ["bash", "-c", f"exec 3<>/dev/tcp/{address}/80"])
 
 
@@ -42,6 +65,41 @@ def stop_odd(lab: FilterLab) -> None:
     for address in ODD:
         size = "128" if ":" in address else "32"
         lab.run("internet", ["ip", "addr", "del", f"{address}/{size}", "dev", "lo"])
+
+
+def stop_all(lab: FilterLab, where: Mapping[str, Sequence[str]]) -> None:
+    """These addresses fall silent."""
+    for program, family in (("iptables", 0), ("ip6tables", 1)):
+        for address in sorted({given[family] for given in where.values()}):
+            lab.run("internet", [program, "-w", "-A", "INPUT", "-d", address, "-j", "DROP"])
+
+
+def refuse_all(lab: FilterLab, kind: str) -> None:
+    """The operator's servers answer every client hello in this odd way."""
+    serve_odd(lab, kind, addresses=[address for given in OPERATOR.values() for address in given])
+
+
+def several(
+    key: str,
+    title: str,
+    servers: Callable[[FilterLab], None] | None = None,
+    facts: Mapping[str, Any] = line.DROPS,
+    addresses: Mapping[str, Sequence[str]] = OPERATOR,
+    midway: Callable[[FilterLab], None] | None = None,
+) -> Scenario:
+    """An outage of several sites that a filter would stop, under a policy that lets it be the filter."""
+    return Scenario(
+        f"web_{key}",
+        title,
+        resolver.forwarding,
+        stops=nobody,
+        facts=facts,
+        zones=line.MANY,
+        names=line.NAMES_OF_MANY,
+        addresses=addresses,
+        servers=servers,
+        midway=midway,
+    )
 
 
 def swallow_big_packets(lab: FilterLab) -> None:
@@ -167,5 +225,44 @@ SCENARIOS = (
         stops=nobody,
         facts=line.RESETS,
         cells=(*CURL_CELLS, *line.HTTP_CELLS),
+    ),
+    several("operator_down", "several sites of one company down", partial(stop_all, where=OPERATOR)),
+    several("operator_closed", "several sites of one company: ports closed", facts=line.RESETS),
+    several(
+        "operator_refusing",
+        "several sites of one company: every client hello is reset",
+        partial(refuse_all, kind="refusing"),
+        facts=line.RESETS,
+    ),
+    several(
+        "operator_unknown",
+        "several sites of one company: alert for every name",
+        partial(refuse_all, kind="unknown"),
+        facts=line.RESETS,
+    ),
+    several(
+        "cdn_down",
+        "a content network down, with sites and shops",
+        partial(stop_all, where=CDN),
+        addresses=CDN,
+    ),
+    several(
+        "sites_down_elsewhere",
+        "several companies' sites down, and the filter acts on questions for names",
+        partial(stop_all, where=line.OWN),
+        facts={"methods": ["dns"]},
+        addresses=line.OWN,
+    ),
+    several(
+        "sites_down_some",
+        "three companies' sites down, two let through",
+        partial(stop_all, where={zone: ADDRESSES[zone] for zone in SITES[:3]}),
+        addresses=line.OWN,
+    ),
+    several(
+        "sites_die",
+        "several companies' sites work, then all are down at half-time",
+        addresses=line.OWN,
+        midway=partial(stop_all, where=line.OWN),
     ),
 )

@@ -9,7 +9,7 @@ from functools import partial
 from tests.lab.certificates import Certificates
 from tests.lab.filters import line, resolver
 from tests.lab.filters.internet import CONFIGURATION
-from tests.lab.filters.scenario import BLOCK_MARK, CURL_CELLS, STOPPED, Cell, Scenario, Visit
+from tests.lab.filters.scenario import BLOCK_MARK, CURL_CELLS, SITES, Cell, Scenario, Visit
 from tests.lab.filters.topology import FILTER, RESOLVER, RESOLVER6, SINKHOLE, SINKHOLE6, FilterLab
 from tests.lab.servers import filled
 
@@ -71,7 +71,7 @@ def squid(lab: FilterLab, *policy: str, ports: Sequence[tuple[int, int]] = ()) -
             chain=certificates.folder / "ca.pem",
             key=certificates.folder / "ca.key",
             roots=lab.path / "roots.pem",
-            zone=STOPPED,
+            zones=" ".join(f".{zone}" for zone in SITES),
             bump="",
             policy="\n".join(policy),
         )
@@ -122,11 +122,9 @@ def refuse_with_alert(lab: FilterLab) -> None:
     both = lab.path / "haproxy.pem"
     both.write_text(chain.read_text() + key.read_text())
     path = lab.path / "haproxy.cfg"
-    path.write_text(
-        filled(
-            str(CONFIGURATION / "haproxy.cfg"), port=ALERT, refusal=REFUSAL, zone=STOPPED, certificate=both
-        )
-    )
+    zones = " ".join(f".{zone}" for zone in SITES)
+    given = {"port": ALERT, "refusal": REFUSAL, "zones": zones, "certificate": both}
+    path.write_text(filled(str(CONFIGURATION / "haproxy.cfg"), **given))
     lab.start(FILTER, ["haproxy", "-db", "-f", str(path)], "haproxy.log")
     lab.wait_for(FILTER, ["bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{REFUSAL}"])
     take_with_destination(lab, 443, ALERT)
@@ -202,6 +200,8 @@ SCENARIOS = (
         "squid, transparent: connection ended by server name",
         lambda lab: squid(lab, *TERMINATE, ports=[(443, TLS)]),
         facts=line.RESETS,
+        zones=line.MANY,
+        names=line.NAMES_OF_MANY,
         needs=SQUID,
     ),
     Scenario(
@@ -210,6 +210,8 @@ SCENARIOS = (
         lambda lab: squid(lab, *INSPECT, ports=[(443, TLS)]),
         facts=PAGES,
         cells=CURL_CELLS,
+        zones=line.MANY,
+        names=line.NAMES_OF_MANY,
         needs=SQUID,
     ),
     Scenario(
@@ -227,6 +229,8 @@ SCENARIOS = (
         "haproxy, transparent: alert unrecognized_name",
         refuse_with_alert,
         facts=line.RESETS,
+        zones=line.MANY,
+        names=line.NAMES_OF_MANY,
         needs=HAPROXY,
     ),
 )

@@ -20,11 +20,15 @@ Truth = Literal["blocked", "delivered", "connected", "failed", "resolved"]
 
 STOPPED = "chatter.example"
 """Names below are social media: what a filter of the lab is meant to stop, unless it says otherwise."""
+SITES = (STOPPED, "gossip.example", "clips.example", "photos.example", "parley.example")
+"""The same of several companies, each with a domain and servers in a network of its own."""
 WANTED = "market.example"
 """Names below are shopping: allowed, and listed, so that they make attempts, too."""
+SHOPS = (WANTED, "tickets.example", "flowers.example", "garments.example")
+"""The same of several companies."""
 PLAIN = "weather.example"
 """Names below are on no list: the ordinary traffic beside the attempts."""
-ZONES = {STOPPED: "social_media", WANTED: "shopping", PLAIN: ""}
+ZONES = {**dict.fromkeys(SITES, "social_media"), **dict.fromkeys(SHOPS, "shopping"), PLAIN: ""}
 """Every name of the lab's internet is below one of these; the category its list gives it."""
 
 PAGE_MARK = "The page itself."
@@ -86,8 +90,8 @@ class Outcome:
 
 
 def meant_for_zone(visit: Visit) -> bool:
-    """Every name of the STOPPED zone, and no other."""
-    return visit.zone == STOPPED
+    """Every name of SITES, and no other."""
+    return visit.zone in SITES
 
 
 def nobody(visit: Visit) -> bool:
@@ -134,6 +138,8 @@ class Scenario:
     """Seconds between the starts of two visits of one client."""
     timeout_s: float = 9
     """A client gives up after this. Three retransmissions of a ClientHello take about 7 s."""
+    days: int = 1
+    """Days that the filter has stood and the same was tried; those before are its history."""
     needs: Sequence[str] = ()
     """Programs beyond the lab's own (`tests.lab.servers.PROGRAMS`)."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import dpkt
 import pytest
 
-from tests.lab.filters.loss import lose
+from tests.lab.filters.loss import began, lose
 
 FRAMES = [number.to_bytes(4) * (1 + number % 40) for number in range(5_000)]
 
@@ -48,6 +48,19 @@ def test_a_share_of_the_frames_is_lost_and_always_the_same(
     assert left == sorted(left, key=lambda frame: frame[:4])
     lose(recording, tmp_path / "two.pcap", share)
     assert (tmp_path / "two.pcap").read_bytes() == (tmp_path / "one.pcap").read_bytes()
+
+
+def test_a_recording_of_days_before(recording: Path, tmp_path: Path) -> None:
+    """All its frames are so much earlier, and the same."""
+    later = tmp_path / "later.pcap"
+    with open(later, "wb") as file:
+        writer = dpkt.pcap.Writer(file)
+        for number, frame in enumerate(FRAMES[:3]):
+            writer.writepkt(frame, ts=1_000_000 + number)
+    lose(later, tmp_path / "out.pcap", 0.0, days_before=2)
+    assert began(later) == 1_000_000
+    assert began(tmp_path / "out.pcap") == 1_000_000 - 2 * 86_400
+    assert frames(tmp_path / "out.pcap") == FRAMES[:3]
 
 
 def test_another_format_is_refused(tmp_path: Path) -> None:
