@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab import plan, traffic
-from tests.lab.network import Lab
+from tests.lab.network import Lab, mac_for
 
 SECONDS = 270
 SEED = 20
@@ -398,6 +398,7 @@ def equipment() -> list[Act]:
             ["www.wikipedia.org", "www.snapchat.com"],
             finding("10.20.0.88", "address_sharing", "TTL 63 and 127 from one hardware address"),
             finding("10.20.0.88", "mixed_systems", "two families of systems at one address"),
+            finding(mac_for("Archer-C6"), "consumer_router", "a consumer router's name in its DHCP request"),
         ),
     ]
 
