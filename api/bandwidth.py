@@ -8,7 +8,8 @@ from api.problems import Problem
 from api.roles import Grant, withheld
 from api.service import Service, statement
 from api.tables import TABLES
-from api.times import MINUTE_US, SECOND_US, Range, utc_text
+from api.times import HOUR_US, MINUTE_US, SECOND_US, Range, utc_text
+from pipeline.records import NAME_SOURCES
 
 #: What bytes may be asked by.
 KEYS = ("host", "service", "group", "application", "category", "site")
@@ -35,6 +36,8 @@ class Top(NamedTuple):
     rows: list[dict[str, Any]]
     total: dict[str, int]
     """Over all keys."""
+    addresses: list[str]
+    """Of the rows, where they are hosts; never shown as such to a grant of pseudonyms."""
 
 
 def _key_sql(by: str, grant: Grant, *, raw: bool) -> str:
@@ -51,7 +54,8 @@ def _key_sql(by: str, grant: Grant, *, raw: bool) -> str:
     return f"toString(`{by}`)"
 
 
-def _bound(where: Condition, grant: Grant, span: Range, **more: Any) -> dict[str, Any]:
+def traffic_bound(where: Condition, grant: Grant, span: Range, **more: Any) -> dict[str, Any]:
+    """Query parameters of a question about bandwidth."""
     return (
         where.parameters
         | {"first": span.first, "last": span.last, "withheld": sorted(withheld(grant))}
@@ -59,7 +63,24 @@ def _bound(where: Condition, grant: Grant, span: Range, **more: Any) -> dict[str
     )
 
 
-def _filters(where: Condition, grant: Grant, asked: dict[str, list[str]], *, raw: bool) -> str:
+def _whole_hours(span: Range) -> dict[str, int]:
+    """The hours (s since 1970) that lie in the range as a whole: the hourly sums tell those exactly."""
+    first, last = -(-span.first // HOUR_US), span.last // HOUR_US
+    return {"first_hour": first * 3_600, "last_hour": max(first, last) * 3_600}
+
+
+def _sources(row: dict[str, Any]) -> dict[str, int]:
+    """Bytes by where the name came from that gave the service; `none`: by address, or not at all."""
+    return {name: row[f"from_{name}"] for name in NAME_SOURCES if row[f"from_{name}"]}
+
+
+_SOURCE_SUMS = ", ".join(
+    f"sumIf(bytes_up + bytes_down, name_source = '{name}') AS from_{name}" for name in NAME_SOURCES
+)
+
+
+def traffic_filters(where: Condition, grant: Grant, asked: dict[str, list[str]], *, raw: bool) -> str:
+    """SQL of the filters, and of what the grant must not tell apart."""
     sql = where.sql
     if "service" in asked:
         hidden = (
@@ -90,21 +111,26 @@ def top(
     grant: Grant,
     limit: int,
 ) -> Top:
-    """The `limit` greatest by `by` over the whole minutes that hold the range."""
+    """The `limit` greatest by `by` over the whole minutes that hold the range.
+
+    Hours that lie in it as a whole come from the hourly sums, the rest from the minutes.
+    """
     span = span.aligned(MINUTE_US)
     if by == "host":
         keys, names = "toString(site) AS k0, toString(client) AS k1", "k0, k1"
     else:
         keys, names = f"{_key_sql(by, grant, raw=False)} AS k0", "k0"
-    sql = statement("top", keys=keys, names=names, filters=_filters(where, grant, asked, raw=False))
-    found = desk.rows(sql, _bound(where, grant, span, limit=limit))
+    traffic = statement("traffic", filters=traffic_filters(where, grant, asked, raw=False))
+    sql = statement("top", keys=keys, names=names, sources=_SOURCE_SUMS, traffic=traffic)
+    found = desk.rows(sql, traffic_bound(where, grant, span, limit=limit, **_whole_hours(span)))
     clear = by == "host" and grant.hosts == "clear"
     known = host_names(desk, [row["k1"] for row in found], span) if clear else {}
-    rows = []
+    rows, addresses = [], []
     for row in found:
         shown: dict[str, Any] = {}
         if by == "host":
             site, address = row["k0"], address_plain(row["k1"])
+            addresses.append(address)
             shown["site"] = site
             shown["host"] = address if clear else desk.pseudonyms.host(site, address, span.last - 1)
             if clear:
@@ -120,11 +146,12 @@ def top(
             "packets_down": row["received"],
             "flows": row["opened"],
             "share": round((row["up"] + row["down"]) / total, 6) if total else None,
+            "name_sources": _sources(row),
         }
         rows.append(shown)
     first = found[0] if found else {"total_up": 0, "total_down": 0, "total_keys": 0}
     sums = {"bytes_up": first["total_up"], "bytes_down": first["total_down"], "keys": first["total_keys"]}
-    return Top(span, rows, sums)
+    return Top(span, rows, sums, addresses)
 
 
 class Timeline(NamedTuple):
@@ -170,12 +197,14 @@ def timeline(
     raw = step_s < 60
     span = span.aligned(step_s * SECOND_US)
     key = _key_sql(by, grant, raw=raw) if by else "''"
-    sql = statement(
-        "timeline_seconds" if raw else "timeline_minutes",
-        key=key,
-        filters=_filters(where, grant, asked, raw=raw),
-    )
-    found = desk.rows(sql, _bound(where, grant, span, step_s=step_s))
+    hourly = step_s % 3_600 == 0
+    filters = traffic_filters(where, grant, asked, raw=raw)
+    if raw:
+        sql = statement("timeline_seconds", key=key, filters=filters)
+    else:
+        sql = statement("timeline_sums", key=key, traffic=statement("traffic", filters=filters))
+    hours = _whole_hours(span if hourly else Range(span.first, span.first))
+    found = desk.rows(sql, traffic_bound(where, grant, span, step_s=step_s, **({} if raw else hours)))
     covered = covered_steps(desk, span, step_s, asked.get("site", []))
     sums: dict[str, float] = {}
     for row in found:
@@ -207,7 +236,62 @@ def timeline(
             if by:
                 point[by] = name
             points.append(point)
-    return Timeline(span, step_s, "flows" if raw else "traffic_1m", series if by else [], points)
+    source = "flows" if raw else "traffic_1h" if hourly else "traffic_1m"
+    return Timeline(span, step_s, source, series if by else [], points)
+
+
+class Now(NamedTuple):
+    """Who uses the link now."""
+
+    range: Range
+    bits_per_second: float
+    """Of all hosts together."""
+    rows: list[dict[str, Any]]
+
+
+def busiest(
+    desk: Service,
+    until: int,
+    minutes: int,
+    where: Condition,
+    asked: dict[str, list[str]],
+    grant: Grant,
+    limit: int,
+) -> Now:
+    """The `limit` hosts that moved most in the newest minutes with records before `until`, and what by.
+
+    A host's `services` are its three greatest, each with where its name came from. Where records are old, the
+    range says so.
+    """
+    newest = desk.rows(statement("newest_minute"), {"until": until // SECOND_US})
+    last = (newest[0]["newest"] + 60) * SECOND_US if newest else until // MINUTE_US * MINUTE_US
+    span = Range(last - minutes * MINUTE_US, last)
+    found = top(desk, "host", span, where, asked, grant, limit)
+    traffic = statement("traffic", filters=traffic_filters(where, grant, asked, raw=False))
+    services = statement("services_of_hosts", service=_key_sql("service", grant, raw=False), traffic=traffic)
+    told = {"hosts": found.addresses, **_whole_hours(span)}
+    by_host: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in desk.rows(services, traffic_bound(where, grant, span, **told)):
+        key = row["host_site"], address_plain(row["address"])
+        by_host.setdefault(key, []).append(
+            {
+                "service": row["service"],
+                "application": row["application"],
+                "name_source": row["name_source"],
+                "bytes": row["bytes"],
+            }
+        )
+    seconds = span.seconds
+    rows = [
+        {
+            **{name: value for name, value in row.items() if not name.startswith(("packets", "flows"))},
+            "bits_per_second": round(row["bytes"] * 8 / seconds, 1),
+            "services": by_host.get((row["site"], address), []),
+        }
+        for row, address in zip(found.rows, found.addresses, strict=True)
+    ]
+    total = found.total["bytes_up"] + found.total["bytes_down"]
+    return Now(span, round(total * 8 / seconds, 1), rows)
 
 
 def covered_steps(desk: Service, span: Range, step_s: int, sites: list[str]) -> set[int]:

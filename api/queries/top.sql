@@ -6,13 +6,11 @@ SELECT
     sum(packets_up) AS sent,
     sum(packets_down) AS received,
     sum(flows) AS opened,
+    /*sources*/,
     sum(sum(bytes_up)) OVER () AS total_up,
     sum(sum(bytes_down)) OVER () AS total_down,
     count() OVER () AS total_keys
-FROM traffic_1m
-WHERE minute >= toDateTime(intDiv({first:Int64}, 1000000), 'UTC')
-  AND minute < toDateTime(intDiv({last:Int64}, 1000000), 'UTC')
-  AND (/*filters*/)
+FROM /*traffic*/
 GROUP BY /*names*/
 ORDER BY up + down DESC, /*names*/
 LIMIT {limit:UInt32}

@@ -7,15 +7,17 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import Field
 
 from api.access import Identity
-from api.bandwidth import CATEGORY_KEYS, TRAFFIC, timeline, top
+from api.bandwidth import CATEGORY_KEYS, TRAFFIC, busiest, timeline, top
 from api.csv_text import csv_chunks
 from api.filters import Condition
 from api.listing import asked_of, conditions, filters_of, wants_csv
+from api.percentile import percentiles
+from api.problems import Problem
 from api.roles import Grant
 from api.service import Service
 from api.signin import Desk, Signed, granted
 from api.tables import RangeQuery, query_model
-from api.times import Range, utc_text
+from api.times import Range, now_us, utc_text
 
 router = APIRouter(prefix="/v1/bandwidth", tags=["bandwidth"])
 
@@ -35,6 +37,15 @@ class TimelineQuery(_Traffic):  # type: ignore[valid-type, misc]
         Field(description="split by; the greatest few, and the others as one"),
     ] = None
     step: Annotated[int | None, Field(description="seconds of a step; chosen to fit where left out")] = None
+
+
+class NowQuery(_Traffic):  # type: ignore[valid-type, misc]
+    minutes: Annotated[int, Field(ge=1, le=60, description="the newest minutes with records before `to`")] = 5
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 10
+
+
+class PercentileQuery(_Traffic):  # type: ignore[valid-type, misc]
+    percentile: Annotated[float, Field(gt=0, lt=100, description="of samples of five minutes")] = 95
 
 
 def asked_traffic(
@@ -67,7 +78,8 @@ def bandwidth_top(
 ) -> Response:
     """Who or what moved most bytes in the range, over whole minutes.
 
-    An empty key is traffic that could not be named; it stays in every share.
+    An empty key is traffic that could not be named; it stays in every share. `name_sources` are a row's bytes
+    by where the name came from: `sni`, `quic`, `http`, `dns` (that client's own answer), `none`.
     """
     span, where, asked, grant = asked_traffic(desk, identity, query, query.by)
     found = top(desk, query.by, span, where, asked, grant, query.limit)
@@ -75,6 +87,7 @@ def bandwidth_top(
     if wants_csv(request):
         lead = ["site", "host", "name"] if query.by == "host" else [query.by]
         numbers = ["bytes_up", "bytes_down", "bytes", "packets_up", "packets_down", "flows", "share"]
+        numbers.append("name_sources")
         return _csv("top", found.rows, lead + numbers)
     return JSONResponse(
         {
@@ -108,5 +121,67 @@ def bandwidth_timeline(
             "source": found.source,
             "series": found.series,
             "points": found.points,
+        }
+    )
+
+
+@router.get("/now", responses={200: {"content": {"text/csv": {}}, "description": "Hosts, greatest first"}})
+def bandwidth_now(
+    request: Request, desk: Desk, identity: Signed, query: Annotated[NowQuery, Query()]
+) -> Response:
+    """Who uses the bandwidth now, and by which services: the newest minutes with records."""
+    if query.from_:
+        raise Problem(
+            422, "from: the newest minutes begin by themselves", "give minutes and to, or ask for top"
+        )
+    span, where, asked, grant = asked_traffic(desk, identity, query, "host")
+    found = busiest(
+        desk, span.last if query.to else now_us(), query.minutes, where, asked, grant, query.limit
+    )
+    desk.log_read(
+        identity, request, len(found.rows), subject=",".join(asked.get("client", [])), case=query.case
+    )
+    if wants_csv(request):
+        lead = ["site", "host", "name", "bits_per_second", "share", "bytes_up", "bytes_down"]
+        shown = [
+            row | {"services": [f"{s['service']} ({s['name_source']}) {s['bytes']}" for s in row["services"]]}
+            for row in found.rows
+        ]
+        return _csv("now", shown, [*lead, "services"])
+    return JSONResponse(
+        {
+            "from": utc_text(found.range.first),
+            "to": utc_text(found.range.last),
+            "bits_per_second": found.bits_per_second,
+            "rows": found.rows,
+        }
+    )
+
+
+@router.get("/percentile", responses={200: {"content": {"text/csv": {}}, "description": "Rates by site"}})
+def bandwidth_percentile(
+    request: Request, desk: Desk, identity: Signed, query: Annotated[PercentileQuery, Query()]
+) -> Response:
+    """The rate that a site's link stays below for a part of the time, bit/s, by samples of five minutes.
+
+    From and to addresses outside; with other filters than `site`, what those clients moved, inside too.
+    """
+    span, where, asked, grant = asked_traffic(desk, identity, query, None)
+    found = percentiles(desk, query.percentile, span, where, asked, grant)
+    if "client" in asked:
+        desk.log_read(identity, request, len(found.rows), subject=",".join(asked["client"]), case=query.case)
+    if wants_csv(request):
+        rates = [
+            f"{way}_{kind}" for way in ("received", "sent") for kind in ("percentile", "mean", "greatest")
+        ]
+        return _csv("percentile", found.rows, ["site", "samples", *rates])
+    return JSONResponse(
+        {
+            "from": utc_text(found.range.first),
+            "to": utc_text(found.range.last),
+            "note": span.note,
+            "percentile": query.percentile,
+            "source": found.source,
+            "rows": found.rows,
         }
     )

@@ -30,7 +30,8 @@ EXAMPLES = {
 #: Endpoint of roles.toml that answers each path of the interface.
 ENDPOINTS = {
     "/v1/flows": "flows", "/v1/dns": "dns", "/v1/access-log": "access_log", "/v1/bandwidth/top": "bandwidth",
-    "/v1/bandwidth/timeline": "bandwidth", "/v1/filtering/summary": "filtering",
+    "/v1/bandwidth/timeline": "bandwidth", "/v1/bandwidth/now": "bandwidth",
+    "/v1/bandwidth/percentile": "bandwidth", "/v1/filtering/summary": "filtering",
     "/v1/filtering/attempts": "attempts", "/v1/findings": "findings", "/v1/findings/{id}": "findings",
     "/v1/devices": "devices", "/v1/devices/{mac}": "devices", "/v1/health": "health",
     "/v1/lists": "lists", "/v1/lookup": "lookup", "/metrics": "metrics",

@@ -69,6 +69,76 @@ def test_minutes_come_from_the_rollup(school: Running) -> None:
     assert len(got["points"]) == 10
 
 
+def test_hours_come_from_the_hourly_sums(school: Running) -> None:
+    """Steps of hours are answered from the smallest table, exactly."""
+    day = {"from": "2026-03-02T10:30:00Z", "to": "2026-03-02T20:00:00Z", "step": 3_600}
+    got = school.get("/v1/bandwidth/timeline", "engineer", params=day).json()
+    assert got["source"] == "traffic_1h"
+    minutes = school.get("/v1/bandwidth/timeline", "engineer", params={**day, "step": 60}).json()
+    for way in ("bytes_up", "bytes_down"):
+        hours, parts = (sum(point[way] or 0 for point in answer["points"]) for answer in (got, minutes))
+        assert hours == parts > 0
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("2026-03-02T16:00:00Z", "2026-03-02T18:00:00Z"),
+        ("2026-03-02T16:59:00Z", "2026-03-02T17:04:00Z"),
+        ("2026-03-02T17:04:00Z", "2026-03-02T18:00:00Z"),
+        ("2026-03-02T17:02:00Z", "2026-03-02T17:03:00Z"),
+        ("2026-03-02T15:30:00Z", "2026-03-02T17:08:00Z"),
+    ],
+)
+def test_hours_and_the_minutes_around_them_add_up(school: Running, asked: tuple[str, str]) -> None:
+    """Whatever part of an hour a range begins and ends in, no minute is left out or counted twice."""
+    span = {"from": asked[0], "to": asked[1]}
+    total = school.get("/v1/bandwidth/top", "engineer", params={**span, "by": "site"}).json()["total"]
+    points = school.get("/v1/bandwidth/timeline", "engineer", params={**span, "step": 60}).json()["points"]
+    for way in ("bytes_up", "bytes_down"):
+        assert total[way] == sum(point[way] or 0 for point in points)
+
+
+@pytest.mark.parametrize("by", ["host", "service", "group"])
+def test_every_row_tells_where_names_come_from(school: Running, by: str) -> None:
+    """A row's bytes by the source of the name add up to its bytes."""
+    got = school.get("/v1/bandwidth/top", "engineer", params={**MORNING, "by": by}).json()
+    for row in got["rows"]:
+        assert sum(row["name_sources"].values()) == row["bytes"]
+        assert set(row["name_sources"]) <= {"none", "sni", "quic", "http", "dns"}
+
+
+def test_who_uses_the_bandwidth_now(school: Running) -> None:
+    """The newest minutes with records: hosts with their rate, share and services; old records say how old."""
+    got = school.get("/v1/bandwidth/now", "engineer", params={"minutes": 60}).json()
+    assert got["to"] < "2026-03-02T18:00:00"
+    assert sum(row["share"] for row in got["rows"]) == pytest.approx(1, abs=1e-4)
+    for row in got["rows"]:
+        assert row["bits_per_second"] == pytest.approx(row["bytes"] * 8 / 3_600, abs=0.1)
+        assert 1 <= len(row["services"]) <= 3
+        assert "exampleadult" not in {service["service"] for service in row["services"]}
+        assert {service["name_source"] for service in row["services"]} <= {"sni", "none", "dns"}
+    assert got["bits_per_second"] == pytest.approx(sum(row["bits_per_second"] for row in got["rows"]), abs=1)
+    earlier = school.get("/v1/bandwidth/now", "engineer", params={"to": "2026-03-02T17:01:00Z"}).json()
+    assert earlier["to"].startswith("2026-03-02T17:01:00")
+
+
+def test_now_is_by_pseudonym_for_auditors(school: Running) -> None:
+    """No address and no name, and each read is logged."""
+    before = school.logged()
+    got = school.get("/v1/bandwidth/now", "auditor").json()
+    assert got["rows"]
+    assert all(row["host"].startswith("h-") and "name" not in row for row in got["rows"])
+    assert school.logged() == before + 1
+
+
+def test_now_has_no_beginning(school: Running) -> None:
+    """`from` is refused with the mend."""
+    answer = school.get("/v1/bandwidth/now", "engineer", params={"from": "-1h"})
+    assert answer.status_code == 422
+    assert "minutes" in answer.json()["mend"]
+
+
 def test_unknown_steps_are_null(school: Running) -> None:
     """Before the sensor reported nothing is known: null, and not known."""
     early = {"from": "2026-03-02T16:50:00Z", "to": "2026-03-02T17:10:00Z", "step": 60}

@@ -10,11 +10,11 @@ from tests.api.conftest import Running
 
 def test_csv_of_both(school: Running) -> None:
     """The same rows by `Accept`, with the key first."""
-    for path, first in (("top", "site"), ("timeline", "time")):
+    for path, first in (("top", "site"), ("timeline", "time"), ("now", "site"), ("percentile", "site")):
         json = school.get(f"/v1/bandwidth/{path}", "engineer").json()
         text = school.get(f"/v1/bandwidth/{path}", "engineer", accept="text/csv").text
         rows = list(csv.DictReader(io.StringIO(text)))
-        assert len(rows) == len(json["rows" if path == "top" else "points"])
+        assert len(rows) == len(json["points" if path == "timeline" else "rows"])
         assert next(iter(rows[0])) == first
 
 
