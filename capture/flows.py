@@ -9,6 +9,7 @@ import numpy as np
 
 from capture.network import UNKNOWN_TTL
 from capture.octets import mix
+from capture.transport import TCP
 from pipeline.kernels import hot_kernel, packet_kernel
 from pipeline.records import APPLICATIONS, ENDED, NAME_SOURCES
 from pipeline.words import prefetch
@@ -19,9 +20,11 @@ EVICT_REACH = 64
 #: Records asked for ahead of that search, which reads one line of each; our default.
 EVICT_AHEAD = 24
 
-# A downstream burst: bytes of the IP packets that answer what the client asked for, with a payload of so many
-# bytes, after nothing came either way for so long. Acknowledgements are shorter. Our defaults.
-BURST_PAUSE_US, BURST_REQUEST_BYTES, BURST_BYTES = 500_000, 60, 150_000
+# A downstream burst: bytes of the IP packets that answer what the client asked for after nothing came either way
+# for so long. A request has a payload of so many bytes; in TCP, HTTP/2's WINDOW_UPDATE behind TLS is shorter (35),
+# over UDP QUIC's acknowledgements and MAX_DATA are. Our defaults.
+BURST_PAUSE_US, BURST_BYTES = 500_000, 150_000
+BURST_TCP_REQUEST_BYTES, BURST_UDP_REQUEST_BYTES = 45, 60
 BURSTS_MAX, BURST_MARK_MAX = 0xFFFF, 0x7FFFFFFF
 
 # Layout of a flow's text slot (one a record, touched only when there is text): name, ALPN, Location host or
@@ -384,8 +387,10 @@ def end_burst(flow):
 @hot_kernel
 def count_packet(flow, packet, up):
     """Add one packet to the row."""
-    if up and packet.ts - flow.last >= BURST_PAUSE_US and packet.payload_bytes >= BURST_REQUEST_BYTES:
-        end_burst(flow)
+    if up and packet.ts - flow.last >= BURST_PAUSE_US:
+        request = BURST_TCP_REQUEST_BYTES if packet.protocol == TCP else BURST_UDP_REQUEST_BYTES
+        if packet.payload_bytes >= request:
+            end_burst(flow)
     if packet.ts > flow.last:
         flow.last = packet.ts
     if flow.row_start == NONE or packet.ts < flow.row_start:

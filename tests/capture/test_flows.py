@@ -10,6 +10,7 @@ from tests.capture.packets import (
     ACK,
     CLIENT,
     SECOND,
+    SERVER,
     SYN,
     T0,
     Conversation,
@@ -159,11 +160,11 @@ def fetches(count: int, size: int, pause_us: int, request: int = 100) -> Convers
     ("count", "size", "pause_us", "request_bytes", "bursts"),
     [
         (8, 200_000, 4_000_000, 100, 8),
-        (8, 160_000, 500_000, 60, 8),
-        # Below 150 kB, without a pause, and with nothing but acknowledgements: one answer, or none.
+        (8, 160_000, 500_000, 45, 8),
+        # Below 150 kB, without a pause, and with no more than an update of the window: one answer, or none.
         (8, 140_000, 4_000_000, 100, 0),
         (8, 200_000, 480_000, 100, 1),
-        (8, 200_000, 4_000_000, 59, 1),
+        (8, 200_000, 4_000_000, 44, 1),
     ],
 )
 def test_bursts_are_answers_after_a_pause(
@@ -173,6 +174,22 @@ def test_bursts_are_answers_after_a_pause(
     the flow."""
     rows = rows_of(fetches(count, size, pause_us, request_bytes).packets)
     assert sum(row["bursts_down"] for row in rows.flows) == bursts
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(("request_bytes", "bursts"), [(60, 3), (59, 1)])
+def test_bursts_over_datagrams(request_bytes: int, bursts: int) -> None:
+    """Over UDP a request is longer than QUIC's acknowledgements are."""
+    packets: list[Packet] = []
+    ts = T0
+    for _ in range(3):
+        ts += 2 * SECOND
+        packets.append(Packet(ts, udp(b"r" * request_bytes, 50_000, 443)))
+        for number in range(130):
+            down = udp(b"d" * 1_200, 443, 50_000, source=SERVER, target=CLIENT)
+            packets.append(Packet(ts + 1_000 * (number + 1), down))
+        ts += SECOND
+    assert sum(row["bursts_down"] for row in rows_of(packets).flows) == bursts
 
 
 @pytest.mark.compiled
