@@ -20,9 +20,9 @@ EVICT_REACH = 64
 #: Records asked for ahead of that search, which reads one line of each; our default.
 EVICT_AHEAD = 24
 
-# A downstream burst: bytes of the IP packets that answer what the client asked for after nothing came either way
-# for so long. A request has a payload of so many bytes; in TCP, HTTP/2's WINDOW_UPDATE behind TLS is shorter (35),
-# over UDP QUIC's acknowledgements and MAX_DATA are. Our defaults.
+# A downstream burst: bytes of the IP packets that answer what the client asked for after nothing came either
+# way for so long. A request has a payload of so many bytes: in TCP, HTTP/2's WINDOW_UPDATE behind TLS has 35,
+# over UDP, QUIC's acknowledgements and MAX_DATA have less than that. Our defaults.
 BURST_PAUSE_US, BURST_BYTES = 500_000, 150_000
 BURST_TCP_REQUEST_BYTES, BURST_UDP_REQUEST_BYTES = 45, 60
 BURSTS_MAX, BURST_MARK_MAX = 0xFFFF, 0x7FFFFFFF

@@ -187,7 +187,7 @@ def test_bursts_over_datagrams(request_bytes: int, bursts: int) -> None:
         packets.append(Packet(ts, udp(b"r" * request_bytes, 50_000, 443)))
         for number in range(130):
             down = udp(b"d" * 1_200, 443, 50_000, source=SERVER, target=CLIENT)
-            packets.append(Packet(ts + 1_000 * (number + 1), down))
+            packets.append(Packet(ts + 6_000 * (number + 1), down))
         ts += SECOND
     assert sum(row["bursts_down"] for row in rows_of(packets).flows) == bursts
 

@@ -231,8 +231,8 @@ SCENARIOS = (
     ),
     Scenario(
         "bandwidth_steady",
-        "70 s of a slow download, a backup, a call, an update in parts with pauses (named) and without, radio, "
-        "pages of pictures",
+        "70 s of a slow download, a backup, a call, an update in parts with pauses (named) and without, "
+        "sound, pages of pictures",
         steady_others,
         prepare=school_with_films,
         needs=["ffmpeg"],
@@ -268,7 +268,7 @@ SCENARIOS = (
     ),
     Scenario(
         "bandwidth_hours",
-        "a download over 66 s told as 40 min, on a link as fast as that, a call and an idle connection beside it",
+        "a download of 66 s told as 40 min, on a link as fast as that, a call and an idle connection beside",
         hours,
         [Expectation("long_flow", "10.20.0.101"), Expectation("link_load", "demo")],
         policy={"thresholds": {"long_flow": {"megabytes_min": 20}}, "sites": [SITE | {"link_mbps": 0.35}]},
