@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.verdicts import table, written
+from benchmarks.verdicts import table
 from tests.lab.detectors import play
 from tests.lab.detectors.catalogue import SCENARIOS
 from tests.lab.detectors.judge import FOUND, judge, keep, kept
@@ -95,6 +95,16 @@ def report(cases: Sequence[Scored], left_out: Sequence[str]) -> str:
     return "\n\n".join(parts)
 
 
+def between(page: str, part: str, measured: str) -> str:
+    """The page with what stands between the marks of a part replaced. Raises ValueError where it has none."""
+    begin, end = f"<!-- {part} -->", f"<!-- end of {part} -->"
+    before, found, rest = page.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"the page lacks the lines {begin} and {end}")
+    return f"{before}{begin}\n\n{measured}\n\n{end}{after}"
+
+
 def main() -> int:
     """Exit code 1 where a goal was missed or a scenario could not be played."""
     parser = argparse.ArgumentParser(
@@ -130,7 +140,8 @@ def main() -> int:
         for found in case.false:
             print(f"false, {case.scenario.key}: {found.detector}: {found.statement}")
     if arguments.write:
-        arguments.write.write_text(written(arguments.write.read_text("utf-8"), measured), "utf-8")
+        page = arguments.write.read_text("utf-8")
+        arguments.write.write_text(between(page, "scenarios", measured), "utf-8")
     return 1 if left_out or not reached(cases) else 0
 
 

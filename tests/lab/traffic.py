@@ -91,8 +91,11 @@ def lease(lab: Lab, host: str, system: str = "linux", *, keep: bool = True) -> s
     """Asks for an address by DHCP with the host's name; takes it unless `keep` is false. The address."""
     script = lab.path / "lease"
     if not script.exists():
-        script.write_text(LEASE_SCRIPT)
-        script.chmod(0o755)
+        # Made under another name: hosts may ask at the same time.
+        own = lab.path / f"lease-{host}"
+        own.write_text(LEASE_SCRIPT)
+        own.chmod(0o755)
+        own.replace(script)
     vendor = SYSTEMS[system][0]
     lab.run(
         host,

@@ -73,8 +73,12 @@ def findings_of(settings: Settings, recordings: Sequence[Path]) -> list[Found]:
         parts.worker.drain()
         if reason := parts.worker.status["warning"] or parts.worker.status["round_error"]:
             raise ValueError(reason)
-        rows = parts.store.rows(FINDINGS)
-    return [_found(row) for row in rows]
+        return all_found(parts.store)
+
+
+def all_found(store: Any) -> list[Found]:
+    """All findings of a store."""
+    return [_found(row) for row in store.rows(FINDINGS)]
 
 
 def _found(row: Mapping[str, Any]) -> Found:
