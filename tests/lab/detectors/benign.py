@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,8 @@ ALLOWED = (
     "canvas",
 )
 """Services that everybody may use."""
+PLUGGING = threading.Lock()
+"""Hosts are plugged in one after the other: the switch's ports are numbered."""
 PUSH_PORT, RTP_PORT = 5223, 40_000
 VLAN_OF = {
     "windows": "students",
@@ -44,7 +47,8 @@ def together(lab: Lab, act: Callable[[str], object], hosts: Iterable[str]) -> li
 
 def online(lab: Lab, host: str, vlan: str, system: str = "linux", *, ipv6: bool = False) -> str:
     """A new host with an address of the school's DHCP; raises RuntimeError where it gets none."""
-    lab.host(host, vlan, ipv6=ipv6)
+    with PLUGGING:
+        lab.host(host, vlan, ipv6=ipv6)
     traffic.set_system(lab, host, system)
     address = traffic.lease(lab, host, system)
     if address is None:
@@ -175,7 +179,7 @@ def power_returns(lab: Lab) -> Truth:
     script.write_text(
         f"""#!/bin/sh
 # The machine's own start: an address, its server, the clock of its session, the first page.
-busybox udhcpc -i eth0 -f -q -n -t 12 -T 1 -x hostname:$1 -V "MSFT 5.0" -s {lease_script} >/dev/null 2>&1
+busybox udhcpc -i eth0 -f -q -n -t 25 -T 1 -x hostname:$1 -V "MSFT 5.0" -s {lease_script} >/dev/null 2>&1
 busybox arping -q -c 2 -w 2 -I eth0 10.20.0.1
 for n in 1 2 3 4 5; do
   curl -s -m 2 -o /dev/null http://10.10.0.21:8080/logon && break
@@ -231,6 +235,7 @@ def roaming_phones(lab: Lab) -> Truth:
                 lab.run(phone, ["ip", "link", "set", "eth0", *line.split()])
             system = "apple" if chance.random() < 0.5 else "android"
             traffic.lease(lab, phone, system)
+            time.sleep(3)  # the router's advertisement
             said += traffic.check_connection(lab, phone, system)
             said += traffic.visit(lab, phone, "www.wikipedia.org", parts=["index.html"])
             said += traffic.visit(lab, phone, "www.apple.com", "-6", parts=["index.html"])
