@@ -58,6 +58,7 @@ def main() -> int:
             if (arguments.folder / capture.path).exists():
                 found = findings_in(capture, arguments.folder, Path(place) / str(number))
                 seen.append((capture, found))
+                print(*_row(capture, found), sep=" | ", file=sys.stderr, flush=True)
             else:
                 print(f"left out: {capture.path} is not there", file=sys.stderr)
     if not seen:

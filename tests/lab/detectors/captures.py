@@ -51,7 +51,7 @@ CAPTURES = read_captures()
 
 
 def findings_in(capture: Capture, folder: Path, state: Path) -> list[Found]:
-    """What the product finds in a capture of the folder. Raises OSError, ValueError where it can't be read."""
+    """What the product finds in a capture of the folder. Raises OSError, ValueError."""
     state.mkdir(parents=True)
     settings = settings_for(laid_over(POLICY, capture.over), {}, state)
     return findings_of(settings, [folder / capture.path], whole=False)
