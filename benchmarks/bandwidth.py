@@ -3,8 +3,9 @@
     python -m benchmarks.bandwidth [--hosts 2000] [--days 7] [--runs 5]
 
 The store holds made sums: every host moves something in each minute from 8 to 15 o'clock by four services,
-one host in a hundred ten times as much; the hours of the same, and 30 days of the link. Each question goes through the whole interface (roles, names,
-JSON), each detector through its statement; printed are the median and the slowest of the runs.
+one host in a hundred ten times as much; the hours of the same, and 30 days of the link. Each question goes
+through the whole interface (roles, names, JSON), each detector through its statement; printed are the median
+and the slowest of the runs.
 """
 
 import argparse
