@@ -1,7 +1,8 @@
 -- title: Address scan
 -- class: scanning
--- states: {subject} tried {pairs:pair} of host and port without success in {window} to {to}: {hosts:host}, {unused} of
---   them silent all the time before, on {ports:port} ({port_list}).
+-- states: {subject} tried {pairs:pair} of host and port in {window} to {to} and got no answer, a refusal, or a connection
+--   that it left without a word: {hosts:host}, {unused} of them not heard of in the days before, on
+--   {ports:port} ({port_list}).
 -- states outage: {sources} hosts failed together in {window} to {to}, each on {pairs} or more pairs of host and
 --   port: an outage, or a scan spread over many hosts. None of them is named on its own.
 -- subject: host
@@ -9,7 +10,7 @@
 -- clause: S9, L K15
 -- window: 15m
 -- step: 1m
--- lookback: 1h
+-- lookback: 7d
 -- reads: flows
 -- rests_on: absence
 -- parameter outside_pairs: 25 | [S] bro-simple-scan, addresses | failed pairs of a host outside the sites
@@ -18,65 +19,121 @@
 -- parameter unused_pairs: 10 | [D] | failed pairs that are enough then
 -- parameter few_hosts: 5 | [D] | hosts tried on a port up to which the port is not swept
 -- parameter few_ports: 5 | [D] | failed ports of a host past which it is the victim of a port scan, and not counted here
--- parameter udp_weight: 0.5 | [D] | weight of a UDP or echo request without an answer
--- parameter outage_sources: 10 | [D] | hosts failing together that are an outage, not scanners
+-- parameter udp_weight: 0.5 | [D] | weight of UDP or an echo request that nothing at all came back for
+-- parameter outage_sources: 10 | [D] | inside hosts failing together that are an outage, not scanners
+-- parameter outage_times: 5 | [D] | of these, one with so many times the pairs of the middle one is named all the same
+-- parameter pairs_most: 100000 | [D] | tries of a host, past which a part of its pairs is counted
 WITH
 silent AS
 (
     SELECT
-        site, client, server, if(protocol IN (1, 58), 0, server_port) AS port, protocol, start,
+        site, client, server, if(protocol IN (1, 58), 0, server_port) AS port, protocol, start, flow_id, hollow,
         tuple(start, client, client_port, server, server_port, protocol, state, sensor, flow_id) AS sample
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
         AND start < {to:DateTime64(6, 'UTC')}
+        AND
+        (
+            failed
+            -- Only a scan leaves many hosts inside without a word; browsers do so with servers outside.
+            OR hollow AND arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
+        )
         -- A name just resolved is followed, not guessed.
         AND server_name = ''
         AND
         (
-            protocol = 6 AND state IN ('S0', 'REJ', 'RSTOS0', 'SH')
-            OR protocol = 17 AND state = 'S0' AND packets_up > 0 AND application NOT IN
-                ('quic', 'stun', 'rtp', 'bittorrent', 'gnutella', 'ethereum', 'ntp', 'mdns', 'ssdp', 'llmnr', 'nbns',
+            protocol != 17
+            OR application NOT IN ('stun', 'rtp', 'bittorrent', 'gnutella', 'ethereum', 'mdns', 'ssdp', 'llmnr', 'nbns',
                 'dhcp', 'dhcpv6')
-            OR (protocol = 1 AND client_port = 8 OR protocol = 58 AND client_port = 128)
-                AND packets_up > 0 AND packets_down = 0
+            -- Resolvers, clocks and browsers ask many outside that do not answer.
+            AND (application NOT IN ('dns', 'ntp', 'quic')
+                OR arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}))
         )
         -- Multicast and broadcast have no single host that could answer.
         AND NOT (server BETWEEN toIPv6('::ffff:224.0.0.0') AND toIPv6('::ffff:255.255.255.255'))
         AND server < toIPv6('ff00::')
         AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
 ),
-failed AS
+suspects AS
+(
+    SELECT client FROM silent
+    GROUP BY client HAVING count() >= {unused_pairs:Float64}
+    ORDER BY count() DESC, client LIMIT 1000
+),
+-- What answered a client before is no guess of its own: a server that is off, a printer that was taken away.
+known AS
+(
+    SELECT
+        site, client, server, if(protocol IN (1, 58), 0, server_port) AS port, protocol, min(start) AS since
+    FROM flows
+    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+        AND client IN (SELECT client FROM suspects)
+        AND packets_down > 0 AND (payload_down > 0 OR hollow)
+    GROUP BY site, client, server, port, protocol
+),
+-- Clients of peer-to-peer networks try many that have gone, each where it last was.
+sharers AS
+(
+    SELECT DISTINCT site, client FROM flows
+    WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
+        AND start < {to:DateTime64(6, 'UTC')}
+        AND application IN ('bittorrent', 'gnutella', 'ethereum') AND client IN (SELECT client FROM suspects)
+),
+pairs_tried AS
 (
     SELECT
         site, client, server, port, protocol,
         toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
-        min(start) AS seen, max(start) AS seen_last,
-        any(sample) AS sample
-    FROM silent
-    WHERE (client, protocol, port) IN
-        (
-            SELECT client, protocol, port FROM silent
-            GROUP BY client, protocol, port HAVING uniqExact(server) > {few_hosts:Float64}
-        )
-        AND (client, server) NOT IN
-        (
-            SELECT client, server FROM silent
-            GROUP BY client, server HAVING uniqExact((protocol, port)) > {few_ports:Float64}
-        )
+        min(start) AS seen, max(start) AS seen_last, min(sample) AS first_sample
+    FROM
+    (
+        -- Whoever tries more is looked at in part: it is past every threshold, and memory stays bounded.
+        SELECT
+            *, 1 + intDiv(count() OVER (PARTITION BY site, client), toUInt64({pairs_most:Float64})) AS part
+        FROM silent
+        WHERE client IN (SELECT client FROM suspects)
+    ) AS silent
+    LEFT JOIN known USING (site, client, server, port, protocol)
+    WHERE cityHash64(server, port, protocol) % part = 0
+        AND (known.since = toDateTime64(0, 6, 'UTC') OR known.since + INTERVAL 15 MINUTE > start)
+        AND NOT (port >= 1024 AND (site, client) IN (SELECT site, client FROM sharers)
+            AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}))
     GROUP BY site, client, server, port, protocol, step
 ),
--- Inside hosts from which a packet was seen, in the window or in the hour before.
+shaped AS
+(
+    SELECT
+        *,
+        uniqExact(server) OVER (PARTITION BY site, client, protocol, port) AS swept,
+        uniqExact((protocol, port)) OVER (PARTITION BY site, client, server) AS victim_ports,
+        uniqExact(client) OVER (PARTITION BY site, server) AS askers
+    FROM pairs_tried
+),
+-- Inside hosts that asked for anything in the days before, or from which a packet was seen in the hour before.
 used AS
 (
     SELECT DISTINCT server AS host
     FROM flows
-    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')} AND packets_down > 0
+    WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) - INTERVAL 1 HOUR
+        AND start < {to:DateTime64(6, 'UTC')} AND packets_down > 0
         AND server IN (SELECT server FROM silent)
     UNION DISTINCT
     SELECT DISTINCT client AS host
-    FROM flows
-    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+    FROM hosts_1h
+    WHERE hour >= {from:DateTime64(6, 'UTC')} AND hour < {to:DateTime64(6, 'UTC')}
         AND client IN (SELECT server FROM silent)
+),
+-- Messages that something can't be reached make a silence a refusal (RFC 792, type 3; RFC 4443, type 1).
+refusals AS
+(
+    SELECT
+        site, server AS asker, toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
+        sum(packets_up) AS refused
+    FROM flows
+    WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
+        AND start < {to:DateTime64(6, 'UTC')}
+        AND (protocol = 1 AND client_port = 3 OR protocol = 58 AND client_port = 1)
+    GROUP BY site, asker, step
 ),
 steps AS
 (
@@ -87,62 +144,82 @@ steps AS
         uniqExactState(server) AS hosts_state,
         uniqExactState((protocol, port)) AS ports_state,
         uniqExactStateIf(server, protocol != 17
+            -- What computers look for by themselves where they were set up to print.
+            AND port NOT IN (515, 631, 9100)
             AND arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
+            -- What several hosts look for is a server that is away, not an address that nobody has.
+            AND askers <= 2
             AND server NOT IN (SELECT host FROM used)) AS unused_state,
-        groupUniqArray(6)(port) AS step_ports,
+        groupUniqArray(port) AS step_ports,
         min(seen) AS seen, max(seen_last) AS seen_last,
-        groupArray(10)(sample) AS samples
-    FROM failed
+        groupArraySorted(10)(first_sample) AS samples
+    FROM shaped
+    WHERE swept > {few_hosts:Float64} AND victim_ports <= {few_ports:Float64}
     GROUP BY site, client, step
 ),
 windows AS
 (
     SELECT
-        site, client, step, samples,
-        uniqExactMerge(tcp_state) OVER w + {udp_weight:Float64} * uniqExactMerge(other_state) OVER w AS pairs,
+        site, client, step,
+        arraySlice(arraySort(groupArrayArray(samples) OVER w), 1, 10) AS samples,
+        uniqExactMerge(tcp_state) OVER w AS tcp,
+        uniqExactMerge(other_state) OVER w AS other,
+        toFloat64(sum(refused) OVER w) AS messages,
         uniqExactMerge(hosts_state) OVER w AS hosts,
         uniqExactMerge(ports_state) OVER w AS ports,
         uniqExactMerge(unused_state) OVER w AS unused,
-        groupUniqArrayArray(6)(step_ports) OVER w AS port_list,
+        groupUniqArrayArray(step_ports) OVER w AS port_list,
         min(seen) OVER w AS `from`,
         max(seen_last) OVER w AS `to`
     FROM steps
+    LEFT JOIN refusals ON refusals.site = steps.site AND asker = client AND refusals.step = steps.step
     WINDOW w AS (PARTITION BY site, client ORDER BY step
         RANGE BETWEEN {before:UInt32} PRECEDING AND CURRENT ROW)
+),
+weighed AS
+(
+    SELECT
+        *,
+        tcp + {udp_weight:Float64} * other + (1 - {udp_weight:Float64}) * least(toFloat64(other), messages) AS pairs,
+        arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}) AS inside
+    FROM windows
 ),
 limited AS
 (
     SELECT
         *,
-        if(unused >= {unused_hosts:Float64}, {unused_pairs:Float64},
-            if(arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}),
-                {inside_pairs:Float64}, {outside_pairs:Float64})) AS needed
-    FROM windows
+        multiIf(unused >= {unused_hosts:Float64}, {unused_pairs:Float64}, inside, {inside_pairs:Float64},
+            {outside_pairs:Float64}) AS needed
+    FROM weighed
     WHERE pairs >= {unused_pairs:Float64}
 ),
 counted AS
 (
-    SELECT *, count() OVER (PARTITION BY site, step) AS sources
+    SELECT
+        *,
+        -- Many from outside at once are the internet as it is.
+        countIf(inside) OVER (PARTITION BY site, step) AS sources,
+        quantileExactIf(0.5)(pairs, inside) OVER (PARTITION BY site, step) AS middle
     FROM limited
     WHERE pairs >= needed
+),
+named AS
+(
+    SELECT
+        *,
+        inside AND sources >= {outage_sources:Float64} AND pairs < {outage_times:Float64} * middle AS shared
+    FROM counted
 )
 SELECT
-    site, step, `from`, `to`,
-    'host' AS subject_kind, toString(client) AS subject, '' AS variant,
-    pairs / needed AS strength,
-    map('pairs', toFloat64(pairs), 'hosts', toFloat64(hosts), 'ports', toFloat64(ports), 'unused', toFloat64(unused)) AS inputs,
-    map('port_list', arrayStringConcat(arrayMap(port -> if(port = 0, 'echo', toString(port)), arraySort(port_list)), ', ')) AS texts,
-    arrayMap(s -> toJSONString(s), samples) AS samples
-FROM counted
-WHERE sources < {outage_sources:Float64}
-UNION ALL
-SELECT
     site, step, min(`from`) AS `from`, max(`to`) AS `to`,
-    'site' AS subject_kind, site AS subject, 'outage' AS variant,
-    toFloat64(any(sources)) AS strength,
-    map('sources', toFloat64(any(sources)), 'pairs', toFloat64(min(pairs))) AS inputs,
-    map('none', '') AS texts,
-    arraySlice(arrayMap(s -> toJSONString(s), groupArrayArray(samples)), 1, 10) AS samples
-FROM counted
-WHERE sources >= {outage_sources:Float64}
-GROUP BY site, step
+    if(shared, 'site', 'host') AS subject_kind, if(shared, site, toString(client)) AS subject,
+    if(shared, 'outage', '') AS variant,
+    if(shared, toFloat64(count()), min(pairs / needed)) AS strength,
+    if(shared, map('sources', toFloat64(count()), 'pairs', toFloat64(min(pairs))),
+        map('pairs', toFloat64(min(pairs)), 'hosts', toFloat64(min(hosts)), 'ports', toFloat64(min(ports)),
+            'unused', toFloat64(min(unused)))) AS inputs,
+    map('port_list', arrayStringConcat(arrayMap(port -> if(port = 0, 'echo', toString(port)),
+        arraySlice(arraySort(min(port_list) AS listed), 1, 6)), ', ') || if(length(listed) > 6, ', …', '')) AS texts,
+    arraySlice(arrayMap(s -> toJSONString(s), arraySort(groupArrayArray(samples))), 1, 10) AS samples
+FROM named
+GROUP BY site, step, shared, subject

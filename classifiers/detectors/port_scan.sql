@@ -1,7 +1,7 @@
 -- title: Port scan
 -- class: scanning
--- states: {subject} tried {pairs:pair} of host and port without success in {window} to {to}: {ports:port} at {hosts:host},
---   most of them at {victim}.
+-- states: {subject} tried {pairs:pair} of host and port in {window} to {to} and got no answer, a refusal, or a connection
+--   that it left without a word: {ports:port} at {hosts:host}, most of them at {victim}.
 -- subject: host
 -- severity: medium
 -- clause: S9, L K15
@@ -13,6 +13,7 @@
 -- parameter outside_pairs: 25 | [S] bro-simple-scan, addresses; [D] for ports | failed pairs of a host outside the sites
 -- parameter inside_pairs: 50 | [D] | failed pairs of a host inside
 -- parameter few_ports: 5 | [D] | failed ports of a host past which the host is a victim
+-- parameter pairs_most: 100000 | [D] | tries of a host, past which a part of its pairs is counted
 WITH
 silent AS
 (
@@ -21,23 +22,31 @@ silent AS
         tuple(start, client, client_port, server, server_port, protocol, state, sensor, flow_id) AS sample
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-        AND protocol = 6 AND state IN ('S0', 'REJ', 'RSTOS0', 'SH')
+        AND protocol = 6 AND (failed OR hollow)
         AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
 ),
-failed AS
+failed_pairs AS
 (
     SELECT
         site, client, server, server_port,
         toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
         min(start) AS seen, max(start) AS seen_last,
-        any(sample) AS sample
-    FROM silent
-    WHERE (client, server) IN
-        (
-            SELECT client, server FROM silent
-            GROUP BY client, server HAVING uniqExact(server_port) > {few_ports:Float64}
-        )
+        min(sample) AS first_sample
+    FROM
+    (
+        -- Whoever tries more is looked at in part: it is past every threshold, and memory stays bounded.
+        SELECT
+            *, 1 + intDiv(count() OVER (PARTITION BY site, client), toUInt64({pairs_most:Float64})) AS part
+        FROM silent
+        WHERE client IN (SELECT client FROM silent GROUP BY client
+            HAVING count() >= least({outside_pairs:Float64}, {inside_pairs:Float64}))
+    )
+    WHERE cityHash64(server, server_port) % part = 0
     GROUP BY site, client, server, server_port, step
+),
+shaped AS
+(
+    SELECT *, uniqExact(server_port) OVER (PARTITION BY site, client, server) AS victim_ports FROM failed_pairs
 ),
 steps AS
 (
@@ -46,20 +55,22 @@ steps AS
         uniqExactState((server, server_port)) AS pairs_state,
         uniqExactState(server) AS hosts_state,
         uniqExactState(server_port) AS ports_state,
-        topKState(1)(server) AS victim_state,
+        max((victim_ports, server)) AS worst,
         min(seen) AS seen, max(seen_last) AS seen_last,
-        groupArray(10)(sample) AS samples
-    FROM failed
+        groupArraySorted(10)(first_sample) AS samples
+    FROM shaped
+    WHERE victim_ports > {few_ports:Float64}
     GROUP BY site, client, step
 ),
 windows AS
 (
     SELECT
-        site, client, step, samples,
+        site, client, step,
+        arraySlice(arraySort(groupArrayArray(samples) OVER w), 1, 10) AS samples,
         uniqExactMerge(pairs_state) OVER w AS pairs,
         uniqExactMerge(hosts_state) OVER w AS hosts,
         uniqExactMerge(ports_state) OVER w AS ports,
-        topKMerge(1)(victim_state) OVER w AS victims,
+        max(worst) OVER w AS victim,
         min(seen) OVER w AS `from`,
         max(seen_last) OVER w AS `to`,
         if(arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}),
@@ -72,7 +83,7 @@ SELECT
     site, step, `from`, `to`, toString(client) AS subject,
     pairs / needed AS strength,
     map('pairs', toFloat64(pairs), 'hosts', toFloat64(hosts), 'ports', toFloat64(ports)) AS inputs,
-    map('victim', toString(victims[1])) AS texts,
+    map('victim', toString(victim.2)) AS texts,
     arrayMap(s -> toJSONString(s), samples) AS samples
 FROM windows
 WHERE pairs >= needed

@@ -22,10 +22,10 @@ steps AS
         if(protocol = 17, client, server) AS scanner,
         if(protocol = 17, server, client) AS victim,
         toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
-        uniqExactStateIf(server_port, protocol = 17) AS ports_state,
+        uniqStateIf(server_port, protocol = 17) AS ports_state,
         sumIf(packets_up, protocol != 17) AS refusals,
         min(start) AS seen, max(start) AS seen_last,
-        groupArrayIf(10)(tuple(start, client, client_port, server, server_port, protocol, state, sensor, flow_id),
+        groupArraySortedIf(10)(tuple(start, client, client_port, server, server_port, protocol, state, sensor, flow_id),
             protocol = 17) AS samples
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
@@ -42,8 +42,9 @@ steps AS
 windows AS
 (
     SELECT
-        site, scanner, victim, step, samples,
-        uniqExactMerge(ports_state) OVER w AS tried,
+        site, scanner, victim, step,
+        arraySlice(arraySort(groupArrayArray(samples) OVER w), 1, 10) AS samples,
+        uniqMerge(ports_state) OVER w AS tried,
         sum(refusals) OVER w AS refused,
         min(seen) OVER w AS `from`,
         max(seen_last) OVER w AS `to`

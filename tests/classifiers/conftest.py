@@ -267,7 +267,16 @@ def chdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture
 def scribe(chdb: Store) -> Scribe:
     """A scribe before an empty store."""
-    made = ("attempts", "findings", "finding_parts", "traffic_1m", "traffic_1h", "link_5m")
+    made = (
+        "attempts",
+        "findings",
+        "finding_parts",
+        "traffic_1m",
+        "traffic_1h",
+        "link_5m",
+        "failed_1h",
+        "hosts_1h",
+    )
     for table in (*WRITTEN, *made):
         chdb.command(f"TRUNCATE TABLE {table}")
     return Scribe(chdb)

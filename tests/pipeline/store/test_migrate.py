@@ -217,6 +217,7 @@ def test_retention_follows_the_settings(opened: Opener) -> None:
         "flows": "arrived + toIntervalDay(30)",
         "dns": "arrived + toIntervalDay(30)",
         "sightings": "arrived + toIntervalDay(30)",
+        "failed_1h": "arrived + toIntervalDay(30)",
         "attempts": "updated + toIntervalDay(30)",
         "bindings": "updated + toIntervalDay(30)",
         "hosts_1h": "arrived + toIntervalDay(30)",

@@ -108,6 +108,8 @@ def test_the_arrival_is_the_hour_of_the_insert() -> None:
             store.insert(records, batch(records, 50, start_us=LONG_AGO_US), "t")
         server = pa.array([address_bytes("203.0.113.9")], ADDRESS)
         store.insert("flows", pa.table({"start": pa.array([LONG_AGO_US], TIME), "server": server}), "out")
+        unanswered = {"protocol": [6], "state": ["S0"], "flags_up": [2], "packets_up": [1]}
+        store.insert("flows", pa.table({"start": pa.array([LONG_AGO_US], TIME), **unanswered}), "unanswered")
         for table in ARRIVED:
             since = number(store, f"SELECT dateDiff('second', min(arrived), now()) FROM {table}")
             assert 0 <= since <= 3_600 + 60, table
