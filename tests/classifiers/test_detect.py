@@ -153,8 +153,8 @@ def test_late_rows_complete_a_finding(scribe):
     detectors = scribe.detectors("address_scan")
     for number in range(30, 60):
         scribe.failed(60 + number * 0.1, "10.20.0.66", f"10.10.1.{number}")
-        scribe.flow(-900, "10.30.0.1", f"10.10.1.{number}")
-        scribe.flow(-900, "10.30.0.1", f"10.10.1.{number - 30}")
+        scribe.flow(-900, "10.30.0.1", f"10.10.1.{number}", payload_down=100)
+        scribe.flow(-900, "10.30.0.1", f"10.10.1.{number - 30}", payload_down=100)
     scribe.write()
     assert detectors.round(us(60), us(70)).findings == 0
     for number in range(30):
