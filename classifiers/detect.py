@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from classifiers.detector import Detector, DetectorError, load_detectors, sentence, used_parameters
 from classifiers.episodes import Key, Part, joined
 from classifiers.facts import FACT_NAMES, Facts
-from classifiers.findings import Changes, Diff, Findings, difference
+from classifiers.findings import Diff, Findings, difference
 from classifiers.loss import LOSS_BOUND, Losses, Store, floor, moment, sql_time, utc
 from classifiers.periods import PERIOD_NAMES, Periods
 from classifiers.pieces import BASIS, blocks, bounded, occupied, piece_seconds, reach, touched
@@ -35,6 +35,7 @@ STATEMENT_CHARACTERS, TEXT_CHARACTERS, SAMPLE_CHARACTERS = 2_000, 300, 1_000
 GIVEN = frozenset({"from", "to", "since", "window", "step", "before", "lookback"})
 
 _MAPPED = re.compile(r"::ffff:(?=\d+\.\d+\.\d+\.\d+)")
+_MAC = re.compile(r"\b(?:[0-9A-F]{2}:){5}[0-9A-F]{2}\b")
 _KIND = re.compile(r"\bAS subject_kind\b")
 
 
@@ -49,7 +50,6 @@ class Judged(NamedTuple):
     """What a detector found in a range, beside what is stored."""
 
     detector: Detector
-    parts: list[Part]
     diff: Diff
 
 
@@ -138,7 +138,7 @@ class Detectors:
         for start, until in blocks(self._store, first, last):
             rebuilt = self._verdicts.rebuild(start, until, begin, end)
             attempts += rebuilt.changed
-            for judged in self._judged(start, until, min(start, rebuilt.since), begin, end):
+            for judged in self._judged(start, until, rebuilt.since, begin, end):
                 if isinstance(judged, ValueError):
                     trouble = trouble or judged
                     continue
@@ -151,47 +151,48 @@ class Detectors:
 
     def compared(
         self, first_us: int, last_us: int, begin_us: int | None = None, end_us: int | None = None
-    ) -> list[tuple[Judged, Changes]]:
-        """What the detectors find of rows between two event times, and what that would change.
+    ) -> dict[str, Diff]:
+        """How parts of the pieces that a range touches differ from those stored, by detector.
 
-        Writes nothing.
-        Attempts are taken as they are.
+        Writes nothing; attempts are taken as they are.
         """
         first, last = _moment(first_us), _moment(last_us)
         assert first is not None
         assert last is not None
         begin, end = _moment(begin_us), _moment(end_us)
-        whole: dict[str, Judged] = {}
+        whole = {detector.name: Diff([], []) for detector in self.detectors}
         for start, until in blocks(self._store, first, last):
-            for judged in self._judged(start, until, start, begin, end):
+            for judged in self._judged(start, until, None, begin, end):
                 if isinstance(judged, ValueError):
                     raise judged
-                name = judged.detector.name
-                there = whole.setdefault(name, Judged(judged.detector, [], Diff([], [])))
-                there.parts.extend(judged.parts)
-                there.diff.fresh.extend(judged.diff.fresh)
-                there.diff.gone.extend(judged.diff.gone)
-        return [
-            (judged, self._findings.changes(judged.detector.name, judged.diff)) for judged in whole.values()
-        ]
+                whole[judged.detector.name].fresh.extend(judged.diff.fresh)
+                whole[judged.detector.name].gone.extend(judged.diff.gone)
+        return whole
 
     def _judged(
         self,
         first: datetime,
         last: datetime,
-        attempts_since: datetime,
+        attempts_since: datetime | None,
         begin: datetime | None,
         end: datetime | None,
     ) -> Iterable[Judged | ValueError]:
-        """Each detector's parts of the pieces that rows between two times can change."""
+        """Each detector's parts of the pieces that rows between two times can change.
+
+        Without a time since when attempts may have changed: of the pieces that the range touches alone.
+        """
         if not self.detectors:
             return
         longest = max(timedelta(seconds=piece_seconds(d)) for d in self.detectors)
-        until = bounded(last + max(reach(d) for d in self.detectors))
-        new = occupied(self._store, min(first, attempts_since), last)
-        later = occupied(self._store, last, until)
-        slots = {table: new[table] | later[table] for table in new}
-        held = self._findings.parts(attempts_since - 2 * longest, until)
+        around = attempts_since is not None
+        attempts_since = min(first, attempts_since or first)
+        new = slots = occupied(self._store, attempts_since, last)
+        until = last
+        if around:
+            until = bounded(last + max(reach(d) for d in self.detectors))
+            later = occupied(self._store, last, until)
+            slots = {table: new[table] | later[table] for table in new}
+        held = self._findings.parts(attempts_since - 2 * longest, until + longest)
         losses = Losses(self._store)
         for detector in self.detectors:
             since = attempts_since if "attempts" in detector.reads else first
@@ -202,7 +203,7 @@ class Detectors:
             parts: list[Part] = []
             stored: list[Part] = []
             try:
-                for start, stop in touched(detector, since, last, rows, (part.piece for part in mine)):
+                for start, stop in touched(detector, since, last, rows, (p.piece for p in mine), around):
                     start, stop = self._clipped(detector, start, stop, begin, end)
                     if start < stop:
                         parts += self._parts(detector, start, stop, losses)
@@ -210,7 +211,7 @@ class Detectors:
             except ValueError as error:
                 yield ValueError(f"detector {detector.name}: {error}")
                 continue
-            yield Judged(detector, parts, difference(parts, stored))
+            yield Judged(detector, difference(parts, stored))
 
     def _clipped(
         self,
@@ -283,7 +284,10 @@ class Detectors:
             for name, v in sorted(strongest["inputs"].items())
             if v is not None and math.isfinite(v)
         }
-        texts = {name: _clean(str(text)) for name, text in (strongest.get("texts") or {}).items()}
+        texts = {
+            name: _MAC.sub(lambda mac: mac[0].lower(), _clean(str(text)))
+            for name, text in (strongest.get("texts") or {}).items()
+        }
         site = str(row["part_site"])
         share = ground.losses.share(site, start, end)
         values = {

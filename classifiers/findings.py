@@ -133,6 +133,14 @@ class Findings:
             found[row["detector"]].append(_told(row))
         return found
 
+    def between(self, detector: str, begin: datetime, end: datetime) -> list[Finding]:
+        """Findings of a detector that touch a range and hold, in order of time."""
+        rows = self._store.rows(
+            f"SELECT * FROM findings FINAL{_OVERLAPS} AND withdrawn = '' ORDER BY `from`, id",
+            {"detector": detector, "from": sql_time(begin), "to": sql_time(end)},
+        )
+        return [Finding(row["id"], _told(row)) for row in rows]
+
     def changes(self, detector: str, diff: Diff) -> Changes:
         """What the difference makes of the findings of its subjects. Writes nothing."""
         hulls: dict[Key, tuple[datetime, datetime]] = {}

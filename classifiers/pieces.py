@@ -48,6 +48,11 @@ def bounded(time: datetime) -> datetime:
     return min(max(time, FIRST), LAST)
 
 
+def microseconds(time: datetime) -> int:
+    """µs since 1970 of an aware time."""
+    return (bounded(time) - FIRST) // timedelta(microseconds=1)
+
+
 def occupied(store: Store, first: datetime, last: datetime) -> dict[str, set[int]]:
     """Slots of `PIECE_S` that hold rows between two times, as their number since 1970, by table."""
     selects = [
@@ -79,18 +84,24 @@ def blocks(store: Store, first: datetime, last: datetime) -> Iterator[tuple[date
 
 
 def touched(
-    detector: Detector, first: datetime, last: datetime, slots: Iterable[int], held: Iterable[datetime]
+    detector: Detector,
+    first: datetime,
+    last: datetime,
+    slots: Iterable[int],
+    held: Iterable[datetime],
+    around: bool = True,
 ) -> list[tuple[datetime, datetime]]:
-    """Pieces that rows between two times can change, in order of time.
+    """Pieces that rows between `first` and `last` can change, in order of time.
 
     `slots` are those that hold rows of the detector's tables, `held` times in pieces where it found
-    something before: those may come to nothing, and depend on the mirror's loss around them.
+    something before: those may come to nothing, and depend on the mirror's loss around them. Not `around`:
+    only the pieces that the range itself touches.
     """
     seconds = piece_seconds(detector)
-    length, until = timedelta(seconds=seconds), last + reach(detector)
+    length, until = timedelta(seconds=seconds), last + (reach(detector) if around else timedelta())
     ends = (slot * PIECE_S + second for slot in slots for second in (0, PIECE_S - 1))
     occupied = {floor(moment(end * 1_000_000), seconds) for end in ends}
     found = {floor(time, seconds) for time in held}
     starts = {start for start in occupied if start + length > first}
-    starts |= {start for start in found if start + length > first - REACH}
+    starts |= {start for start in found if start + length > first - (REACH if around else timedelta())}
     return [(start, start + length) for start in sorted(starts) if start <= until]

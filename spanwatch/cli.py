@@ -18,6 +18,7 @@ import typer
 from spanwatch import __version__
 from spanwatch.backup_commands import backup, restore
 from spanwatch.dead_commands import dead_app
+from spanwatch.detect_commands import detect
 from spanwatch.inventory_commands import inventory_app
 from spanwatch.invocation import DONE, FAILED, USAGE, Invocation, capture_files
 from spanwatch.list_commands import lists_app, lookup
@@ -57,6 +58,7 @@ app.add_typer(lists_app, name="lists")
 app.add_typer(policy_app, name="policy")
 app.add_typer(token_app, name="token")
 app.command("lookup")(lookup)
+app.command("detect")(detect)
 app.command("backup")(backup)
 app.command("restore")(restore)
 
