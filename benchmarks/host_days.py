@@ -57,8 +57,8 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--folder", type=Path, help="where the recordings are, or go")
-    parser.add_argument("--days", type=int, default=10, help="school days (default %(default)s)")
-    parser.add_argument("--machines", type=int, default=107, help="machines (default %(default)s)")
+    parser.add_argument("--days", type=int, default=5, help="school days (default %(default)s)")
+    parser.add_argument("--machines", type=int, default=212, help="machines (default %(default)s)")
     parser.add_argument("--seed", default="school", help="another seed, other days (default %(default)s)")
     parser.add_argument("--write", type=Path, help="page whose measured part is replaced")
     arguments = parser.parse_args()

@@ -7,11 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from tests.lab import servers, traffic
 from tests.lab.detectors import exchanges
 from tests.lab.detectors.scenario import Scenario, Truth
 from tests.lab.network import Lab
+
+T = TypeVar("T")
 
 ALLOWED = (
     "google",
@@ -29,16 +32,18 @@ ALLOWED = (
 PLUGGING = threading.Lock()
 """Hosts are plugged in one after the other: the switch's ports are numbered."""
 PUSH_PORT, RTP_PORT = 5223, 40_000
-VLAN_OF = {
-    "windows": "students",
-    "chromeos": "students",
-    "android": "guests",
-    "apple": "staff",
-    "linux": "guests",
-}
+MACHINES = (
+    ("students", "windows"),
+    ("students", "chromeos"),
+    ("staff", "windows"),
+    ("staff", "apple"),
+    ("guests", "android"),
+    ("guests", "linux"),
+)
+"""VLAN and system of machines that read pages."""
 
 
-def together(lab: Lab, act: Callable[[str], object], hosts: Iterable[str]) -> list[str]:
+def together(act: Callable[[T], object], hosts: Iterable[T]) -> list[str]:
     """An act of several hosts at once; what each said."""
     names = list(hosts)
     with ThreadPoolExecutor(len(names)) as threads:
@@ -65,19 +70,22 @@ def everything_came(said: Sequence[str], least: float = 0.9) -> None:
 
 
 def pages(lab: Lab) -> Truth:
-    """Laptops of each system get addresses, check the connection and read a lesson's pages."""
+    """Machines of each system get addresses, check the connection and read pages, with pauses."""
 
-    def read(system: str) -> str:
-        host = f"{system}-1"
-        online(lab, host, VLAN_OF[system], system, ipv6=system == "chromeos")
+    def read(machine: tuple[str, str]) -> str:
+        vlan, system = machine
+        host = f"{vlan}-{system}"
+        online(lab, host, vlan, system, ipv6=system == "chromeos")
         said = traffic.check_connection(lab, host, system)
-        for name in random.Random(system).sample(ALLOWED, 5):
-            said += traffic.visit(lab, host, f"www.{servers.SERVICES[name].domains[0]}")
+        for name in random.Random(host).sample(ALLOWED, 6):
+            time.sleep(0.8)
+            page = f"www.{servers.SERVICES[name].domains[0]}"
+            said += traffic.visit(lab, host, page, parts=["index.html", "style.css", "photo1.jpg"])
         return said
 
-    said = together(lab, read, VLAN_OF)
+    said = together(read, MACHINES)
     everything_came(said)
-    return Truth(said=f"{sum(text.count('200') for text in said)} transfers")
+    return Truth(said=f"{sum(text.count('200 ') for text in said)} transfers")
 
 
 def hundred_tabs(lab: Lab) -> Truth:
@@ -109,7 +117,7 @@ def updates(lab: Lab) -> Truth:
         urls = [f"https://download.windowsupdate.com/update.cab?part={n}" for n in range(3)]
         return traffic.fetch(lab, host, urls, "--limit-rate", "2M")
 
-    said = together(lab, update, ("update-1", "update-2", "update-3"))
+    said = together(update, ("update-1", "update-2", "update-3"))
     everything_came(said)
     return Truth(said="54 MB")
 
@@ -241,7 +249,7 @@ def roaming_phones(lab: Lab) -> Truth:
             said += traffic.visit(lab, phone, "www.apple.com", "-6", parts=["index.html"])
         return said
 
-    said = together(lab, roam, phones)
+    said = together(roam, phones)
     everything_came(said, 0.6)
     return Truth(said=f"{sum(text.count('200') + text.count('204') for text in said)} transfers")
 
@@ -353,7 +361,7 @@ def mistypes(lab: Lab) -> Truth:
             said += traffic.fetch(lab, host, ["http://10.10.0.30/"], "--anyauth", "-u", "teacher:right")
         return said
 
-    said = together(lab, enter, [f"teacher-{n}" for n in range(4)])
+    said = together(enter, [f"teacher-{n}" for n in range(4)])
     if sum(text.count("200 ") for text in said) != 4 * 26:
         raise RuntimeError(f"the pages did not come: {said[0][-200:]}")
     return Truth(said="8 wrong passwords of four people, 100 pages that ask first")
@@ -362,7 +370,7 @@ def mistypes(lab: Lab) -> Truth:
 OWN_VPN = {"sanctioned": {"vpn": ["198.51.100.44/32"]}}
 
 SCENARIOS = (
-    Scenario("benign_pages", "laptops and phones of five systems: DHCP, connection check, pages", pages),
+    Scenario("benign_pages", "machines of five systems: DHCP, connection check, pages", pages),
     Scenario("benign_tabs", "a browser restores 100 tabs at once (curl)", hundred_tabs),
     Scenario("benign_chromium", "Chromium opens pages, one over QUIC", chromium, needs=["chromium"]),
     Scenario("benign_updates", "three laptops fetch 18 MB of updates each", updates),

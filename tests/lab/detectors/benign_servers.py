@@ -182,7 +182,7 @@ def clocks(lab: Lab) -> Truth:
         online(lab, host, "students")
         return lab.run(host, exchanges.command("ask-ntp", *pool), timeout=60).stdout
 
-    said = together(lab, ask, hosts)
+    said = together(ask, hosts)
     return Truth(said=f"{sum(map(int, said))} answers")
 
 

@@ -28,7 +28,7 @@ FIRST_DAY = date(2026, 9, 14)
 LESSON_S, LESSONS_FROM = 55 * 60, 8 * 3_600
 PRESENT = 0.95
 """Part of the machines that come on a day."""
-ACTIVITIES = 45
+ACTIVITIES = 35
 """Clips of a machine's day, in the middle."""
 VARIANTS = 16
 """Addresses that each outside server has (`Clip.play`)."""
