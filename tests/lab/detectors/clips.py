@@ -64,6 +64,8 @@ class Clip:
     kind: str
     """Key of the scenario it is from."""
     owner: Owner
+    begun: float
+    """When it was recorded, seconds since 1970."""
     times: npt.NDArray[np.int64]
     """µs after the clip's begin."""
     data: Bytes
@@ -216,6 +218,7 @@ def clip_of(kind: str, owner: Owner, frames: Sequence[Frame]) -> Clip:
     return Clip(
         kind,
         owner,
+        frames[0].time,
         np.array([round((frame.time - frames[0].time) * 1e6) for frame in frames], np.int64),
         np.frombuffer(data, np.uint8),
         starts,

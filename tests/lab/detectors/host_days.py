@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from typing import Any
 
 from capture.sensor import run_file
 from pipeline.settings import SensorSettings
+from spanwatch import services
 from spanwatch.services import open_parts
 from tests.lab.detectors.clips import Clip, Frame, clips_of, read
 from tests.lab.detectors.days import VARIANTS, Days, Habit, machines, vlan_of
@@ -21,6 +24,9 @@ HABITS = {
     kind: Habit(float(row.get("weight", 0)), tuple(row.get("hours", ())), float(row.get("stretch", 1)))
     for kind, row in tomllib.loads(Path(__file__).with_name("habits.toml").read_text("utf-8")).items()
 }
+DATA = Path(services.__file__).parent / "data"
+MARGIN_S = 3.0
+"""Seconds around a scenario in which its host's clips are left out."""
 KINDS = {
     ("students", 64): 4.0,
     ("students", 128): 3.0,
@@ -50,6 +56,33 @@ class Quiet:
     false: tuple[Found, ...]
 
 
+def lessons(folder: Path) -> list[Clip]:
+    """Clips of kind `lesson`: what hosts of the bundled capture did apart from its scenarios.
+
+    `folder` gets the capture, unpacked. Raises OSError without the program zstd.
+    """
+    truth = json.loads((DATA / "demo.truth.json").read_text("utf-8"))
+    capture = folder / "demo.pcap"
+    subprocess.run(["zstd", "-q", "-f", "-d", str(DATA / truth["capture"]), "-o", str(capture)], check=True)
+    names = {host["mac"]: name for name, host in truth["hosts"].items()}
+    acted = [
+        (bytes.fromhex(s["mac"].replace(":", "")), s["start"] / 1e6, s["end"] / 1e6)
+        for s in truth["scenarios"]
+    ]
+    found = clips_of("lesson", capture, names)
+    capture.unlink()
+    return [
+        clip
+        for clip in found
+        if not any(
+            mac == clip.owner.mac
+            and clip.begun <= end + MARGIN_S
+            and clip.begun + clip.seconds >= start - MARGIN_S
+            for mac, start, end in acted
+        )
+    ]
+
+
 def material(played: Sequence[Played]) -> tuple[list[Clip], dict[str, list[Frame]]]:
     """Clips of machines, and whole recordings of servers, as HABITS says."""
     clips: list[Clip] = []
@@ -63,15 +96,22 @@ def material(played: Sequence[Played]) -> tuple[list[Clip], dict[str, list[Frame
     return clips, events
 
 
-def quiet(played: Sequence[Played], days: int, count: int, seed: str, state: Path) -> Quiet:
-    """Makes the days and takes each through sensor, log, worker, store and detectors.
+def quiet(
+    clips: Sequence[Clip],
+    events: Mapping[str, Sequence[Frame]],
+    days: int,
+    count: int,
+    seed: str,
+    state: Path,
+    habits: Mapping[str, Habit] = HABITS,
+) -> Quiet:
+    """Makes days of `count` machines and takes each through sensor, log, worker, store and detectors.
 
     `state` holds the product's state and one day's capture at a time.
     """
-    clips, events = material(played)
     there = {(vlan_of(clip), clip.owner.ttl) for clip in clips}
     weights = {kind: weight for kind, weight in KINDS.items() if kind in there}
-    school = Days(seed, machines(seed, count, weights), clips, events, HABITS)
+    school = Days(seed, machines(seed, count, weights), clips, events, habits)
     state.mkdir(parents=True, exist_ok=True)
     settings = settings_for(POLICY, {}, state, f"chdb://{state / 'store'}")
     capture = state / "day.pcap"
