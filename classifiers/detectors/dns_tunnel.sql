@@ -26,6 +26,18 @@ WITH
 -- CNAME, MX, TXT, KEY, SRV; those that only tunnels ask for: NULL and private ones (RFC 1035, RFC 6895).
 [5, 15, 16, 25, 33] AS carriers,
 arrayConcat([10], range(65280, 65535)) AS odd,
+-- Hosts with as many such questions in all: most have few, and nothing more is looked at.
+(
+    SELECT groupArray(client)
+    FROM
+    (
+        SELECT client FROM dns
+        WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
+            AND (qtype IN (5, 10, 15, 16, 25, 33) OR qtype BETWEEN 65280 AND 65534 OR length(qname) >= 52)
+            AND transport IN ('udp', 'tcp')
+        GROUP BY client HAVING count() >= {names_min:Float64}
+    )
+) AS suspects,
 rows AS
 (
     SELECT
@@ -42,6 +54,7 @@ rows AS
     FROM dns
     WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
         AND (qtype IN (5, 10, 15, 16, 25, 33) OR qtype BETWEEN 65280 AND 65534 OR length(qname) >= 52)
+        AND client IN (SELECT arrayJoin(suspects))
         AND transport IN ('udp', 'tcp') AND NOT endsWith(qname, '.arpa')
         -- Anti-virus, mail and web reputation are asked by DNS, in hashes.
         AND service != 'Reputation look-ups' AND NOT has({sanctioned_services:Array(String)}, service)

@@ -14,34 +14,49 @@
 -- parameter vowels_most: 0.34 | [D] | part of a name's letters and digits that vowels are, at most; of made-up ones 16 % are
 -- parameter asked_min: 10 | [D] | names that the site was seen to ask for: without any, the mirror does not see its DNS
 WITH
-named AS
 (
-    SELECT site, client, server, server_port, server_name, start, `group`, sensor, flow_id, bytes_down,
-        substring(server_name, 5, length(server_name) - 8) AS part
+    SELECT groupArray((toString(site), client, server, server_port, server_name, start, toString(`group`), toString(sensor), flow_id, bytes_down))
+    FROM
+    (
+    SELECT site, client, server, server_port, server_name, start, `group`, sensor, flow_id, bytes_down
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
-        AND application = 'tls' AND name_source = 'sni' AND startsWith(server_name, 'www.') AND empty(categories) AND service = ''
-        AND start = first AND packets_down > 2
-        -- `www.`, 4 to 25 letters and digits of base32, `.com` (tor/src/lib/tls/tortls.c).
-        AND match(server_name, '^www\\.[a-z2-7]{8,25}\\.(com|net)$')
-        -- A digit between letters, and four in a row that are no vowels: most made-up names have both.
-        AND match(server_name, '[a-z][2-7][a-z]') AND match(server_name, '[b-df-hj-np-tv-z2-7]{4}')
-        AND length(replaceRegexpAll(part, '[^aeiou]', '')) <= {vowels_most:Float64} * length(part)
+        AND application = 'tls' AND name_source = 'sni' AND start = first AND packets_down > 2 AND service = '' AND empty(categories)
+        AND length(server_name) BETWEEN 16 AND 33 AND startsWith(server_name, 'www.')
+        AND server_name IN
+        (
+            SELECT DISTINCT server_name
+            FROM flows
+            WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
+                AND name_source = 'sni' AND length(server_name) BETWEEN 16 AND 33 AND startsWith(server_name, 'www.')
+                -- `www.`, 4 to 25 letters and digits of base32, `.com` (tor/src/lib/tls/tortls.c); shorter ones may be words.
+                AND match(server_name, '^www\\.[a-z2-7]{8,25}\\.(com|net)$')
+                -- A digit between letters, and four in a row that are no vowels: most made-up names have both.
+                AND match(server_name, '[a-z][2-7][a-z]') AND match(server_name, '[b-df-hj-np-tv-z2-7]{4}')
+                AND length(replaceRegexpAll(server_name, '[^aeiou]', '')) - 1 <= {vowels_most:Float64} * (length(server_name) - 8)
+        )
         AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
         AND arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
+    )
+) AS found,
+named AS
+(
+    SELECT f.1 AS site, f.2 AS client, f.3 AS server, f.4 AS server_port, f.5 AS server_name, f.6 AS start, f.7 AS `group`, f.8 AS sensor,
+        f.9 AS flow_id, f.10 AS bytes_down
+    FROM (SELECT arrayJoin(found) AS f)
 ),
 asked AS
 (
-    SELECT DISTINCT site, qname FROM dns
+    SELECT DISTINCT toString(site) AS site, qname FROM dns
     WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
         AND startsWith(qname, 'www.') AND qname IN (SELECT server_name FROM named)
 ),
 sites AS
 (
-    SELECT site FROM dns
+    SELECT toString(dns.site) AS site FROM dns
     WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')} AND transport IN ('udp', 'tcp')
-        AND site IN (SELECT site FROM named)
-    GROUP BY site
+        AND dns.site IN (SELECT site FROM named)
+    GROUP BY dns.site
     HAVING uniq(qname) >= {asked_min:Float64}
 ),
 steps AS

@@ -18,12 +18,14 @@
 -- parameter others_most: 3 | [D] | other outside addresses in the window
 -- parameter before_min: 10 | [D] | outside addresses in the hour before: a device with one server always looks the same
 WITH
-large AS
+-- Few rows, of a minute at most, have as much; a tunnel in use makes one a minute.
 (
-    SELECT site, client, server FROM flows
+    SELECT groupArray((toString(site), client, server))
+    FROM
+    (
+        SELECT site, client, server FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
-        -- Few rows, of a minute at most, have as much; a tunnel in use makes one a minute.
-        AND bytes_up + bytes_down >= 20000
+        AND bytes_up + bytes_down >= 100000
         AND service = '' AND empty(categories) AND protocol IN (6, 17)
         AND application NOT IN ('rtp', 'stun', 'dtls', 'zoom', 'sip', 'dns', 'bittorrent', 'wireguard', 'openvpn', 'ipsec', 'tor', 'socks')
         AND arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
@@ -33,7 +35,9 @@ large AS
     GROUP BY site, client, server
     HAVING sum(bytes_up + bytes_down) >= 1e6 * {megabytes_min:Float64} AND uniqExact(toStartOfMinute(start)) >= {minutes_min:Float64}
         AND sum(bytes_up) BETWEEN 0.5 * {up_least:Float64} * sum(bytes_up + bytes_down) AND least(1, 1.5 * {up_most:Float64}) * sum(bytes_up + bytes_down)
-),
+    )
+) AS found,
+large AS (SELECT f.1 AS site, f.2 AS client, f.3 AS server FROM (SELECT arrayJoin(found) AS f)),
 steps AS
 (
     SELECT
@@ -83,7 +87,7 @@ peers AS
         min(seen) OVER w AS `from`,
         max(seen_last) OVER w AS `to`
     FROM steps
-    WHERE (site, client, server) IN (SELECT site, client, server FROM large)
+    WHERE (toString(site), client, server) IN (SELECT site, client, server FROM large)
     WINDOW w AS (PARTITION BY site, client, server ORDER BY step
         RANGE BETWEEN {before:UInt32} PRECEDING AND CURRENT ROW)
 )

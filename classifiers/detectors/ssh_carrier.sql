@@ -11,7 +11,7 @@
 -- reads: flows
 -- rests_on: presence
 -- parameter megabytes_min: 1 | [D] | megabytes of data in the larger direction: more than a shell's screens
--- parameter kilobytes_back: 50 | [D] | kilobytes in the smaller one
+-- parameter kilobytes_back: 20 | [D] | kilobytes in the smaller one
 -- parameter back_share: 0.01 | [D] | part of the larger direction that the smaller one is: file copies send window updates alone
 -- parameter back_most: 0.6 | [D] | and at most; a session that types and echoes is about even
 WITH

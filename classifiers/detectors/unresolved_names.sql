@@ -20,31 +20,39 @@
 -- parameter seen_hosts: 2 | [D] | other hosts of the VLAN that were seen to ask, without which its DNS may not come by the mirror
 -- parameter seen_share: 0.5 | [D] | part of the other hosts that they are
 WITH
--- One tuple a host that reached three names or more: site, VLAN, address, MAC, connections, names reached, names asked for.
+-- One tuple a host with named connections: site, VLAN, address, MAC, most connections in a step with few questions, all, questions.
 (
-    SELECT groupArray((site, vlan, client, mac, opened, reached, asked))
+    SELECT groupArray((site, vlan, client, mac, quiet, opened, asked))
     FROM
     (
-        SELECT toString(site) AS site, client, max(vlan) AS vlan, max(client_mac) AS mac, count() AS opened, uniq(server_name) AS reached
-        FROM flows
-        WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
-            AND name_source IN ('sni', 'quic') AND start = first
-        GROUP BY site, client
-        HAVING reached >= 3
-    ) AS f
-    LEFT JOIN
-    (
-        SELECT toString(site) AS site, client, uniq(qname) AS asked
-        FROM dns
-        WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
-            AND transport IN ('udp', 'tcp') AND qtype IN (1, 28, 65)
-        GROUP BY site, client
-    ) AS d USING (site, client)
+        SELECT
+            toString(f.site) AS site, f.client AS client, max(f.vlan) AS vlan, max(f.mac) AS mac, maxIf(f.flow_count, q.questions < 0.6 * f.flow_count) AS quiet,
+            sum(f.flow_count) AS opened, sum(q.questions) AS asked
+        FROM
+        (
+            SELECT site, client, toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
+                max(vlan) AS vlan, max(client_mac) AS mac, count() AS flow_count
+            FROM flows
+            WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
+                AND name_source IN ('sni', 'quic') AND start = first AND NOT has(categories, 'doh')
+            GROUP BY site, client, step
+        ) AS f
+        LEFT JOIN
+        (
+            SELECT site, client, toStartOfInterval(ts, toIntervalSecond({step:UInt32})) AS step, count() AS questions
+            FROM dns
+            WHERE ts >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND ts < {to:DateTime64(6, 'UTC')}
+                AND transport IN ('udp', 'tcp') AND qtype IN (1, 28, 65) AND NOT has(categories, 'doh')
+            GROUP BY site, client, step
+        ) AS q USING (site, client, step)
+        GROUP BY f.site, f.client
+        HAVING opened >= 3
+    )
 ) AS measured,
 hosts AS
 (
     SELECT
-        m.1 AS site, m.2 AS vlan, m.3 AS client, m.4 AS mac, m.5 AS opened, m.6 AS reached, m.7 AS asked,
+        m.1 AS site, m.2 AS vlan, m.3 AS client, m.4 AS mac, m.5 AS quiet, m.6 AS opened, m.7 AS asked,
         client BETWEEN toIPv6('::ffff:0.0.0.0') AND toIPv6('::ffff:255.255.255.255') AS old
     FROM (SELECT arrayJoin(measured) AS m)
     WHERE arrayExists((a, b) -> m.3 BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
@@ -52,7 +60,7 @@ hosts AS
 -- Of two addresses of a host only one asks, most often the IPv4 one.
 seen AS
 (
-    SELECT site, vlan, countIf(2 * asked >= reached) AS asking, count() AS all
+    SELECT site, vlan, countIf(5 * asked >= opened) AS asking, count() AS all
     FROM hosts
     WHERE old
     GROUP BY site, vlan
@@ -61,7 +69,8 @@ suspects AS
 (
     SELECT hosts.*, asking, greatest(all - 1, 1) AS others
     FROM hosts JOIN seen ON hosts.site = seen.site AND hosts.vlan = seen.vlan
-    WHERE opened >= {flows_min:Float64} AND reached >= {names_min:Float64} AND asked < 1.5 * reached
+    -- Of a window of two steps one has half of it.
+    WHERE 2 * quiet >= {flows_min:Float64}
         AND asking >= {seen_hosts:Float64} AND asking >= {seen_share:Float64} * (all - 1)
         AND NOT has({resolvers:Array(IPv6)}, client)
 ),
@@ -76,10 +85,13 @@ cards AS
     GROUP BY site, mac
     HAVING length(addresses) <= 8
 ),
+(
+    SELECT groupArray((s.site, s.client, if(empty(c.addresses), [s.client], c.addresses)))
+    FROM suspects AS s LEFT JOIN cards AS c ON s.site = c.site AND s.mac = c.mac
+) AS known,
 askers AS
 (
-    SELECT s.site AS site, s.client AS client, arrayJoin(if(empty(c.addresses), [s.client], c.addresses)) AS address
-    FROM suspects AS s LEFT JOIN cards AS c ON s.site = c.site AND s.mac = c.mac
+    SELECT k.1 AS site, k.2 AS client, arrayJoin(k.3) AS address FROM (SELECT arrayJoin(known) AS k)
 ),
 asked AS
 (
@@ -100,7 +112,7 @@ opened AS
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
         AND name_source IN ('sni', 'quic') AND start = first
-        AND client IN (SELECT client FROM suspects)
+        AND client IN (SELECT (arrayJoin(known)).2)
         AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
     GROUP BY place, client, name, step
 ),
@@ -108,7 +120,8 @@ steps AS
 (
     SELECT
         o.place AS site, o.client AS client, o.step AS step, min(name_group) AS step_group,
-        sum(flow_count) AS step_flows,
+        -- The resolver's own name has to be asked for.
+        sumIf(flow_count, NOT doh) AS step_flows,
         sumIf(flow_count, unasked) AS step_unasked,
         groupUniqArrayIf(name, unasked) AS step_names,
         groupUniqArrayIf(name, doh) AS step_doh,
@@ -119,7 +132,7 @@ steps AS
         SELECT
             opened.*,
             -- What the question's packet is behind its answer in the mirror, and clocks of two sensors.
-            asked.asked_at = toDateTime64(0, 6, 'UTC') OR asked.asked_at > opened.seen_last AS unasked
+            NOT doh AND (asked.asked_at = toDateTime64(0, 6, 'UTC') OR asked.asked_at > opened.seen_last) AS unasked
         FROM opened LEFT JOIN asked ON opened.place = asked.site AND opened.client = asked.client AND opened.name = asked.name
     ) AS o
     GROUP BY o.place, o.client, o.step
@@ -150,5 +163,5 @@ SELECT
     arrayMap(s -> toJSONString(s), step_samples) AS samples
 FROM windows JOIN suspects ON windows.site = suspects.site AND windows.client = suspects.client
 WHERE flow_count >= {flows_min:Float64} AND unasked_count >= {unasked_share:Float64} * flow_count AND length(names) >= {names_min:Float64}
-    -- Of an IPv6 address that never asks itself, nothing can be said where no sister address is seen to ask.
-    AND (old OR (windows.site, windows.client) IN (SELECT site, client FROM asked))
+    -- Of an IPv6 address nothing can be said where neither it nor a sister address is seen to ask.
+    AND (old OR unasked_count < flow_count)
