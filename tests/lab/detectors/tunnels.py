@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -230,10 +231,10 @@ def connect_proxy(lab: Lab, far: str = FAR) -> str:
         f"http_port {far}:3128\npid_filename {folder}/squid.pid\ncoredump_dir {folder}\n"
         f"cache deny all\naccess_log none\ncache_log {folder}/cache.log\n"
         f"dns_nameservers {INTERNET_NAMESERVER}\nshutdown_lifetime 0 seconds\npinger_enable off\n"
-        "http_access allow all\n"
+        "memory_cache_shared off\nhttp_access allow all\n"
     )
     lab.run("internet", ["chown", "-R", "proxy", str(folder)])
-    lab.start("internet", ["squid", "-N", "-f", str(path)], "squid-far.log")
+    lab.start("internet", ["squid", "-N", "-n", f"far{os.getpid()}", "-f", str(path)], "squid-far.log")
     reach(lab, "internet", ["bash", "-c", f"exec 3<>/dev/tcp/{far}/3128"], "squid-far.log")
     return f"http://{far}:3128"
 
