@@ -44,9 +44,7 @@ def _key_sql(by: str, grant: Grant, *, raw: bool) -> str:
     """SQL of a key; services of rows the grant withholds are one nameless service."""
     if by == "service":
         hidden = (
-            "hasAny(categories, {withheld:Array(String)})"
-            if raw
-            else "has({withheld:Array(String)}, category)"
+            "hasAny(categories, {withheld:Array(String)})" if raw else "category IN {withheld:Array(String)}"
         )
         return f"if({hidden}, '', toString(service))"
     if by == "category":
@@ -84,11 +82,9 @@ def traffic_filters(where: Condition, grant: Grant, asked: dict[str, list[str]],
     sql = where.sql
     if "service" in asked:
         hidden = (
-            "hasAny(categories, {withheld:Array(String)})"
-            if raw
-            else "has({withheld:Array(String)}, category)"
+            "hasAny(categories, {withheld:Array(String)})" if raw else "category IN {withheld:Array(String)}"
         )
-        sql += f" AND NOT {hidden}"
+        sql += f" AND NOT ({hidden})"
     if raw:
         sql = sql.replace("`category`", "categories[1]")
     return sql

@@ -60,43 +60,31 @@ counted AS
         AND (quota.1 = '*' OR quota.1 = `group`) AND (empty(quota.2) OR has(quota.2, category))
         AND NOT has({sanctioned_services:Array(String)}, service)
 ),
-placed AS
+-- Hours of each host, quota and day, with what moved in them.
+hours AS
 (
-    SELECT counted.*, begin, finish, title
+    SELECT
+        site, client, number, begin, min(finish) AS finish, min(title) AS title, toStartOfHour(at) AS step,
+        min(`group`) AS `group`, min(kinds) AS kinds, min(allowed) AS allowed, min(clause) AS clause, sum(bytes) AS hour_bytes,
+        sumMap(map(concat(what, ' (', name_source, ')'), bytes)) AS hour_services
     FROM counted
     INNER JOIN days ON day_site = site
     WHERE at >= begin AND at < finish
-),
-most AS
-(
-    SELECT
-        site AS most_site, client AS most_client, number AS most_number, begin AS most_begin,
-        arrayStringConcat(arrayMap(m -> format('{0} ({1}) {2} MB', m.2, m.3, toString(round(m.1 / 1e6))),
-            arraySlice(arrayReverseSort(groupArray((total, what, name_source))), 1, 3)), ', ') AS services
-    FROM (SELECT site, client, number, begin, what, name_source, sum(bytes) AS total FROM placed GROUP BY ALL)
-    GROUP BY most_site, most_client, most_number, most_begin
+    GROUP BY site, client, number, begin, step
 ),
 so_far AS
 (
-    SELECT
-        *,
-        sum(hour_bytes) OVER (PARTITION BY site, client, number, begin ORDER BY step) AS moved
-    FROM
-    (
-        SELECT
-            site, client, number, begin, min(finish) AS finish, min(title) AS title, toStartOfHour(at) AS step,
-            min(`group`) AS `group`, min(kinds) AS kinds, min(allowed) AS allowed, min(clause) AS clause, sum(bytes) AS hour_bytes
-        FROM placed
-        GROUP BY site, client, number, begin, step
-    )
+    SELECT *, sum(hour_bytes) OVER w AS moved, sumMap(hour_services) OVER w AS services_so_far
+    FROM hours
+    WINDOW w AS (PARTITION BY site, client, number, begin ORDER BY step)
 ),
 -- As far as records go: the hour at hand is not over.
 seen AS
 (
     SELECT site AS seen_site, toStartOfHour(toDateTime(minute, 'UTC')) AS seen_hour, toDateTime(max(minute), 'UTC') + 60 AS until
     FROM traffic_1m
-    WHERE minute >= {since:DateTime64(6, 'UTC')} AND minute < {to:DateTime64(6, 'UTC')}
-        AND (site, client) IN (SELECT site, client FROM suspects)
+    WHERE minute >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND minute < {to:DateTime64(6, 'UTC')}
+        AND notEmpty({day_quota_bytes:Array(Float64)})
     GROUP BY seen_site, seen_hour
 ),
 past AS
@@ -112,11 +100,12 @@ SELECT
     moved / allowed AS strength,
     map('bytes', moved, 'megabytes', round(moved / 1e6, 1), 'quota_megabytes', round(allowed / 1e6, 1),
         'share_of_quota', round(moved / allowed, 3)) AS inputs,
-    map('group', if(`group` = '', 'no group', toString(`group`)), 'day', title, 'services', services,
+    map('group', if(`group` = '', 'no group', toString(`group`)), 'day', title,
+        'services', arrayStringConcat(arrayMap(m -> format('{0} {1} MB', m.2, toString(round(m.1 / 1e6))),
+            arraySlice(arrayReverseSort(arrayZip(mapValues(services_so_far), mapKeys(services_so_far))), 1, 3)), ', '),
         'until', formatDateTime(`to`, '%H:%i UTC'),
         'kinds', if(empty(kinds), 'all traffic', arrayStringConcat(kinds, ', ')),
         'clause', if(clause = '', '', concat(', clause ', clause))) AS texts,
     emptyArrayString() AS samples
 FROM past
-INNER JOIN most ON most_site = site AND most_client = client AND most_number = number AND most_begin = begin
 LEFT JOIN seen ON seen_site = site AND seen_hour = step

@@ -51,36 +51,22 @@ counted AS
         AND (quota.1 = '*' OR quota.1 = `group`) AND (empty(quota.2) OR has(quota.2, category))
         AND NOT has({sanctioned_services:Array(String)}, service)
 ),
-placed AS
+steps AS
 (
-    SELECT counted.*, begin, title
+    SELECT
+        site, client, number, begin, min(title) AS title, toStartOfInterval(at, toIntervalSecond({step:UInt32})) AS step,
+        max(at) + 60 AS until, min(`group`) AS `group`, min(kinds) AS kinds, min(allowed) AS allowed, min(clause) AS clause,
+        sum(bytes) AS step_bytes, sumMap(map(concat(what, ' (', name_source, ')'), bytes)) AS step_services
     FROM counted
     INNER JOIN lessons ON lesson_site = site
     WHERE at >= begin AND at < finish
-),
-most AS
-(
-    SELECT
-        site AS most_site, client AS most_client, number AS most_number, begin AS most_begin,
-        arrayStringConcat(arrayMap(m -> format('{0} ({1}) {2} MB', m.2, m.3, toString(round(m.1 / 1e6))),
-            arraySlice(arrayReverseSort(groupArray((total, what, name_source))), 1, 3)), ', ') AS services
-    FROM (SELECT site, client, number, begin, what, name_source, sum(bytes) AS total FROM placed GROUP BY ALL)
-    GROUP BY most_site, most_client, most_number, most_begin
+    GROUP BY site, client, number, begin, step
 ),
 so_far AS
 (
-    SELECT
-        *,
-        sum(step_bytes) OVER (PARTITION BY site, client, number, begin ORDER BY step) AS moved
-    FROM
-    (
-        SELECT
-            site, client, number, begin, min(title) AS title, toStartOfInterval(at, toIntervalSecond({step:UInt32})) AS step,
-            max(at) + 60 AS until, min(`group`) AS `group`, min(kinds) AS kinds, min(allowed) AS allowed, min(clause) AS clause,
-            sum(bytes) AS step_bytes
-        FROM placed
-        GROUP BY site, client, number, begin, step
-    )
+    SELECT *, sum(step_bytes) OVER w AS moved, sumMap(step_services) OVER w AS services_so_far
+    FROM steps
+    WINDOW w AS (PARTITION BY site, client, number, begin ORDER BY step)
 ),
 past AS
 (
@@ -94,10 +80,11 @@ SELECT
     moved / allowed AS strength,
     map('bytes', moved, 'megabytes', round(moved / 1e6, 1), 'quota_megabytes', round(allowed / 1e6, 1),
         'share_of_quota', round(moved / allowed, 3)) AS inputs,
-    map('group', if(`group` = '', 'no group', toString(`group`)), 'lesson', title, 'services', services,
+    map('group', if(`group` = '', 'no group', toString(`group`)), 'lesson', title,
+        'services', arrayStringConcat(arrayMap(m -> format('{0} {1} MB', m.2, toString(round(m.1 / 1e6))),
+            arraySlice(arrayReverseSort(arrayZip(mapValues(services_so_far), mapKeys(services_so_far))), 1, 3)), ', '),
         'until', formatDateTime(until, '%H:%i UTC'),
         'kinds', if(empty(kinds), 'all traffic', arrayStringConcat(kinds, ', ')),
         'clause', if(clause = '', '', concat(', clause ', clause))) AS texts,
     emptyArrayString() AS samples
 FROM past
-INNER JOIN most ON most_site = site AND most_client = client AND most_number = number AND most_begin = begin

@@ -1,6 +1,6 @@
 -- title: Sustained rate above the allowance
 -- class: bandwidth
--- states: {subject} ({group}) moved {megabytes} MB in {minutes:minute} to {to}, {mbps} Mb/s on average, by {services}. Its
+-- states: {subject} ({group}) moved {megabytes} MB in {minutes:minute} to {to}, {mbps} Mb/s on average, the most by {service}. Its
 --   allowance is {quota_mbps} Mb/s and bursts of {burst_megabytes} MB ({kinds}{clause}).
 -- subject: host
 -- severity: low
@@ -35,9 +35,8 @@ minutes AS
     SELECT
         at, site, client, quota.6 AS number, min(`group`) AS `group`, min(quota.2) AS kinds, min(quota.3) AS mbps,
         min(quota.4) AS burst, min(quota.5) AS clause, sum(bytes) AS minute_bytes,
-        arraySlice(arrayReverseSort(groupArray((bytes,
-            if(service != '', toString(service), if(category != '', toString(category), 'no service known')),
-            toString(name_source)))), 1, 5) AS most
+        max((bytes, if(service != '', toString(service), if(category != '', toString(category), 'no service known')),
+            toString(name_source))) AS most
     FROM sums
     ARRAY JOIN quotas AS quota
     WHERE (site, client) IN (SELECT site, client FROM suspects)
@@ -62,7 +61,7 @@ windows AS
         *,
         argMin((at, taken - minute_bytes), (before, at)) OVER w AS begun,
         after - min(before) OVER w AS excess,
-        groupArrayArray(most) OVER w AS mosts
+        max(most) OVER w AS greatest_part
     FROM levels
     WINDOW w AS (PARTITION BY site, client, number ORDER BY at RANGE BETWEEN {before:UInt32} PRECEDING AND CURRENT ROW)
 )
@@ -75,8 +74,7 @@ SELECT
         'mbps', round((taken - begun.2) * 8 / 1e6 / (dateDiff('second', begun.1, at) + 60), 2),
         'quota_mbps', mbps, 'burst_megabytes', round(burst, 1), 'excess_megabytes', round(excess / 1e6, 1)) AS inputs,
     map('group', if(`group` = '', 'no group', toString(`group`)),
-        'services', arrayStringConcat(arrayDistinct(arrayMap(m -> concat(m.2, ' (', m.3, ')'),
-            arraySlice(arrayReverseSort(mosts), 1, 3))), ', '),
+        'service', concat(greatest_part.2, ' (', greatest_part.3, ')'),
         'kinds', if(empty(kinds), 'all traffic', arrayStringConcat(kinds, ', ')),
         'clause', if(clause = '', '', concat(', clause ', clause))) AS texts,
     emptyArrayString() AS samples
