@@ -4,12 +4,13 @@ from typing import Any, NamedTuple
 
 from api.cells import address_plain
 from api.filters import Condition
+from api.identity import named_hosts
 from api.problems import Problem
 from api.roles import Grant, withheld
 from api.service import Service, statement
 from api.tables import TABLES
 from api.times import HOUR_US, MINUTE_US, SECOND_US, Range, utc_text
-from pipeline.records import NAME_SOURCES
+from pipeline.records import NAME_SOURCES, mac_text
 
 #: What bytes may be asked by.
 KEYS = ("host", "service", "group", "application", "category", "site")
@@ -90,14 +91,6 @@ def traffic_filters(where: Condition, grant: Grant, asked: dict[str, list[str]],
     return sql
 
 
-def host_names(desk: Service, addresses: list[str], span: Range) -> dict[tuple[str, str], str]:
-    """Names by (site, address), as of the end of the range."""
-    if not addresses:
-        return {}
-    found = desk.rows(statement("host_names"), {"addresses": addresses, "last": span.last})
-    return {(row["host_site"], address_plain(row["address"])): row["host_name"] for row in found}
-
-
 def top(
     desk: Service,
     by: str,
@@ -120,7 +113,8 @@ def top(
     sql = statement("top", keys=keys, names=names, sources=_SOURCE_SUMS, traffic=traffic)
     found = desk.rows(sql, traffic_bound(where, grant, span, limit=limit, **_whole_hours(span)))
     clear = by == "host" and grant.hosts == "clear"
-    known = host_names(desk, [row["k1"] for row in found], span) if clear else {}
+    hosts = [(row["k0"], address_plain(row["k1"])) for row in found] if clear else []
+    known = dict(zip(hosts, named_hosts(desk, hosts, span), strict=True))
     rows, addresses = [], []
     for row in found:
         shown: dict[str, Any] = {}
@@ -130,7 +124,10 @@ def top(
             shown["site"] = site
             shown["host"] = address if clear else desk.pseudonyms.host(site, address, span.last - 1)
             if clear:
-                shown["name"] = known.get((site, address))
+                had = [holder for holder in known[site, address] if holder.mac]
+                shown["name"] = had[0].name or None if had else None
+                shown["device"] = mac_text(had[0].mac) if had else None
+                shown["devices"] = len(had) or None
         else:
             shown[by] = row["k0"]
         total = row["total_up"] + row["total_down"]

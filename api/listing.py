@@ -12,6 +12,7 @@ from api.access import Identity
 from api.cells import Redaction, grant_for, plain, selected, visible
 from api.csv_text import csv_chunks
 from api.filters import Condition, condition
+from api.identity import row_devices
 from api.paging import Place, question, seal, unseal
 from api.problems import Problem
 from api.roles import CATEGORY_CLASSES, Asked, Grant, withheld
@@ -19,6 +20,7 @@ from api.service import Service, statement
 from api.signin import granted
 from api.tables import TABLES, Column, PageQuery, RangeQuery, Table, filter_columns
 from api.times import Range, utc_text
+from pipeline.records import mac_text
 
 #: Most rows of one page as JSON; a CSV may have as many as the query model allows.
 JSON_ROWS = 1_000
@@ -164,9 +166,20 @@ class Listing(NamedTuple):
 
 
 def _shown(listing: Listing, desk: Service, rows: list[Row]) -> Iterator[dict[str, Any]]:
-    redaction = Redaction(listing.columns, desk.pseudonyms)
-    for row in rows:
-        yield redaction.row(row.values, row.categories, row.time, grant_for(row.values, listing.grants))
+    redaction = Redaction(visible(listing.table.shown, listing.grants), desk.pseudonyms)
+    devices = with_devices(desk, listing.table, [(row.values, row.time) for row in rows])
+    for row, values in zip(rows, devices, strict=True):
+        yield redaction.row(values, row.categories, row.time, grant_for(values, listing.grants))
+
+
+def with_devices(desk: Service, table: Table, rows: list[tuple[dict[str, Any], int]]) -> list[dict[str, Any]]:
+    """The rows (values, time in µs) with what is known of the device behind their address as of then."""
+    if not table.address:
+        return [values for values, _ in rows]
+    return [
+        values | {"device": mac_text(mac) if mac else None, "device_name": name or None, "devices": devices}
+        for (values, _), (mac, name, devices) in zip(rows, row_devices(desk, table, rows), strict=True)
+    ]
 
 
 def prepare(
@@ -275,7 +288,7 @@ def _csv(desk: Service, listing: Listing, what: str, count: int, *, more: bool) 
                 return
             here = here._replace(place=here.after(found, what))
 
-    names = [*listing.columns]
+    names = [*visible(listing.table.shown, listing.grants)]
     if any(column.tells_name for column in listing.columns.values()):
         names.append("withheld")
     chunks = csv_chunks(names, islice(rows(), count))

@@ -10,16 +10,18 @@ from markupsafe import Markup
 from pydantic import Field
 
 from api.access import Identity
-from api.bandwidth import SERIES_KEYS, Timeline, host_names, timeline, top
+from api.bandwidth import SERIES_KEYS, Timeline, timeline, top
 from api.cells import address_plain
 from api.charts import filtering_chart, traffic_chart
 from api.coverage import coverage
-from api.devices import devices, one_device
+from api.devices import devices, lanes, one_device
 from api.filtering import outcomes, summary
 from api.filters import network_bounds
+from api.identity import holder_row, named_hosts, sites_of
 from api.listing import JSON_ROWS, asked_of, conditions, page
 from api.problems import Problem
 from api.roles import Asked, Grant, choose
+from api.routes.devices import findings_of
 from api.routes.filtering import AttemptsQuery
 from api.routes.findings import FindingsQuery, one_finding
 from api.service import Service
@@ -332,11 +334,12 @@ def device_page(request: Request, desk: Desk, identity: Signed, look: Annotated[
     grants = granted(identity, "devices", Asked(client=True, case=bool(look.case)))
     zone = desk.zone(look.site)
     span, _ = look_range(desk, look, zone)
-    found = one_device(desk, request.path_params["mac"], span, grants[0])
+    found = one_device(desk, request.path_params["mac"], span, grants[0], case=bool(look.case))
+    findings = findings_of(desk, identity, request, found, look.case or None)
     desk.log_read(identity, request, 1, subject=found["mac"], case=look.case)
     return show(
         request, "device.html", identity=identity, look=look, zone=zone, span=span, device=found,
-        services=found["services"], unnamed=UNNAMED,
+        services=found["services"], unnamed=UNNAMED, findings=findings, lanes=lanes(found, span),
     )  # fmt: skip
 
 
@@ -365,11 +368,17 @@ def host_page(request: Request, desk: Desk, identity: Signed, look: Annotated[Lo
         query = FindingsQuery(limit=FEW, case=look.case or None, subject=[address], **_range_of(span))
         found = page(desk, identity, request, "findings", query)["rows"]
     known = devices(desk, span, clients=[address], limit=FEW) if _grant(identity, "devices", want) else []
-    names = host_names(desk, [first], span)
+    sites = [look.site] if look.site else sites_of(desk, address, span.first, span.last - 1)
+    held = [
+        holder_row(desk, holder, grant, case=bool(look.case), at=span.last - 1)
+        for found_there in named_hosts(desk, [(site, address) for site in sites], span)
+        for holder in found_there
+    ]
     return show(
         request, "host.html", identity=identity, look=look, zone=zone, span=span, address=address,
-        name=next(iter(names.values()), ""), total=total.total, devices=known, findings=found,
-        unnamed=UNNAMED, services=top(desk, "service", span, where, asked, grant, 2 * FEW).rows,
+        name=next((row["name"] for row in held if row["name"]), ""), held=held, total=total.total,
+        devices=known, findings=found, unnamed=UNNAMED,
+        services=top(desk, "service", span, where, asked, grant, 2 * FEW).rows,
         applications=top(desk, "application", span, where, asked, grant, FEW).rows,
         traffic_spec=_json(traffic_chart(
             timeline(desk, "service", span, where, asked, grant, None), "service", zone, UNNAMED

@@ -38,6 +38,11 @@ class Pseudonyms:
         """Pseudonym `d-…` of a MAC at that moment."""
         return self._word("d", str(school_year(us)), mac.lower().replace("-", ":"))
 
+    def person(self, user: str, us: int) -> str:
+        """Pseudonym `u-…` of a user at that moment; a realm or domain makes no other person."""
+        bare = user.lower().rpartition("\\")[2].partition("@")[0]
+        return self._word("u", str(school_year(us)), bare)
+
     def scrub(self, text: str, site: str, us: int) -> str:
         """The text with every address and MAC replaced by its pseudonym."""
 

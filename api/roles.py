@@ -16,6 +16,7 @@ class Grant(BaseModel):
 
     hosts: Literal["clear", "pseudonym", "none"] = "none"
     categories: bool = False
+    users: bool = False
     needs: tuple[Literal["client", "case"], ...] = ()
 
 

@@ -11,11 +11,24 @@ from pipeline.records import RECORDS
 _FILE = Path(__file__).parent / "tables.toml"
 
 Kind = Literal[
-    "time", "address", "mac", "text", "name", "number", "share", "truth", "texts", "names", "addresses", "map"
+    "time",
+    "address",
+    "mac",
+    "text",
+    "name",
+    "label",
+    "number",
+    "share",
+    "truth",
+    "texts",
+    "names",
+    "addresses",
+    "map",
 ]
 
 _JSON_TYPES: dict[str, Any] = {
-    "time": str, "address": str, "mac": str, "text": str, "name": str, "number": int, "share": float,
+    "time": str, "address": str, "mac": str, "text": str, "name": str, "label": str, "number": int,
+    "share": float,
     "truth": bool, "texts": list[str], "names": list[str], "addresses": list[str], "map": dict[str, float],
 }  # fmt: skip
 _FORMS = {
@@ -56,7 +69,22 @@ class Table(BaseModel):
     until: str = ""
     """Column of the end, for rows that span a time: a range takes rows that overlap it."""
     tie: tuple[str, ...]
+    address: str = ""
+    """Column of the host that a row is about: its device is told as of the row's time."""
     columns: dict[str, Column]
+
+    @property
+    def shown(self) -> dict[str, Column]:
+        """Columns of a row as it is answered."""
+        return self.columns | (DEVICE_COLUMNS if self.address else {})
+
+
+#: What is told of the device behind an address, as of the time of the row.
+DEVICE_COLUMNS = {
+    "device": Column(kind="mac", unit="the device that had the address then", host=True, filter=False),
+    "device_name": Column(kind="label", unit="its name then", host=True, filter=False),
+    "devices": Column(kind="number", unit="devices bound to the address then", host=True, filter=False),
+}
 
 
 def _load() -> dict[str, Table]:

@@ -85,7 +85,7 @@ def bandwidth_top(
     found = top(desk, query.by, span, where, asked, grant, query.limit)
     _log(desk, identity, request, query, asked, len(found.rows))
     if wants_csv(request):
-        lead = ["site", "host", "name"] if query.by == "host" else [query.by]
+        lead = ["site", "host", "name", "device", "devices"] if query.by == "host" else [query.by]
         numbers = ["bytes_up", "bytes_down", "bytes", "packets_up", "packets_down", "flows", "share"]
         numbers.append("name_sources")
         return _csv("top", found.rows, lead + numbers)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.access import Identity
 from api.cells import Redaction, grant_for, plain, selected, visible
-from api.listing import answer
+from api.listing import answer, with_devices
 from api.problems import Problem
 from api.roles import CATEGORY_CLASSES, Asked
 from api.routes.listings import rows_response
@@ -66,11 +66,12 @@ def one_finding(
     if raw is None or (raw["class"] in CATEGORY_CLASSES and not any(g.categories for g in grants)):
         raise Problem(404, f"no finding {id_[:40]!r} that this token shows", "take an id from /v1/findings")
     desk.log_read(identity, request, 1, subject=raw["subject"], case=case)
-    redaction = Redaction(visible(_TABLE.columns, grants), desk.pseudonyms)
+    redaction = Redaction(visible(_TABLE.shown, grants), desk.pseudonyms)
+    [raw] = with_devices(desk, _TABLE, [(raw, found[0]["row_time"])])
     return redaction.row(raw, [], found[0]["row_time"], grant_for(raw, grants))
 
 
-@router.get("/findings/{id}", responses={200: {"model": row_model("OneFinding", _TABLE.columns)}})
+@router.get("/findings/{id}", responses={200: {"model": row_model("OneFinding", _TABLE.shown)}})
 def finding(
     request: Request,
     desk: Desk,

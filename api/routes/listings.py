@@ -18,7 +18,7 @@ def _query(name: str, table: str) -> Any:
 
 def rows_response(name: str, table: str) -> dict[int | str, dict[str, Any]]:
     """OpenAPI responses of a listing: a page as JSON, rows as CSV."""
-    page = page_model(f"{name}Page", row_model(f"{name}Row", TABLES[table].columns))
+    page = page_model(f"{name}Page", row_model(f"{name}Row", TABLES[table].shown))
     return {200: {"model": page, "description": "Rows, newest first", "content": {"text/csv": {}}}}
 
 

@@ -6,6 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from classifiers.bindings import Bindings
+from classifiers.loss import moment
+from classifiers.policy import load_policy
 from pipeline.records import SCHEMAS, TEXT, TEXTS, TIME, address_bytes
 from pipeline.store.client import Store
 
@@ -138,6 +141,13 @@ def finding(number: int, class_: str, subject: str, **values: Any) -> dict[str, 
     } | values  # fmt: skip
 
 
+def bind(store: Store, first: int = NINE, last: int = NINE + 3_600 * SECOND) -> None:
+    """Builds the bindings of a time, as a round does."""
+    policy = load_policy(None)
+    policy = policy.model_copy(update={"sites": (policy.sites[0].model_copy(update={"id": "main"}),)})
+    Bindings(store, policy).rebuild(moment(first), moment(last))
+
+
 def fill(store: Store) -> None:
     """Puts the morning into an empty, migrated store."""
     flows = [flow(minute * 60, TABLET, **VIDEO) for minute in range(10)]
@@ -224,3 +234,4 @@ def fill(store: Store) -> None:
              "first": NINE - 86_400 * SECOND, "last": NINE - 86_000 * SECOND, "inserted": NINE},
         ],
     )  # fmt: skip
+    bind(store)
