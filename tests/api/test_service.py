@@ -7,7 +7,7 @@ from tests.api.school import NINE, SECOND, put
 
 def test_parts_are_filled_in() -> None:
     """A statement has no open places left."""
-    text = statement("top", keys="a AS k0", names="k0", filters="1")
+    text = statement("top", keys="a AS k0", names="k0", sources="1", traffic="traffic_1m")
     assert "/*" not in text
     assert "a AS k0" in text
 
