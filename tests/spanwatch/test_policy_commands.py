@@ -2,6 +2,7 @@
 
 import io
 import json
+import tomllib
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -207,3 +208,25 @@ def test_versions_outlive_the_process(tmp_path: Path) -> None:
     moment = datetime.fromisoformat(latest["valid_from"]) + timedelta(days=1)
     told = json.loads(run(*ask, "--at", moment.strftime("%Y-%m-%dT%H:%M:%S"), env=env).stdout)
     assert (told["judged"]["action"], told["policy"]["version"]) == ("limit", latest["version"])
+
+
+def test_proposals_without_a_store(tmp_path: Path, capsys: Captured) -> None:
+    """Where nothing was recorded yet there is nothing to propose: one line that says so."""
+    assert main(["--state", str(tmp_path / "state"), "policy", "propose"]) == FAILED
+    assert "there is no store yet" in capsys.readouterr().err
+    assert main(["policy", "propose", "--to", "2026-01-01"]) == USAGE
+
+
+@pytest.mark.slow
+def test_proposals_of_a_capture(tmp_path: Path, capsys: Captured) -> None:
+    """What the demo's network shows is proposed as a table that a policy can hold."""
+    state = ["--state", str(tmp_path / "state")]
+    store = ["--state", str(tmp_path / "state" / "demo")]
+    assert main([*state, "demo", "--once"]) == DONE
+    capsys.readouterr()
+    assert main([*store, "policy", "propose"]) == DONE
+    approved = tomllib.loads(capsys.readouterr().out)["approved"]
+    assert "10.20.0.1" in approved["dhcp"]
+    assert main([*store, "policy", "propose", "--json"]) == DONE
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {one["key"] for one in found} <= {"dhcp", "dhcpv6", "routers", "router_macs", "switches"}
