@@ -229,6 +229,7 @@ def one_device(
             {
                 "service": row["name"],
                 "application": row["kind"],
+                "name_source": row["named_by"],
                 "bytes_up": row["up"],
                 "bytes_down": row["down"],
             }

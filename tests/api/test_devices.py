@@ -73,6 +73,7 @@ def test_one_device(school: Running) -> None:
     got = school.get(f"/v1/devices/{mac_text(MACS[LAPTOP])}", "helpdesk").json()
     assert got["sightings"][0]["value"] == "<script>alert(1)</script>"
     assert {row["service"] for row in got["services"]} == {"exampleschool", ""}
+    assert {row["name_source"] for row in got["services"]} == {"sni"}
     assert "adult" not in str(got)
 
 

@@ -45,6 +45,14 @@ def test_the_overview_says_what_it_knows(school: Running, everyone: tuple[str, .
     assert "social_media" in text
 
 
+def test_services_say_where_their_names_come_from(school: Running, everyone: tuple[str, ...]) -> None:
+    """Wherever a page names services, it says what told them."""
+    for path in ("/", f"/hosts/{LAPTOP}", f"/devices/{mac_text(MACS[LAPTOP])}"):
+        text = html.unescape(school.get(path, *everyone).text)
+        assert "Named by</th>" in text, path
+        assert "<td>sni</td>" in text, path
+
+
 def test_what_the_policy_permits_is_no_leak(school: Running) -> None:
     """The overview counts prohibited attempts once each; nothing prohibited has no rate; the list of
     attempts says what the policy wanted, and colours only what it did not want."""
