@@ -19,18 +19,7 @@ suspects AS
     SELECT client_mac AS mac FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
         AND ttl_up_max IN (63, 127, 254) AND client_mac != 0
-    GROUP BY client_mac HAVING uniqExact(flow_id) >= {flows_min:Float64}
-),
-routers AS
-(
-    SELECT client_mac AS mac FROM flows
-    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-        AND client_mac IN (SELECT mac FROM suspects)
-    GROUP BY client_mac HAVING uniq(client) > {router_addresses:Float64}
-    UNION DISTINCT
-    SELECT DISTINCT mac FROM sightings
-    WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
-        AND has({approved_routers:Array(IPv6)}, ip)
+    GROUP BY client_mac HAVING uniqExact(flow_id) >= {flows_min:Float64} AND uniq(client) <= {router_addresses:Float64}
 ),
 spoken AS
 (
@@ -47,7 +36,10 @@ spoken AS
         AND arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
         AND NOT has({approved_routers:Array(IPv6)}, client)
         AND NOT has({router_macs:Array(UInt64)}, client_mac) AND NOT has({access_point_macs:Array(UInt64)}, client_mac)
-        AND client_mac NOT IN (SELECT mac FROM routers)
+        AND client_mac NOT IN (
+            SELECT mac FROM sightings
+            WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
+                AND has({approved_routers:Array(IPv6)}, ip))
 ),
 steps AS
 (

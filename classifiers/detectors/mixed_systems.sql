@@ -26,26 +26,32 @@
 -- parameter family_changes: 3 | [D] | changes between system families, where DHCP, TLS or names tell them as well
 -- parameter router_addresses: 8 | [D] | addresses before which a MAC is a router's
 WITH
+-- One system opens its connections with one TTL and one order of options, and its own TLS is its own.
 suspects AS
 (
-    -- One system opens its connections with one TTL and one order of options.
-    SELECT client_mac AS mac FROM flows
-    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-        AND protocol = 6 AND syn_signature != '' AND start = first AND client_mac != 0
-        AND ttl_up_max IN (63, 64, 127, 128, 254, 255)
+    SELECT client_mac AS mac
+    FROM
+    (
+        SELECT
+            client_mac, ttl_up_max AS ttl, splitByChar(':', syn_signature) AS parts,
+            arrayStringConcat(arrayFilter(o -> o IN ('mss', 'ws', 'sok', 'sack', 'ts'), splitByChar(',', parts[6])), ',') AS layout,
+            transform(concat(parts[2], ':', layout), {system_forms:Array(String)}, {systems_by_forms:Array(String)}, '') AS system,
+            transform(ciphers, {system_ja4:Array(String)}, {systems_by_ja4:Array(String)}, '') AS tls_system
+        FROM
+        (
+            -- The second part of a JA4 stands behind ten signs and a line.
+            SELECT client_mac, ttl_up_max, syn_signature, substring(ja4, 12, 12) AS ciphers
+            FROM flows
+            WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+                AND protocol = 6 AND syn_signature != '' AND start = first AND client_mac != 0
+                -- Other TTLs come from tools that choose their own, or from farther away; so do SYNs without selective ACK.
+                AND ttl_up_max IN (63, 64, 127, 128, 254, 255)
+            GROUP BY client_mac, ttl_up_max, syn_signature, ciphers
+        )
+        WHERE position(layout, 'sok') > 0
+    )
     GROUP BY client_mac
-    HAVING uniq(ttl_up_max, splitByChar(':', syn_signature)[6]) >= 2 OR countIf(splitByChar('_', ja4)[2] IN {system_ja4:Array(String)}) > 0
-),
-routers AS
-(
-    SELECT client_mac AS mac FROM flows
-    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-        AND client_mac IN (SELECT mac FROM suspects)
-    GROUP BY client_mac HAVING uniq(client) > {router_addresses:Float64}
-    UNION DISTINCT
-    SELECT DISTINCT mac FROM sightings
-    WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
-        AND has({approved_routers:Array(IPv6)}, ip)
+    HAVING (uniqExact(ttl, layout) >= 2 OR length(arrayDistinct(arrayFilter(f -> f != '', arrayConcat(groupUniqArray(system), groupUniqArray(tls_system))))) >= 2)
 ),
 opened AS
 (
@@ -54,90 +60,88 @@ opened AS
         splitByChar(':', syn_signature) AS parts,
         -- Padding and options that only some connections have are no system's mark.
         arrayStringConcat(arrayFilter(o -> o IN ('mss', 'ws', 'sok', 'sack', 'ts'), splitByChar(',', parts[6])), ',') AS layout,
-        concat(parts[2], ':', layout) AS form,
-        transform(form, {system_forms:Array(String)}, {systems_by_forms:Array(String)}, '') AS system,
-        transform(splitByChar('_', ja4)[2], {system_ja4:Array(String)}, {systems_by_ja4:Array(String)}, '') AS tls_system,
+        transform(concat(parts[2], ':', layout), {system_forms:Array(String)}, {systems_by_forms:Array(String)}, '') AS system,
+        transform(substring(ja4, 12, 12), {system_ja4:Array(String)}, {systems_by_ja4:Array(String)}, '') AS tls_system,
         -- Those that a path may change are left out, as p0f does.
         arrayFilter(q -> q NOT IN ('ecn', 'df', 'id+', 'id-', '0+', ''), splitByChar(',', parts[7])) AS quirks
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-        AND protocol = 6 AND syn_signature != '' AND start = first AND client_mac IN (SELECT mac FROM suspects)
-        -- Other TTLs come from tools that choose their own, or from farther away; so do SYNs without selective ACK.
-        AND ttl_up_max IN (63, 64, 127, 128, 254, 255) AND position(parts[6], 'sok') > 0
+        AND client_mac IN (SELECT mac FROM suspects)
+        AND protocol = 6 AND syn_signature != '' AND start = first
+        AND ttl_up_max IN (63, 64, 127, 128, 254, 255) AND position(layout, 'sok') > 0
         AND arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
         AND NOT has({approved_routers:Array(IPv6)}, client)
         AND NOT has({router_macs:Array(UInt64)}, client_mac) AND NOT has({access_point_macs:Array(UInt64)}, client_mac)
-        AND client_mac NOT IN (SELECT mac FROM routers)
-),
-hosts AS (SELECT DISTINCT site, client, client_mac FROM opened),
--- What else says of which system a host is, in the order of time: (time, family, by what).
-told AS
-(
-    SELECT site, vlan, client, client_mac, start AS at, system AS family, 'TCP' AS by FROM opened WHERE system != ''
-    UNION ALL
-    SELECT site, vlan, client, client_mac, start AS at, tls_system AS family, 'TLS' AS by FROM opened WHERE tls_system != ''
-    UNION ALL
-    SELECT
-        s.site AS site, s.vlan AS vlan, h.client AS client, h.client_mac AS client_mac, s.ts AS at,
-        systems_of_class[1] AS family, 'DHCP' AS by
-    FROM
-    (
-        SELECT site, vlan, mac, ts,
-            arrayFilter((family, start) -> startsWith(value, start), {systems_by_dhcp:Array(String)}, {system_dhcp:Array(String)}) AS by_class,
-            arrayFilter((family, start) -> startsWith(attributes['parameters'], start), {systems_by_dhcp_options:Array(String)}, {system_dhcp_options:Array(String)}) AS by_options,
-            if(value != '', by_class, by_options) AS systems_of_class
-        FROM sightings
-        WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
-            AND source = 'dhcp_request' AND mac IN (SELECT client_mac FROM hosts) AND notEmpty(systems_of_class)
-    ) AS s INNER JOIN hosts AS h ON s.mac = h.client_mac AND s.site = h.site
-    UNION ALL
-    SELECT
-        d.site AS site, d.vlan AS vlan, h.client AS client, h.client_mac AS client_mac, d.ts AS at,
-        transform(d.qname, {system_names:Array(String)}, {systems_by_names:Array(String)}, '') AS family, 'names' AS by
-    FROM dns AS d INNER JOIN hosts AS h ON d.client = h.client AND d.site = h.site
-    WHERE d.ts >= {from:DateTime64(6, 'UTC')} AND d.ts < {to:DateTime64(6, 'UTC')}
-        AND has({system_names:Array(String)}, d.qname) AND d.transport IN ('udp', 'tcp')
+        AND client_mac NOT IN (
+            SELECT mac FROM sightings
+            WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
+                AND has({approved_routers:Array(IPv6)}, ip))
 ),
 steps AS
 (
     SELECT
-        site, client, client_mac, step,
-        arraySort(groupArrayArray(step_opened)) AS step_opened, arraySort(groupArrayArray(step_told)) AS step_told,
-        min(step_vlan) AS step_vlan, min(seen) AS seen, max(seen_last) AS seen_last,
-        arraySlice(arraySort(groupArrayArray(samples)), 1, 10) AS samples
+        site, client, client_mac, toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
+        -- Of a busy minute the last ones: no more are scored.
+        groupArraySorted(64)((-toUnixTimestamp64Micro(start), flow_id, system, ttl, layout, parts[4], quirks)) AS step_opened,
+        arrayConcat(
+            groupArraySortedIf(64)((toUnixTimestamp64Micro(start), system, 'TCP'), system != ''),
+            groupArraySortedIf(64)((toUnixTimestamp64Micro(start), tls_system, 'TLS'), tls_system != '')) AS step_told,
+        min(vlan) AS step_vlan, min(start) AS seen, max(start) AS seen_last,
+        groupArraySorted(10)(tuple(start, flow_id, client, server, server_port, ttl, syn_signature, ja4, sensor)) AS samples
+    FROM opened
+    GROUP BY site, client, client_mac, step
+),
+-- What DHCP and the names of a system's own tests say, in the whole range: few rows.
+leases AS
+(
+    SELECT site, mac, arraySort(groupArray((toUnixTimestamp64Micro(ts), families[1], 'DHCP'))) AS by_dhcp
     FROM
     (
         SELECT
-            site, client, client_mac, toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
-            -- Of a busy minute the last ones: no more are scored.
-            groupArraySorted(64)((-toUnixTimestamp64Micro(start), flow_id, system, ttl, layout, parts[4], quirks)) AS step_opened,
-            [] :: Array(Tuple(Int64, String, String)) AS step_told,
-            min(vlan) AS step_vlan, min(start) AS seen, max(start) AS seen_last,
-            arrayMap(s -> toJSONString(s), groupArraySorted(10)(tuple(start, flow_id, client, server, server_port, ttl, syn_signature, ja4, sensor))) AS samples
-        FROM opened GROUP BY site, client, client_mac, step
-        UNION ALL
-        SELECT
-            site, client, client_mac, toStartOfInterval(at, toIntervalSecond({step:UInt32})) AS step,
-            [] :: Array(Tuple(Int64, UInt64, String, UInt8, String, String, Array(String))) AS step_opened,
-            groupArraySorted(64)((toUnixTimestamp64Micro(at), family, by)) AS step_told,
-            min(vlan) AS step_vlan, min(at) AS seen, max(at) AS seen_last,
-            [] :: Array(String) AS samples
-        FROM told WHERE family != '' GROUP BY site, client, client_mac, step
+            site, mac, ts,
+            if(value != '', arrayFilter((family, start) -> startsWith(value, start), {systems_by_dhcp:Array(String)}, {system_dhcp:Array(String)}),
+                arrayFilter((family, start) -> startsWith(attributes['parameters'], start), {systems_by_dhcp_options:Array(String)}, {system_dhcp_options:Array(String)})) AS families
+        FROM sightings
+        WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')} AND source = 'dhcp_request'
     )
-    GROUP BY site, client, client_mac, step
+    WHERE notEmpty(families)
+    GROUP BY site, mac
+),
+asked AS
+(
+    SELECT
+        site, client,
+        arraySort(groupArray((toUnixTimestamp64Micro(ts), transform(qname, {system_names:Array(String)}, {systems_by_names:Array(String)}, ''), 'names'))) AS by_names
+    FROM dns
+    WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
+        AND has({system_names:Array(String)}, qname) AND transport IN ('udp', 'tcp')
+    GROUP BY site, client
 ),
 windows AS
 (
     SELECT
         site, client, client_mac, step, samples,
         arrayReverse(arraySlice(arraySort(groupArrayArray(step_opened) OVER w), 1, toUInt32({connections_kept:Float64}))) AS syns,
-        arraySort(groupArrayArray(step_told) OVER w) AS said,
+        groupArrayArray(step_told) OVER w AS connected,
         min(step_vlan) OVER w AS vlan,
-        min(seen) OVER w AS `from`,
-        max(seen_last) OVER w AS `to`
+        uniqExact(client) OVER (PARTITION BY site, client_mac) AS addresses,
+        min(seen) OVER w AS seen_first,
+        max(seen_last) OVER w AS seen_to
     FROM steps
     WINDOW w AS (PARTITION BY site, client, client_mac ORDER BY step
         RANGE BETWEEN {before:UInt32} PRECEDING AND CURRENT ROW)
+),
+joined AS
+(
+    SELECT
+        windows.site AS site, windows.client AS client, client_mac, step, samples, syns, vlan, seen_first AS `from`, seen_to AS `to`,
+        arraySort(arrayConcat(connected, arrayFilter(
+            t -> t.1 >= toUnixTimestamp(step) * 1000000 - {before:UInt32} * 1000000 AND t.1 < (toUnixTimestamp(step) + {step:UInt32}) * 1000000,
+            arrayConcat(by_dhcp, by_names)))) AS said
+    FROM windows
+    LEFT JOIN leases ON windows.site = leases.site AND windows.client_mac = leases.mac
+    LEFT JOIN asked ON windows.site = asked.site AND windows.client = asked.client
+    WHERE addresses <= {router_addresses:Float64}
 ),
 scored AS
 (
@@ -163,7 +167,7 @@ scored AS
         arrayAll(s -> s.4 NOT IN (127, 254), syns) AND arrayAll(s -> s.4 != 63 OR s.3 = 'Linux', syns) AND arrayExists(s -> s.4 = 63, syns)
             AND length(arrayDistinct(arrayMap(s -> (s.3, s.4, s.5), arrayFilter(s -> s.4 != 63, syns)))) <= 1
             AND arrayAll(s -> s.3 != 'names' OR has(arrayMap(o -> o.3, arrayFilter(o -> o.4 != 63, syns)), s.2), said) AS contained
-    FROM windows
+    FROM joined
 )
 SELECT
     site, step, `from`, `to`, toString(client) AS subject,
@@ -175,7 +179,7 @@ SELECT
         'systems', if(length(families) >= 2, arrayStringConcat(families, ' and '), 'several systems'),
         'evidence', concat('by ', if(empty(ways), 'TCP', arrayStringConcat(ways, ', ')), if(empty(ttls), '', ', TTL ' || arrayStringConcat(arrayMap(t -> toString(t), ttls), ' and ')))) AS texts,
     if(length(ways) >= 2, 80, 70) AS confidence,
-    samples
+    arrayMap(s -> toJSONString(s), samples) AS samples
 FROM scored
 WHERE NOT contained
     AND (jumps > {high_changes:Float64} OR middling > {middle_changes:Float64} OR small > {low_changes:Float64}

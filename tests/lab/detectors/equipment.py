@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Sequence
@@ -127,6 +128,8 @@ def gateway_by_upnp(lab: Lab) -> Truth:
 def speaker(lab: Lab) -> Truth:
     """lldpd on a laptop, told to speak at once."""
     lab.host("rogue", "students", address="10.20.0.66")
+    # lldpcli gives up being root before it opens the socket.
+    os.chmod(lab.path, 0o755)
     socket = str(lab.path / "lldpd.sock")
     server = lab.start(
         "rogue", ["lldpd", "-d", "-u", socket, "-I", "eth0", "-S", "Debian GNU/Linux"], "lldpd.log"
