@@ -58,7 +58,7 @@ routers AS
 steps AS
 (
     SELECT
-        site, mac, ip, '' AS variant, toIPv6('::') AS all_nodes, toUInt64(1) AS called,
+        site, mac AS device, mac AS shown, ip, '' AS variant, toIPv6('::') AS all_nodes, toUInt64(1) AS called,
         toStartOfInterval(ts, toIntervalSecond({step:UInt32})) AS step,
         uniqState(value) AS targets_state,
         min(ts) AS seen, max(ts) AS seen_last,
@@ -70,7 +70,9 @@ steps AS
     UNION ALL
     -- The request went to a group, so each answer is a flow of its own, without a question (RFC 4443, 4.2).
     SELECT
-        site, client_mac AS mac, client AS ip, 'everybody' AS variant, max(if(server >= toIPv6('ff00::'), server, toIPv6('::'))) AS all_nodes,
+        -- The device of an answer is not seen.
+        site, toUInt64(0) AS device, max(client_mac) AS shown, client AS ip, 'everybody' AS variant,
+        max(if(server >= toIPv6('ff00::'), server, toIPv6('::'))) AS all_nodes,
         countIf(server >= toIPv6('ff00::')) AS called,
         toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
         uniqStateIf(toString(server), server < toIPv6('ff00::')) AS targets_state,
@@ -83,12 +85,13 @@ steps AS
         AND (server >= toIPv6('ff00::') AND packets_up > 0
             OR server < toIPv6('ff00::') AND packets_up = 0 AND packets_down > 0)
         AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
-    GROUP BY site, mac, ip, step
+    GROUP BY site, ip, step
 ),
 windows AS
 (
     SELECT
-        site, mac, ip, variant, step,
+        site, ip, variant, step,
+        max(shown) OVER w AS mac,
         arraySlice(arraySort(groupArrayArray(samples) OVER w), 1, 10) AS samples,
         uniqMerge(targets_state) OVER w AS tried,
         sum(called) OVER w AS calls,
@@ -97,7 +100,7 @@ windows AS
         max(seen_last) OVER w AS `to`,
         if(variant = '', {targets:Float64}, {answers:Float64}) AS needed
     FROM steps
-    WINDOW w AS (PARTITION BY site, mac, ip, variant ORDER BY step
+    WINDOW w AS (PARTITION BY site, device, ip, variant ORDER BY step
         RANGE BETWEEN {before:UInt32} PRECEDING AND CURRENT ROW)
 )
 SELECT

@@ -257,11 +257,14 @@ def test_echo_to_all_nodes_with_answers_is_told(scribe, answers, found):
     echo = {"protocol": 58, "client_port": 128, "state": "OTH", "client_mac": 0x66, "flags_up": 0}
     scribe.flow(1, "fd00::66", "ff02::1", 129, packets_down=0, **echo)
     for number in range(answers):
-        scribe.flow(1.1, "fd00::66", f"fd00::{number + 1}", 129, packets_up=0, **echo)
+        scribe.flow(1.1, "fd00::66", f"fd00::{number + 1}", 129, packets_up=0, **{**echo, "client_mac": 0})
     findings = scribe.detect("ndp_scan")
     assert [row["inputs"]["tried"] for row in findings] == [answers] * found
     if found:
-        assert "by an echo request to ff02::1" in findings[0]["statement"]
+        assert (
+            "00:66) asked all IPv6 neighbours at once, by an echo request to ff02::1"
+            in findings[0]["statement"]
+        )
 
 
 def test_answers_without_a_question_to_all_are_no_sweep(scribe):

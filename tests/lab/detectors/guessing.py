@@ -47,7 +47,7 @@ def _words(lab: Lab, count: int) -> Path:
 def _hydra(lab: Lab, target: str, count: int, *options: str) -> str:
     command = ["hydra", "-I", "-l", "pupil", "-P", str(_words(lab, count)), *options, target]
     done = lab.run("guesser0", command, check=False, timeout=120)
-    if "completed" not in done.stdout:
+    if "completed" not in done.stdout or "0 valid password found" not in done.stdout:
         raise RuntimeError(f"hydra {target}: {(done.stderr or done.stdout).strip()[-300:]}")
     return done.stdout.strip().splitlines()[-2]
 
@@ -136,6 +136,8 @@ def start_smb(lab: Lab, host: str = "server") -> None:
     folder.mkdir()
     for name in ("private", "lock", "state", "cache", "pid", "share"):
         (folder / name).mkdir()
+    lab.path.chmod(0o755)
+    (folder / "share").chmod(0o777)
     config = folder / "smb.conf"
     config.write_text(
         f"[global]\nprivate dir = {folder}/private\nlock directory = {folder}/lock\n"
@@ -199,13 +201,14 @@ def start_web(lab: Lab) -> None:
     (lab.path / "users").chmod(0o644)
     lab.path.chmod(0o755)
     key, certificate = _certificate(lab, "portal")
-    page = "x" * 700
+    (lab.path / "pages").mkdir()
+    (lab.path / "pages" / "index.html").write_text("x" * 700)
     start_nginx(
         lab, "server", "web",
-        f'server {{ listen 80; location / {{ auth_basic "school"; auth_basic_user_file {lab.path}/users; '
-        f'return 200 "{page}"; }} }}\n'
+        f'server {{ listen 80; root {lab.path}/pages; auth_basic "school"; '
+        f"auth_basic_user_file {lab.path}/users; }}\n"
         f"server {{ listen 443 ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; "
-        f'location / {{ return 200 "{page}"; }} location /login {{ return 401 "{page}"; }} }}\n',
+        f'location / {{ return 401 "{700 * "x"}"; }} }}\n',
     )  # fmt: skip
     _up(lab, 80)
 

@@ -23,9 +23,10 @@ ADDRESSES = [Expectation("address_scan", SCANNER)]
 STEALTH = [Expectation("stealth_scan", SCANNER)]
 #: Rules that see the same scan by other signs.
 BESIDE = [
-    Expectation(name, SCANNER)
+    Expectation(name, subject)
+    for subject in (SCANNER, SCANNER_6, OUTSIDE)
     for name in (
-        "address_scan", "port_scan", "random_walk", "slow_scan", "stealth_scan", "udp_scan", "arp_scan",
+        "address_scan", "port_scan", "random_walk", "slow_scan", "stealth_scan", "udp_scan", "arp_scan", "ndp_scan",
     )
 ]  # fmt: skip
 
@@ -93,8 +94,8 @@ def at_prohibited(lab: Lab) -> Truth:
     """nmap against a machine whose firewall says that it is not allowed."""
     _scanner(lab)
     _victim(lab)
-    lab.nft("victim", "table ip f { chain i { type filter hook input priority 0; "
-                      "tcp dport != 80 reject with icmp type admin-prohibited; } }")  # fmt: skip
+    rule = "tcp dport != 80 reject with icmp type admin-prohibited"
+    lab.nft("victim", f"table ip f {{\nchain i {{\ntype filter hook input priority 0\n{rule}\n}}\n}}\n")
     return _nmap(lab, "-Pn", "-sS", "-T4", "-p", "1-200", VICTIM)
 
 
