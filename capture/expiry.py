@@ -21,6 +21,9 @@ from pipeline.kernels import entry_kernel, hot_kernel, packet_kernel, unit_kerne
 LINGER_S = 5
 #: Seconds after which a living flow's row leaves (records.md).
 ROW_S = 60
+#: Seconds of silence after which a flow that the server never answered owes its first row: it has failed by then
+#: (Zeek's tcp_attempt_delay), and who scans shall be known while he does.
+UNANSWERED_S = 5
 #: Seconds of packet time between sweeps, the delay that a row may have; each asks every flow's `due`. Our
 #: default.
 SWEEP_S = 4
@@ -51,11 +54,19 @@ def flow_timeout(table, flow):
 
 
 @packet_kernel
+def owes_first_row(flow):
+    """True if nothing of the flow was written yet and the server said nothing."""
+    return flow.row_start != NONE and flow.row_start == flow.first and flow.packets_down == 0
+
+
+@packet_kernel
 def next_due(table, flow):
     """Packet time, µs, before which the flow neither ends by silence nor owes a row."""
     due = flow.last + flow_timeout(table, flow)
     if flow.row_start != NONE:
         due = min(due, flow.row_start + ROW_S * 1_000_000)
+    if owes_first_row(flow):
+        due = min(due, flow.last + UNANSWERED_S * 1_000_000)
     return due
 
 
@@ -73,7 +84,9 @@ def sweep(table):
                 if not has_flow_room(table):
                     return False
                 end_flow(table, meter.sweep_at, IDLE)
-            elif flow.row_start != NONE and now - flow.row_start >= ROW_S * 1_000_000:
+            elif (flow.row_start != NONE and now - flow.row_start >= ROW_S * 1_000_000) or (
+                owes_first_row(flow) and silence >= UNANSWERED_S * 1_000_000
+            ):
                 if not has_flow_room(table):
                     return False
                 write_flow(table, meter.sweep_at, ACTIVE)

@@ -10,6 +10,7 @@ records and the thresholds alone: a round that is repeated, or overlaps another,
 import math
 import re
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from classifiers.facts import FACT_NAMES, Facts
 from classifiers.findings import Diff, Findings, difference
 from classifiers.loss import LOSS_BOUND, Losses, Store, floor, moment, sql_time, utc
 from classifiers.periods import PERIOD_NAMES, Periods
-from classifiers.pieces import BASIS, blocks, bounded, occupied, piece_seconds, reach, touched
+from classifiers.pieces import blocks, bounded, occupied, piece_seconds, reach, tables_of, touched
 from classifiers.policy_model import Policy
 from classifiers.storms import STORM_SAMPLES, STORM_SUBJECTS, storm_statement, storm_times
 from classifiers.switch_ports import SwitchPorts
@@ -29,6 +30,8 @@ from pipeline.records import mac_text
 
 STRONGEST_SQL = Path(__file__).with_name("strongest.sql").read_text("utf-8")
 SAMPLES = 10
+#: Statements at the same time: reading takes all cores by itself, what goes before takes one.
+AT_ONCE = 2
 #: Characters of a statement, a text in it, and a sample: what devices say of themselves may be long.
 STATEMENT_CHARACTERS, TEXT_CHARACTERS, SAMPLE_CHARACTERS = 2_000, 300, 1_000
 #: Parameters that the runner gives every statement.
@@ -191,27 +194,39 @@ class Detectors:
         if around:
             until = bounded(last + max(reach(d) for d in self.detectors))
             later = occupied(self._store, last, until)
-            slots = {table: new[table] | later[table] for table in new}
+            slots = {table: new.get(table, set()) | later.get(table, set()) for table in {*new, *later}}
         held = self._findings.parts(attempts_since - 2 * longest, until + longest)
-        losses = Losses(self._store)
-        for detector in self.detectors:
-            since = attempts_since if "attempts" in detector.reads else first
-            tables = [BASIS.get(table, table) for table in detector.reads]
-            fresh = any(new[table] for table in tables)
-            rows = {slot for table in tables for slot in slots[table]} if fresh else set()
-            mine = held.get(detector.name, [])
-            parts: list[Part] = []
-            stored: list[Part] = []
-            try:
-                for start, stop in touched(detector, since, last, rows, (p.piece for p in mine), around):
-                    start, stop = self._clipped(detector, start, stop, begin, end)
-                    if start < stop:
-                        parts += self._parts(detector, start, stop, losses)
+        pool = ThreadPoolExecutor(AT_ONCE, "detector")
+        try:
+            asked = []
+            for detector in self.detectors:
+                since = attempts_since if "attempts" in detector.reads else first
+                tables = tables_of(detector)
+                fresh = any(new.get(table) for table in tables)
+                rows = {slot for table in tables for slot in slots.get(table, ())} if fresh else set()
+                mine = held.get(detector.name, [])
+                pieces = touched(detector, since, last, rows, (part.piece for part in mine), around)
+                clipped = (self._clipped(detector, *piece, begin, end) for piece in pieces)
+                running = [
+                    (start, stop, pool.submit(self._found, detector, start, stop))
+                    for start, stop in clipped
+                    if start < stop
+                ]
+                asked.append((detector, mine, running))
+            losses = Losses(self._store)
+            for detector, mine, running in asked:
+                parts: list[Part] = []
+                stored: list[Part] = []
+                try:
+                    for start, stop, found in running:
+                        parts += self._parts(detector, start, stop, found.result(), losses)
                         stored += [part for part in mine if start <= part.piece < stop]
-            except ValueError as error:
-                yield ValueError(f"detector {detector.name}: {error}")
-                continue
-            yield Judged(detector, difference(parts, stored))
+                except ValueError as error:
+                    yield ValueError(f"detector {detector.name}: {error}")
+                    continue
+                yield Judged(detector, difference(parts, stored))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _clipped(
         self,
@@ -228,13 +243,12 @@ class Detectors:
             stop = min(stop, floor(end, detector.step))
         return start, stop
 
-    def _parts(self, detector: Detector, start: datetime, stop: datetime, losses: Losses) -> list[Part]:
-        """What one piece shows, one part a subject."""
-        thresholds = self._thresholds[detector.name]
+    def _found(self, detector: Detector, start: datetime, stop: datetime) -> list[dict[str, Any]]:
+        """Rows of `strongest.sql` for one piece."""
         before = detector.window - detector.step
         available = {
             **self._facts,
-            **thresholds,
+            **self._thresholds[detector.name],
             "from": sql_time(start - timedelta(seconds=before + detector.lookback)),
             "to": sql_time(stop),
             "since": sql_time(start),
@@ -250,8 +264,20 @@ class Detectors:
         # No row of a window that began before the range was read whole: `since` keeps those out.
         sql = STRONGEST_SQL.replace("/* kind */", kind).replace("/* detector */", detector.sql)
         bounds = {"storm_subjects": STORM_SUBJECTS, "storm_samples": STORM_SAMPLES}
-        rows = self._store.rows(sql, {name: available[name] for name in used} | bounds)
-        ground = Ground(start, thresholds, losses, self._ports(detector, rows, start, stop))
+        return self._store.rows(sql, {name: available[name] for name in used} | bounds)
+
+    def _parts(
+        self,
+        detector: Detector,
+        start: datetime,
+        stop: datetime,
+        rows: list[dict[str, Any]],
+        losses: Losses,
+    ) -> list[Part]:
+        """What one piece shows, one part a subject."""
+        ground = Ground(
+            start, self._thresholds[detector.name], losses, self._ports(detector, rows, start, stop)
+        )
         parts: dict[Key, Part] = {}
         for row in rows:
             if row["subjects"] < STORM_SUBJECTS:

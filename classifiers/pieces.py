@@ -5,6 +5,8 @@ statement could come out otherwise for the rows that came in, so that findings a
 are cut and however late rows come.
 """
 
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,6 +31,12 @@ TIME_OF = {
     "health": "ts",
     "attempts": "window_start",
 }
+_NOTHING = "''"
+_WHAT = {"sightings": "toString(source)"}
+#: Sources of sightings that a statement asks for, and signs that it asks for others than it names.
+_SOURCE = re.compile(r"\bsource (?:= |IN \()('[a-z0-9_]+'(?:,\s*'[a-z0-9_]+')*)")
+_WORD = re.compile(r"'([a-z0-9_]+)'")
+_OTHER_SOURCES = re.compile(r"\bsource (?:!=|NOT|LIKE)")
 #: Rollups hold rows where these tables do.
 BASIS = {"traffic_1m": "flows", "traffic_1h": "flows", "link_5m": "flows"}
 
@@ -53,18 +61,34 @@ def microseconds(time: datetime) -> int:
     return (bounded(time) - FIRST) // timedelta(microseconds=1)
 
 
+def tables_of(detector: Detector) -> set[str]:
+    """What must hold rows for a detector to find something, in the words of `occupied`."""
+    tables = {BASIS.get(table, table) for table in detector.reads}
+    if "sightings" in tables:
+        named = {word for words in _SOURCE.findall(detector.sql) for word in _WORD.findall(words)}
+        if named and not _OTHER_SOURCES.search(detector.sql):
+            tables = tables - {"sightings"} | {f"sightings {word}" for word in named}
+    return tables
+
+
 def occupied(store: Store, first: datetime, last: datetime) -> dict[str, set[int]]:
-    """Slots of `PIECE_S` that hold rows between two times, as their number since 1970, by table."""
+    """Slots of `PIECE_S` that hold rows between two times, as their number since 1970.
+
+    By table; for sightings by table and by table and source, too.
+    """
     selects = [
-        f"SELECT DISTINCT '{table}' AS name, intDiv(toUnixTimestamp({column}), {{slot:UInt32}}) AS slot"
+        f"SELECT DISTINCT '{table}' AS name, {_WHAT.get(table, _NOTHING)} AS what,"
+        f" intDiv(toUnixTimestamp({column}), {{slot:UInt32}}) AS slot"
         f" FROM {table} WHERE {column} >= {{from:DateTime64(6, 'UTC')}}"
         f" AND {column} <= {{to:DateTime64(6, 'UTC')}}"
         for table, column in TIME_OF.items()
     ]
     asked: dict[str, Any] = {"from": sql_time(first), "to": sql_time(last), "slot": PIECE_S}
-    slots: dict[str, set[int]] = {table: set() for table in TIME_OF}
+    slots: dict[str, set[int]] = defaultdict(set)
     for row in store.rows(" UNION ALL ".join(selects), asked):
         slots[row["name"]].add(row["slot"])
+        if row["what"]:
+            slots[f"{row['name']} {row['what']}"].add(row["slot"])
     return slots
 
 

@@ -45,11 +45,11 @@ steps AS
         count() AS step_attempts, countIf(verdict = 'blocked') AS step_blocked, countIf(through) AS step_delivered,
         groupUniqArrayIf((name, blocks), through) AS step_names,
         uniqExactStateIf(client, through) AS clients_state,
-        groupUniqArrayArrayIf(10)(categories, through) AS step_categories,
+        groupUniqArrayArrayIf(categories, through) AS step_categories,
         minIf(first, through) AS seen, maxIf(last, through) AS seen_last,
-        groupArrayIf(10)(tuple(window_start, client, if(has(categories, 'abuse'), 'withheld', name) AS name, verdict,
+        groupArraySortedIf(10)(tuple(window_start, client, if(has(categories, 'abuse'), 'withheld', name) AS name, verdict,
             a.confidence AS confidence, bytes_down), through) AS samples,
-        groupUniqArrayIf(5)(if(has(categories, 'abuse'), 'withheld', name), through) AS step_shown
+        arraySlice(arraySort(groupUniqArrayIf(if(has(categories, 'abuse'), 'withheld', name), through)), 1, 5) AS step_shown
     FROM tried AS a
     INNER JOIN usual ON usual_site = site AND usual_name = name
     GROUP BY site, step, through
@@ -63,8 +63,8 @@ windows AS
         sum(step_delivered) OVER w AS delivered,
         groupUniqArrayArray(step_names) OVER w AS names,
         uniqExactMerge(clients_state) OVER w AS clients,
-        groupUniqArrayArray(5)(step_shown) OVER w AS name_list,
-        groupUniqArrayArray(10)(step_categories) OVER w AS categories,
+        groupUniqArrayArray(step_shown) OVER w AS name_list,
+        groupUniqArrayArray(step_categories) OVER w AS categories,
         min(if(through, seen, toDateTime64('2200-01-01 00:00:00', 6, 'UTC'))) OVER w AS `from`,
         max(seen_last) OVER w AS `to`
     FROM steps
@@ -78,7 +78,7 @@ SELECT
         'attempts', toFloat64(attempted), 'blocked', toFloat64(blocked),
         'blocks', toFloat64(arraySum(arrayMap(n -> n.2, names)))) AS inputs,
     map('categories', arrayStringConcat(arraySort(categories), ', '),
-        'name_list', arrayStringConcat(arraySort(name_list), ', ')) AS texts,
+        'name_list', arrayStringConcat(arraySlice(arraySort(name_list), 1, 5), ', ')) AS texts,
     70 AS confidence,
     arrayMap(s -> toJSONString(s), samples) AS samples
 FROM windows

@@ -91,7 +91,7 @@ explained AS
 steps AS
 (
     SELECT
-        site, client, any(`group`) AS step_group,
+        site, client, min(toString(`group`)) AS step_group,
         toStartOfInterval(window_start, toIntervalSecond({step:UInt32})) AS step,
         countIf(NOT embedded) AS step_leaks,
         countIf(embedded) AS step_widgets,
@@ -99,11 +99,11 @@ steps AS
         sumIf(bytes_down, NOT embedded) AS step_bytes,
         max(a.confidence) AS step_confidence,
         uniqExactStateIf(name, NOT embedded) AS names_state,
-        groupUniqArrayIf(5)(shown, NOT embedded) AS step_names,
-        groupUniqArrayArrayIf(10)(categories, NOT embedded) AS step_categories,
-        groupArrayIf(1000)(cause, NOT embedded) AS step_causes,
+        arraySlice(arraySort(groupUniqArrayIf(shown, NOT embedded)), 1, 5) AS step_names,
+        groupUniqArrayArrayIf(categories, NOT embedded) AS step_categories,
+        sumMapIf([cause], [toUInt64(1)], NOT embedded) AS step_causes,
         min(first) AS seen, max(last) AS seen_last,
-        groupArrayIf(10)(tuple(window_start, client, shown AS name, verdict, a.confidence AS confidence, bytes_down, cause,
+        groupArraySortedIf(10)(tuple(window_start, client, shown AS name, verdict, a.confidence AS confidence, bytes_down, cause,
             blocked_over, delivered_over), NOT embedded) AS samples
     FROM explained AS a
     GROUP BY site, client, step
@@ -118,10 +118,10 @@ windows AS
         sum(step_bytes) OVER w AS bytes,
         max(step_confidence) OVER w AS sure,
         uniqExactMerge(names_state) OVER w AS names,
-        groupUniqArrayArray(5)(step_names) OVER w AS name_list,
-        groupUniqArrayArray(10)(step_categories) OVER w AS categories,
-        groupArrayArray(1000)(step_causes) OVER w AS causes,
-        arraySort(c -> (-countEqual(causes, c), c), arrayDistinct(causes)) AS why,
+        groupUniqArrayArray(step_names) OVER w AS name_list,
+        groupUniqArrayArray(step_categories) OVER w AS categories,
+        sumMap(step_causes.1, step_causes.2) OVER w AS causes,
+        arraySort(c -> (-toInt64(c.2), c.1), arrayZip(causes.1, causes.2)) AS why,
         min(seen) OVER w AS `from`,
         max(seen_last) OVER w AS `to`
     FROM steps
@@ -133,9 +133,9 @@ SELECT
     leaks / {leaks_min:Float64} AS strength,
     map('leaks', toFloat64(leaks), 'partial', toFloat64(partial), 'names', toFloat64(names), 'embedded', toFloat64(widgets),
         'kilobytes', round(bytes / 1000, 1)) AS inputs,
-    map('group', if(step_group = '', 'no group', toString(step_group)), 'categories', arrayStringConcat(arraySort(categories), ', '),
-        'name_list', arrayStringConcat(arraySort(name_list), ', '),
-        'causes', arrayStringConcat(arrayMap(c -> concat(c, ' (', toString(countEqual(causes, c)), ')'), why), ', ')) AS texts,
+    map('group', if(step_group = '', 'no group', step_group), 'categories', arrayStringConcat(arraySort(categories), ', '),
+        'name_list', arrayStringConcat(arraySlice(arraySort(name_list), 1, 5), ', '),
+        'causes', arrayStringConcat(arrayMap(c -> concat(c.1, ' (', toString(c.2), ')'), why), ', ')) AS texts,
     sure AS confidence,
     arrayMap(s -> toJSONString(s), samples) AS samples
 FROM windows

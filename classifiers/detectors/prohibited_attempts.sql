@@ -16,16 +16,16 @@ WITH
 steps AS
 (
     SELECT
-        site, client, any(`group`) AS step_group,
+        site, client, min(toString(`group`)) AS step_group,
         toStartOfInterval(window_start, toIntervalSecond({step:UInt32})) AS step,
         countIf(initiated != 'background') AS step_attempts,
         countIf(initiated = 'background') AS step_background,
         countIf(verdict = 'blocked' AND initiated != 'background') AS step_blocked,
         countIf(verdict IN ('allowed', 'partial') AND initiated != 'background') AS step_delivered,
         uniqExactStateIf(name, initiated != 'background') AS names_state,
-        groupUniqArrayArray(10)(categories) AS step_categories,
+        groupUniqArrayArray(categories) AS step_categories,
         min(first) AS seen, max(last) AS seen_last,
-        groupArray(10)(tuple(window_start, client, if(has(categories, 'abuse'), 'withheld', name) AS name, verdict, mechanism, confidence)) AS samples
+        groupArraySorted(10)(tuple(window_start, client, if(has(categories, 'abuse'), 'withheld', name) AS name, verdict, mechanism, confidence)) AS samples
     FROM attempts FINAL
     WHERE toStartOfHour(window_start) >= toStartOfHour({from:DateTime64(6, 'UTC')})
         AND window_start >= {from:DateTime64(6, 'UTC')} AND window_start < {to:DateTime64(6, 'UTC')}
@@ -41,7 +41,7 @@ windows AS
         sum(step_blocked) OVER w AS blocked,
         sum(step_delivered) OVER w AS delivered,
         uniqExactMerge(names_state) OVER w AS names,
-        groupUniqArrayArray(10)(step_categories) OVER w AS categories,
+        groupUniqArrayArray(step_categories) OVER w AS categories,
         min(seen) OVER w AS `from`,
         max(seen_last) OVER w AS `to`
     FROM steps
@@ -53,7 +53,7 @@ SELECT
     tried / {attempts_min:Float64} AS strength,
     map('attempts', toFloat64(tried), 'blocked', toFloat64(blocked), 'delivered', toFloat64(delivered),
         'undecided', toFloat64(tried - blocked - delivered), 'background', toFloat64(background), 'names', toFloat64(names)) AS inputs,
-    map('group', if(step_group = '', 'no group', toString(step_group)), 'categories', arrayStringConcat(arraySort(categories), ', ')) AS texts,
+    map('group', if(step_group = '', 'no group', step_group), 'categories', arrayStringConcat(arraySort(categories), ', ')) AS texts,
     arrayMap(s -> toJSONString(s), samples) AS samples
 FROM windows
 WHERE tried >= {attempts_min:Float64} AND names >= {names_min:Float64}

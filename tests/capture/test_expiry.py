@@ -7,6 +7,7 @@ import pytest
 from tests.capture.packets import (
     ACK,
     SECOND,
+    SYN,
     T0,
     Conversation,
     Packet,
@@ -47,6 +48,23 @@ def test_a_closed_flow_leaves_after_5_s() -> None:
     list(sensor.tick(T0 + 9 * SECOND))
     (flows,) = [batch for kind, batch in sensor.flush() if kind == "flows"]
     assert flows.column("ended").to_pylist() == ["closed"]
+
+
+def test_a_flow_that_nobody_answers_leaves_after_5_s() -> None:
+    """A question without an answer has its row at the first sweep after 5 s of silence, once; others wait."""
+    tried = [tcp(SYN, 1, sport=40_001), udp(b"x", 50_000, 9_999), icmp(8, 0)]
+    answered = Conversation(step=1_000).open().up(ACK, b"x").packets
+    sensor = small_sensor()
+    list(sensor.feed(block([*answered, *(Packet(T0 + SECOND, frame) for frame in tried)])))
+    list(sensor.tick(T0 + 5 * SECOND))
+    assert [kind for kind, _ in sensor.flush() if kind == "flows"] == []
+    list(sensor.tick(T0 + 10 * SECOND))
+    (flows,) = [batch for kind, batch in sensor.flush() if kind == "flows"]
+    assert sorted(flows.column("protocol").to_pylist()) == [1, 6, 17]
+    assert set(flows.column("ended").to_pylist()) == {"active"}
+    assert set(flows.column("packets_down").to_pylist()) == {0}
+    list(sensor.tick(T0 + 40 * SECOND))
+    assert [kind for kind, _ in sensor.flush() if kind == "flows"] == []
 
 
 def test_a_flow_without_packets_since_its_last_row_has_no_empty_row() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from classifiers.detector import load_detectors
 from classifiers.loss import REACH, floor, moment
-from classifiers.pieces import BLOCK, PIECE_S, blocks, bounded, occupied, piece_seconds, touched
+from classifiers.pieces import BLOCK, PIECE_S, blocks, bounded, occupied, piece_seconds, tables_of, touched
 from tests.classifiers.conftest import at
 
 (ADDRESS_SCAN,) = (d for d in load_detectors() if d.name == "address_scan")
@@ -53,6 +53,17 @@ def test_rows_are_found_by_table_and_slot(scribe):
     assert slots["flows"] == {_slot(0)}
     assert slots["dns"] == {_slot(2 * PIECE_S)}
     assert slots["sightings"] == slots["attempts"] == set()
+
+
+def test_sightings_are_told_apart_by_source(scribe):
+    """A detector of one protocol is not run where only another was seen."""
+    scribe.sighting(0, "arp", 1, "10.20.0.1")
+    scribe.write()
+    slots = occupied(scribe.store, at(-10), at(10))
+    assert slots["sightings"] == slots["sightings arp"] == {_slot(0)}
+    of = {detector.name: tables_of(detector) for detector in load_detectors()}
+    assert of["rogue_dhcp"] == {"sightings dhcp_offer", "sightings dhcp_ack"}
+    assert of["streaming_share"] == of["address_scan"] == {"flows"}
 
 
 def test_a_long_range_is_worked_on_in_days_that_hold_rows(scribe):
