@@ -1,7 +1,7 @@
 -- title: Daily quota exceeded
 -- class: bandwidth
 -- states: {subject} ({group}) moved {megabytes} MB on {day} until {until}, its quota for the day is {quota_megabytes} MB
---   ({kinds}{clause}). Most by {services}.
+--   ({kinds}{clause}). The most by {service}.
 -- subject: host
 -- severity: low
 -- clause: S9a, S18c, L K17
@@ -66,7 +66,7 @@ hours AS
     SELECT
         site, client, number, begin, min(finish) AS finish, min(title) AS title, toStartOfHour(at) AS step,
         min(`group`) AS `group`, min(kinds) AS kinds, min(allowed) AS allowed, min(clause) AS clause, sum(bytes) AS hour_bytes,
-        sumMap(map(concat(what, ' (', name_source, ')'), bytes)) AS hour_services
+        max((bytes, what, name_source)) AS hour_part
     FROM counted
     INNER JOIN days ON day_site = site
     WHERE at >= begin AND at < finish
@@ -74,7 +74,7 @@ hours AS
 ),
 so_far AS
 (
-    SELECT *, sum(hour_bytes) OVER w AS moved, sumMap(hour_services) OVER w AS services_so_far
+    SELECT *, sum(hour_bytes) OVER w AS moved, max(hour_part) OVER w AS greatest_part
     FROM hours
     WINDOW w AS (PARTITION BY site, client, number, begin ORDER BY step)
 ),
@@ -101,8 +101,7 @@ SELECT
     map('bytes', moved, 'megabytes', round(moved / 1e6, 1), 'quota_megabytes', round(allowed / 1e6, 1),
         'share_of_quota', round(moved / allowed, 3)) AS inputs,
     map('group', if(`group` = '', 'no group', toString(`group`)), 'day', title,
-        'services', arrayStringConcat(arrayMap(m -> format('{0} {1} MB', m.2, toString(round(m.1 / 1e6))),
-            arraySlice(arrayReverseSort(arrayZip(mapValues(services_so_far), mapKeys(services_so_far))), 1, 3)), ', '),
+        'service', concat(greatest_part.2, ' (', greatest_part.3, ')'),
         'until', formatDateTime(`to`, '%H:%i UTC'),
         'kinds', if(empty(kinds), 'all traffic', arrayStringConcat(kinds, ', ')),
         'clause', if(clause = '', '', concat(', clause ', clause))) AS texts,

@@ -1,7 +1,7 @@
 -- title: Quota of a lesson exceeded
 -- class: bandwidth
 -- states: {subject} ({group}) moved {megabytes} MB in the lesson of {lesson} (local time) until {until}, its quota for
---   a lesson is {quota_megabytes} MB ({kinds}{clause}). Most by {services}.
+--   a lesson is {quota_megabytes} MB ({kinds}{clause}). The most by {service}.
 -- subject: host
 -- severity: low
 -- clause: S9a, L K17
@@ -56,7 +56,7 @@ steps AS
     SELECT
         site, client, number, begin, min(title) AS title, toStartOfInterval(at, toIntervalSecond({step:UInt32})) AS step,
         max(at) + 60 AS until, min(`group`) AS `group`, min(kinds) AS kinds, min(allowed) AS allowed, min(clause) AS clause,
-        sum(bytes) AS step_bytes, sumMap(map(concat(what, ' (', name_source, ')'), bytes)) AS step_services
+        sum(bytes) AS step_bytes, max((bytes, what, name_source)) AS step_part
     FROM counted
     INNER JOIN lessons ON lesson_site = site
     WHERE at >= begin AND at < finish
@@ -64,7 +64,7 @@ steps AS
 ),
 so_far AS
 (
-    SELECT *, sum(step_bytes) OVER w AS moved, sumMap(step_services) OVER w AS services_so_far
+    SELECT *, sum(step_bytes) OVER w AS moved, max(step_part) OVER w AS greatest_part
     FROM steps
     WINDOW w AS (PARTITION BY site, client, number, begin ORDER BY step)
 ),
@@ -81,8 +81,7 @@ SELECT
     map('bytes', moved, 'megabytes', round(moved / 1e6, 1), 'quota_megabytes', round(allowed / 1e6, 1),
         'share_of_quota', round(moved / allowed, 3)) AS inputs,
     map('group', if(`group` = '', 'no group', toString(`group`)), 'lesson', title,
-        'services', arrayStringConcat(arrayMap(m -> format('{0} {1} MB', m.2, toString(round(m.1 / 1e6))),
-            arraySlice(arrayReverseSort(arrayZip(mapValues(services_so_far), mapKeys(services_so_far))), 1, 3)), ', '),
+        'service', concat(greatest_part.2, ' (', greatest_part.3, ')'),
         'until', formatDateTime(until, '%H:%i UTC'),
         'kinds', if(empty(kinds), 'all traffic', arrayStringConcat(kinds, ', ')),
         'clause', if(clause = '', '', concat(', clause ', clause))) AS texts,

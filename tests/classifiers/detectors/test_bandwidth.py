@@ -175,7 +175,7 @@ def test_quota_of_a_lesson(scribe, policy_of, calendar, parts, found):
     findings = scribe.detect("lesson_quota", policy=policy, seconds=3_000)
     assert [row["subject"] for row in findings] == ["10.20.0.15"] * found
     if found:
-        assert "no service known (none) 210 MB" in findings[0]["statement"]
+        assert "The most by no service known (none)" in findings[0]["statement"]
 
 
 RATE = [{"groups": ["students"], "mbps": 4, "burst_megabytes": 100, "clause": ""}]
@@ -376,3 +376,24 @@ def test_hostile_counters_and_times_make_one_finding(scribe, policy_of):
     subjects = {(row["detector"], row["subject"]) for row in findings}
     assert len(findings) == len(subjects)
     assert subjects == {(name, "10.20.0.15") for name in names[:4]}
+
+
+@pytest.mark.slow
+def test_very_many_hosts_above_their_quota_are_one_finding(scribe, policy_of):
+    """A flood of forged senders, each above every quota, ends in one finding about the site a detector."""
+    scribe.flow(0, "10.20.0.15", "203.0.113.9", bytes_down=1_000)
+    scribe.write()
+    for table, column, at in (("traffic_1h", "hour", "10:00:00"), ("traffic_1m", "minute", "10:21:00")):
+        scribe.store.command(
+            f"INSERT INTO {table} ({column}, site, `group`, client, category, bytes_down) SELECT"
+            f" toDateTime('2026-03-02 {at}', 'UTC'), 'demo', 'students',"
+            " toIPv6(format('::ffff:10.{}.{}.{}', toString(intDiv(number, 65536) % 256),"
+            " toString(intDiv(number, 256) % 256), toString(number % 256))), 'streaming_video', 2000000000"
+            " FROM numbers(100000)"
+        )
+    policy = policy_of(quotas=[*GIGABYTE_A_DAY, *A_LESSON, *RATE])
+    names = ("daily_quota", "lesson_quota", "sustained_rate", "streaming_share")
+    findings = scribe.detect(*names, policy=policy)
+    assert [(row["detector"], row["subject_kind"]) for row in findings] == [
+        (name, "site") for name in names[:3]
+    ]
