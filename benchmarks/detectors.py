@@ -43,13 +43,17 @@ def played(scenario: Scenario, folder: Path) -> str:
     return ""
 
 
-def judged(scenario: Scenario, folder: Path) -> None:
-    """Judges a scenario's recording and leaves the findings beside it."""
+def judged(keys: Sequence[str], folder: Path) -> None:
+    """Judges scenarios' recordings and leaves the findings beside them."""
     begun = time.process_time()
     with tempfile.TemporaryDirectory(prefix="judged-", dir=folder) as state:
-        found = judge(scenario, play.load(scenario.key, folder), Path(state) / "product")
-    keep(found, folder)
-    print(f"judged {scenario.key}: {time.process_time() - begun:.1f} s of processor time", file=sys.stderr)
+        found = judge([(SCENARIOS[key], play.load(key, folder / key)) for key in keys], Path(state))
+    for key in keys:
+        keep(found[key], folder / key)
+    print(
+        f"judged {len(keys)} scenarios: {time.process_time() - begun:.0f} s of processor time",
+        file=sys.stderr,
+    )
 
 
 def cases_in(folder: Path) -> list[Scored]:
@@ -127,12 +131,10 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory(prefix="detectors-") as own:
         folder = (arguments.folder or Path(own)).resolve()
-        left_out = []
-        for key in chosen:
-            if not arguments.judge and (reason := played(SCENARIOS[key], folder / key)):
-                left_out.append(reason)
-            elif (folder / key / play.TRUTH).exists():
-                judged(SCENARIOS[key], folder / key)
+        folder.mkdir(parents=True, exist_ok=True)
+        reasons = [] if arguments.judge else [played(SCENARIOS[key], folder / key) for key in chosen]
+        left_out = [reason for reason in reasons if reason]
+        judged([key for key in chosen if (folder / key / play.TRUTH).exists()], folder)
         cases = cases_in(folder)
     measured = report(cases, left_out)
     print(measured)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from classifiers.detector import load_detectors
-from tests.lab.detectors.judge import Found, findings_of, laid_over, settings_for
+from tests.lab.detectors.judge import Found, findings_in_file, laid_over, settings_for
 
 POLICY: Mapping[str, Any] = {
     "approved": {"dhcp": [], "routers": [], "router_macs": []},
@@ -54,7 +54,7 @@ def findings_in(capture: Capture, folder: Path, state: Path) -> list[Found]:
     """What the product finds in a capture of the folder. Raises OSError, ValueError."""
     state.mkdir(parents=True)
     settings = settings_for(laid_over(POLICY, capture.over), {}, state)
-    return findings_of(settings, [folder / capture.path], whole=False)
+    return findings_in_file(settings, folder / capture.path)
 
 
 def right(capture: Capture, found: Iterable[Found]) -> list[Found]:

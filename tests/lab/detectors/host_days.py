@@ -16,7 +16,7 @@ from spanwatch import services
 from spanwatch.services import open_parts
 from tests.lab.detectors.clips import Clip, Frame, clips_of, read
 from tests.lab.detectors.days import VARIANTS, Days, Habit, machines, vlan_of
-from tests.lab.detectors.judge import Found, all_found, settings_for
+from tests.lab.detectors.judge import Found, drained, settings_for
 from tests.lab.detectors.play import Played
 from tests.lab.detectors.scenario import Expectation
 
@@ -123,10 +123,7 @@ def quiet(
             if trouble := run_file(str(capture), SensorSettings(name="lab"), parts.log):
                 raise ValueError(trouble)
             capture.unlink()
-            parts.worker.drain()
-            if reason := parts.worker.status["warning"] or parts.worker.status["round_error"]:
-                raise ValueError(reason)
-        found = all_found(parts.store)
+            found = drained(parts)
         frames = int(parts.store.rows("SELECT sum(packets) AS frames FROM health")[0]["frames"])
     false = tuple(f for f in found if not any(e.fits(f.detector, f.subject, {}) for e in RIGHT))
     return Quiet(days, host_days, frames, false)

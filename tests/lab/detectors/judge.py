@@ -6,6 +6,7 @@ import json
 import shutil
 import struct
 import tomllib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -15,17 +16,17 @@ from typing import Any
 from capture.sensor import run_file
 from classifiers import policy
 from pipeline.settings import SensorSettings, Settings, StoreSettings
-from spanwatch.services import open_parts
+from spanwatch.services import Parts, open_parts
 from tests.lab.detectors.play import Played
 from tests.lab.detectors.scenario import Scenario
 
 STARTER = Path(policy.__file__).with_name("starter.toml")
 FOUND = "found.json"
 FINDINGS = """
-SELECT toString(detector) AS detector, toString(class) AS class, subject, toString(subject_kind) AS kind,
+SELECT toString(detector) AS detector, site, subject, toString(subject_kind) AS kind,
     toUnixTimestamp64Micro(`from`) / 1e6 AS start, toUnixTimestamp64Micro(`to`) / 1e6 AS end,
     confidence, statement, samples, inconclusive
-FROM findings FINAL ORDER BY `from`, detector, subject
+FROM findings FINAL WHERE withdrawn = '' ORDER BY `from`, detector, subject
 """
 
 
@@ -34,6 +35,7 @@ class Found:
     """One finding of the product."""
 
     detector: str
+    site: str
     kind: str
     """`subject_kind`."""
     subject: str
@@ -46,37 +48,64 @@ class Found:
     inconclusive: bool
 
 
-def judge(scenario: Scenario, played: Played, state: Path) -> list[Found]:
-    """Everything that the product finds in a scenario's recordings.
+def judge(cases: Sequence[tuple[Scenario, Played]], state: Path) -> dict[str, list[Found]]:
+    """Everything that the product finds in the recordings of scenarios, by key.
 
-    `state` holds the product's state and the retimed recordings; it is emptied first, and left.
+    Scenarios with the same policy and lists are judged in one store, each as a site of its own. `state` holds
+    the product's state and the retimed recordings; it is emptied first.
     """
-    shutil.rmtree(state, ignore_errors=True)
-    state.mkdir(parents=True)
-    settings = settings_for(scenario.policy, scenario.lists, state)
-    first = first_time((played.mirror, *played.more))
-    start = datetime.fromisoformat(scenario.starts).timestamp()
-    recordings = []
-    for file in (played.mirror, *played.more):
-        recordings.append(state / file.name)
-        retime(file, recordings[-1], first, start, scenario.stretch)
-    return findings_of(settings, recordings)
+    groups: dict[str, list[tuple[Scenario, Played]]] = defaultdict(list)
+    for scenario, played in cases:
+        groups[repr((scenario.policy, scenario.lists))].append((scenario, played))
+    found = {}
+    for number, group in enumerate(groups.values()):
+        place = state / str(number)
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        found |= _judged(group, place)
+        shutil.rmtree(place)
+    return found
 
 
-def findings_of(settings: Settings, recordings: Sequence[Path], *, whole: bool = True) -> list[Found]:
-    """Findings of the product in recordings, one sensor each.
-
-    Raises ValueError for one that is cut off, unless `whole` is false.
-    """
+def _judged(group: Sequence[tuple[Scenario, Played]], place: Path) -> dict[str, list[Found]]:
+    over = group[0][0].policy
+    plan = over.get("sites") or tomllib.loads(STARTER.read_text("utf-8"))["sites"]
+    sites = [
+        {
+            **plan[0],
+            "id": scenario.key,
+            "sensors": [scenario.key, *(f"{scenario.key}-{f.stem}" for f in played.more)],
+        }
+        for scenario, played in group
+    ]
+    settings = settings_for({**over, "sites": sites}, group[0][0].lists, place)
+    retimed = place / "retimed.pcap"
     with open_parts(settings) as parts:
-        for number, file in enumerate(recordings):
-            sensor = SensorSettings(name=f"lab{number or ''}", flows=65_536)
-            if (trouble := run_file(str(file), sensor, parts.log)) and whole:
-                raise ValueError(trouble)
-        parts.worker.drain()
-        if reason := parts.worker.status["warning"] or parts.worker.status["round_error"]:
-            raise ValueError(reason)
-        return all_found(parts.store)
+        for scenario, played in group:
+            first = first_time((played.mirror, *played.more))
+            start = datetime.fromisoformat(scenario.starts).timestamp()
+            for file in (played.mirror, *played.more):
+                retime(file, retimed, first, start, scenario.stretch)
+                name = scenario.key if file == played.mirror else f"{scenario.key}-{file.stem}"
+                if trouble := run_file(str(retimed), SensorSettings(name=name, flows=65_536), parts.log):
+                    raise ValueError(f"{file}: {trouble}")
+        found = drained(parts)
+    return {scenario.key: [f for f in found if f.site == scenario.key] for scenario, _ in group}
+
+
+def findings_in_file(settings: Settings, capture: Path) -> list[Found]:
+    """Findings of the product in one capture, which may be cut off. Raises OSError, ValueError."""
+    with open_parts(settings) as parts:
+        run_file(str(capture), SensorSettings(name="capture", flows=65_536), parts.log)
+        return drained(parts)
+
+
+def drained(parts: Parts) -> list[Found]:
+    """All findings, when everything in the log was worked on. Raises ValueError where that went wrong."""
+    parts.worker.drain()
+    if reason := parts.worker.status["warning"] or parts.worker.status["round_error"]:
+        raise ValueError(reason)
+    return all_found(parts.store)
 
 
 def all_found(store: Any) -> list[Found]:
@@ -87,6 +116,7 @@ def all_found(store: Any) -> list[Found]:
 def _found(row: Mapping[str, Any]) -> Found:
     return Found(
         detector=row["detector"],
+        site=row["site"],
         kind=row["kind"],
         subject=row["subject"],
         start=float(row["start"]),

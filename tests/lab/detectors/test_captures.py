@@ -15,7 +15,7 @@ FOLDER = Path(__file__).resolve().parents[4] / "shared" / "captures"
 
 def found(detector: str, subject: str) -> Found:
     """A finding of a detector."""
-    return Found(detector, "host", subject, 0, 1, 95, "", (), False)
+    return Found(detector, "site", "host", subject, 0, 1, 95, "", (), False)
 
 
 def test_the_table_holds() -> None:

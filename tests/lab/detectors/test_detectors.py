@@ -22,7 +22,7 @@ def outcome(scenario: Scenario, folder: Path) -> Scored:
     if reason := play.why_not() or scenario.why_not():
         pytest.skip(reason)
     seen = play.play(scenario, folder / "played")
-    keep(judge(scenario, seen, folder / "state"), folder / "played")
+    keep(judge([(scenario, seen)], folder / "state")[scenario.key], folder / "played")
     return score(scenario, play.load(scenario.key, folder / "played"), kept(folder / "played"))
 
 

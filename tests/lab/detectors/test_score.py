@@ -23,7 +23,7 @@ SCENARIO = Scenario(
 
 def found(detector: str, subject: str) -> Found:
     """A finding of a detector."""
-    return Found(detector, "host", subject, 0, 1, 95, "", (), False)
+    return Found(detector, "scan_x", "host", subject, 0, 1, 95, "", (), False)
 
 
 def test_findings_are_sorted() -> None:
