@@ -1,6 +1,8 @@
 """The compiled file: a JSON header and named arrays, written atomically, mapped when opened."""
 
 import contextlib
+import fcntl
+import glob
 import hashlib
 import json
 import mmap
@@ -37,8 +39,10 @@ def write(path: Path, header: dict[str, Any], sections: dict[str, np.ndarray], v
     head += b" " * _padded(_HEAD + VERSION + 8 + len(head))
     digest = hashlib.sha256()
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    _sweep(path)
     try:
         with open(part, "wb") as out:
+            fcntl.flock(out, fcntl.LOCK_EX)
             out.write(MAGIC + b"\0" * 32)
 
             def put(data: bytes) -> None:
@@ -60,6 +64,14 @@ def write(path: Path, header: dict[str, Any], sections: dict[str, np.ndarray], v
         with contextlib.suppress(FileNotFoundError):
             part.unlink()
         raise
+
+
+def _sweep(path: Path) -> None:
+    """Removes what writers left beside `path` that ended in the middle; those at work hold a lock."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
+        with contextlib.suppress(OSError), open(left, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def version_of(header: dict[str, Any], sections: dict[str, np.ndarray]) -> str:

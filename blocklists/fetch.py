@@ -175,6 +175,7 @@ class Client:
         size = answer.headers.get("Content-Length", "")
         total = place + int(size) if size.isdecimal() and not coded else None
         if total is not None and total > most:
+            _forget(part)
             raise _too_large(asked, total, most)
         mark, counted = time.monotonic(), 0
         with open(part, "ab" if place else "wb") as out:
@@ -183,6 +184,7 @@ class Client:
                 place += len(chunk)
                 counted += len(chunk)
                 if place > most:
+                    _forget(part)
                     raise _too_large(asked, place, most)
                 if self._stop.is_set():
                     raise FetchError(f"{shown(url)}: interrupted; the next update continues it")

@@ -271,24 +271,27 @@ reached AS
     FROM connections
 ),
 
--- Names that servers served, and names on no list that they did not, by 10 s: what there is to tell a block of one
--- name from a server that is dead.
+-- What servers served, and names on no list that they did not, by 10 s: what there is to tell a block of one name from
+-- a server that is dead.
 serving AS
 (
     SELECT
-        serving_site, serving_server, serving_protocol, serving_slot,
-        groupArray(tuple(serving_name, earliest, latest, served, least_rtt)) AS served_names
+        serving_site, serving_server, serving_protocol,
+        arrayJoin([-1, 0, 1]) * {slot_s:UInt32}
+            + toUnixTimestamp(toStartOfInterval(bucket, toIntervalSecond({slot_s:UInt32}))) AS serving_slot,
+        groupArray(tuple(begun, ended, earliest, latest, one_name, other_name, served_names, failed_names, least_rtt)) AS buckets
     FROM
     (
         SELECT
-            site AS serving_site, server AS serving_server, protocol AS serving_protocol, server_name AS serving_name,
+            site AS serving_site, server AS serving_server, protocol AS serving_protocol,
             toStartOfInterval(first, toIntervalSecond(10)) AS bucket,
-            arrayJoin([-1, 0, 1]) * {slot_s:UInt32}
-                + toUnixTimestamp(toStartOfInterval(bucket, toIntervalSecond({slot_s:UInt32}))) AS serving_slot,
             bitAnd(hello, 3) = 3 AND acked_down > 0
                 OR protocol = 17 AND application = 'quic' AND packets_down >= {quic_packets:Float64}
                 OR ifNull(http_status, 0) BETWEEN 200 AND 399 AS served,
-            min(first) AS earliest, max(first) AS latest, min(rtt_us) AS least_rtt
+            min(first) AS begun, max(first) AS ended, minIf(first, served) AS earliest, maxIf(first, served) AS latest,
+            minIf(server_name, served) AS one_name, maxIf(server_name, served) AS other_name,
+            uniqExactIf(server_name, served) AS served_names, uniqExactIf(server_name, NOT served) AS failed_names,
+            min(rtt_us) AS least_rtt
         FROM flows
         WHERE start >= {read_from:DateTime64(6, 'UTC')} AND start < {read_to:DateTime64(6, 'UTC')}
             AND server_name != ''
@@ -301,7 +304,7 @@ serving AS
                     AND (reset_by = 'server' OR bitAnd(hello, 7) = 5 OR payload_down = 0
                         OR http_method = 'CONNECT' AND http_status IN (403, 451))
             )
-        GROUP BY site, server, protocol, server_name, bucket, serving_slot, served
+        GROUP BY site, server, protocol, bucket, served
     )
     GROUP BY serving_site, serving_server, serving_protocol, serving_slot
 ),
@@ -310,12 +313,13 @@ flows_reached AS
 (
     SELECT
         *,
-        arrayFilter(n -> n.1 != name AND n.3 >= at - toIntervalSecond({alive_s:UInt32})
-            AND n.2 <= until + toIntervalSecond({alive_s:UInt32}), served_names) AS near,
-        arrayExists(n -> n.4 AND n.2 <= at, near) AND arrayExists(n -> n.4 AND n.3 >= at, near)
-        AND length(arrayDistinct(arrayMap(n -> n.1, arrayFilter(n -> n.4, near))))
-            > length(arrayDistinct(arrayMap(n -> n.1, arrayFilter(n -> NOT n.4, near)))) AS alive,
-        nullIf(arrayMin(arrayPushBack(arrayMap(n -> ifNull(n.5, 4294967295), near), ifNull(round_trip, 4294967295))),
+        arrayFilter(b -> b.2 >= at - toIntervalSecond({alive_s:UInt32})
+            AND b.1 <= until + toIntervalSecond({alive_s:UInt32}), buckets) AS near,
+        -- Of two names that are not the same, one is another.
+        arrayFilter(b -> b.7 > 0 AND (b.5 != name OR b.6 != name), near) AS alive_near,
+        arrayExists(b -> b.3 <= at, alive_near) AND arrayExists(b -> b.4 >= at, alive_near)
+        AND arraySum(b -> b.7, alive_near) > arraySum(b -> b.8, near) AS alive,
+        nullIf(arrayMin(arrayPushBack(arrayMap(b -> ifNull(b.9, 4294967295), near), ifNull(round_trip, 4294967295))),
             4294967295) AS far,
         -- It came sooner than the server could have sent it.
         has(marks, 'reset') AND ifNull(reset_after < {near_us:Float64} AND reset_after * {near_times:Float64} < far, false)
@@ -509,25 +513,33 @@ earlier AS
     GROUP BY site, client, name
 ),
 
-ranked AS
+emitted AS
 (
     SELECT
         *,
         host AS client,
         arrayFilter(start -> start >= toFloat64({emit_from:DateTime64(6, 'UTC')}), near_starts) AS starts,
         -- What fails in this way is what policy prohibits, and nothing else.
+        concat(site, '/', toString(period), '/') AS place,
         if(service != '', service, cutToFirstSignificantSubdomain(name)) AS unit,
-        arrayFilter(word -> transform(concat(site, '/', toString(period), '/', word, '/', unit),
-            {selective_keys:Array(String)}, arrayMap(key -> 1, {selective_keys:Array(String)}), 0) = 1,
-            if(action = 'prohibit', marks, emptyArrayString())) AS chosen,
+        arrayFilter(word -> has({selective_words:Array(String)}, replaceOne(word, '_bare', ''))
+            AND transform(concat(place, word, '/', unit), {selective_keys:Array(String)},
+                arrayMap(key -> 1, {selective_keys:Array(String)}), 0) = 1, if(action = 'prohibit', marks, [])) AS chosen
+    FROM around
+    WHERE window_start >= {emit_from:DateTime64(6, 'UTC')} AND window_start < {emit_to:DateTime64(6, 'UTC')}
+),
+
+ranked AS
+(
+    SELECT
+        *,
         -- Of equals, what does not rest on absence.
         arrayReverseSort(
             word -> (has(grounded, word) OR has(chosen, word),
                 greatest(transform(word, {words:Array(String)}, {points:Array(UInt8)}, 0),
                     if(has(chosen, word), {blocked_from:Float64}, 0)),
                 NOT has({absence_words:Array(String)}, word), word), marks)[1] AS mechanism
-    FROM around
-    WHERE window_start >= {emit_from:DateTime64(6, 'UTC')} AND window_start < {emit_to:DateTime64(6, 'UTC')}
+    FROM emitted
 ),
 
 corroborated AS

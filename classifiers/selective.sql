@@ -31,7 +31,7 @@ ways AS
             state = 'REJ', 'syn_reset',
             state = 'S0' AND packets_up >= {syns:Float64}, 'syn_silence',
             '') AS way,
-        groupUniqArray(16)(client) AS hosts,
+        groupUniqArrayIf(16)(client, action = 'prohibit') AS hosts,
         groupUniqArray(IPv6CIDRToRange(server, if(server BETWEEN first4 AND last4, 112, 32)).1) AS networks
     FROM flows
     WHERE start >= {read_from:DateTime64(6, 'UTC')} AND start < {read_to:DateTime64(6, 'UTC')}
@@ -63,7 +63,7 @@ ways AS
             -- A resolver that heard nothing says so in the end; a filter does not.
             rcode = 2, 'failed dns',
             '') AS way,
-        groupUniqArray(16)(client) AS hosts,
+        groupUniqArrayIf(16)(client, action = 'prohibit') AS hosts,
         CAST([], 'Array(IPv6)') AS networks
     FROM dns
     WHERE ts >= {read_from:DateTime64(6, 'UTC')} AND ts < {read_to:DateTime64(6, 'UTC')}

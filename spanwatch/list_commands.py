@@ -28,19 +28,33 @@ def lookup(
     group: Annotated[str | None, typer.Option(help="group of the policy that asks")] = None,
     at: Annotated[datetime | None, typer.Option(help="as of this time; without an offset, UTC")] = None,
 ) -> None:
-    """What a name is, on which lists it stands, and what the policy says: one JSON object a line."""
+    """What a name is, on which lists it stands, and what the policy says: one JSON object a line.
+
+    A line of standard input that is no name is told on standard error, and the others go on.
+    """
+    from classifiers.explain import check_name
     from spanwatch.services import open_judge
 
     judge = open_judge(context.obj.settings())
     moment = at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
+    bad = 0
     for name in names:
-        for asked in (line.strip() for line in sys.stdin) if name == "-" else (name,):
-            if asked:
+        for number, line in enumerate(sys.stdin if name == "-" else (name,), 1):
+            if asked := line.strip():
+                if name == "-":
+                    try:
+                        check_name(asked)
+                    except ValueError as error:
+                        print(f"spanwatch: standard input, line {number}: {error}", file=sys.stderr)
+                        bad += 1
+                        continue
                 try:
                     told = judge.explain(asked, group=group, at=moment)
                 except ValueError as error:
                     raise typer.BadParameter(str(error)) from None
                 print(json.dumps(told, ensure_ascii=False, default=str))
+    if bad:
+        raise typer.Exit(FAILED)
 
 
 @lists_app.command("check")

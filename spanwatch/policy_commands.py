@@ -1,6 +1,7 @@
 """Commands about the policy: is it right, what does it say, what did it say before, and why."""
 
 import contextlib
+import errno
 import json
 import sys
 from collections.abc import Iterator
@@ -48,10 +49,13 @@ def check_policy(context: typer.Context, file: PolicyFile = None) -> None:
     assert policy is not None
     for problem in problems:
         print(problem)
-    print(
-        f"{path}: good; {len(policy.sites)} sites, {len(policy.groups)} groups, {len(policy.rules)} rules, "
-        f"{len(policy.exemptions)} exemptions, version {policy.version}"
+    counts = {
+        "site": policy.sites, "group": policy.groups, "rule": policy.rules, "exemption": policy.exemptions,
+    }  # fmt: skip
+    told = ", ".join(
+        f"{len(things)} {word}{'' if len(things) == 1 else 's'}" for word, things in counts.items()
     )
+    print(f"{path}: good; {told}, version {policy.version}")
 
 
 @policy_app.command("schema")
@@ -93,7 +97,11 @@ def _history(settings: "Settings") -> Iterator[tuple["Versions | None", str]]:
             versions.loads()
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            yield None, " ".join(reason.split())
+            held = isinstance(error, OSError) and error.errno == errno.EBUSY
+            yield (
+                None,
+                " ".join(reason.split()) + ("; its API has the versions at /v1/policies" if held else ""),
+            )
             return
         yield versions, ""
 

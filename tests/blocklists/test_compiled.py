@@ -1,5 +1,6 @@
 """The compiled file: atomic, checked, mapped."""
 
+import fcntl
 import os
 
 import numpy as np
@@ -49,6 +50,17 @@ def test_a_cut_file_is_found(path, size):
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(ValueError, match="compile the lists again"):
         compiled.read(path)
+
+
+def test_what_a_crash_left_is_removed(path):
+    """The next writer removes unfinished files that nobody holds, and no others."""
+    left, held, other = (path.with_name(n) for n in ("compiled.1.part", "compiled.2.part", "another.1.part"))
+    for file in (left, held, other):
+        file.write_bytes(b"half")
+    with open(held, "rb") as holding:
+        fcntl.flock(holding, fcntl.LOCK_EX)
+        compiled.write(path, HEADER, SECTIONS, SECOND)
+    assert sorted(os.listdir(path.parent)) == ["another.1.part", "compiled", "compiled.2.part"]
 
 
 def test_a_failed_write_leaves_the_old_file(path, monkeypatch):

@@ -53,6 +53,19 @@ def test_lookup_as_of_a_time(at: str, capsys: Captured) -> None:
     assert datetime.fromisoformat(explained["at"]) == datetime(2026, 3, 2, 18, tzinfo=UTC)
 
 
+def test_lookup_goes_on_after_a_bad_line(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line of standard input that is no name is told with its number; the others are answered."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("www.youtube.com\n\nno name!\nunlisted.example\n"))
+    assert main(["lookup", "-"]) == FAILED
+    told = capsys.readouterr()
+    assert [json.loads(line)["name"] for line in told.out.splitlines()] == [
+        "www.youtube.com",
+        "unlisted.example",
+    ]
+    assert told.err.startswith("spanwatch: standard input, line 3: ")
+    assert len(told.err.splitlines()) == 1
+
+
 def test_lookup_for_an_unknown_group(capsys: Captured) -> None:
     """A group that the policy doesn't have is wrong usage, and the line names those it has."""
     assert main(["lookup", "www.youtube.com", "--group", "nobody"]) == USAGE

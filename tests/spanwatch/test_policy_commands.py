@@ -1,5 +1,6 @@
 """`policy` as a user calls it."""
 
+import fcntl
 import io
 import json
 import tomllib
@@ -70,7 +71,7 @@ def test_check_warns_and_is_good(tmp_path: Path, capsys: Captured) -> None:
     assert main(["policy", "check", str(file)]) == DONE
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith(f"{file}:35: warning: no client ever belongs to group 'ghosts'; ")
-    assert "good; 1 sites, 3 groups" in told[1]
+    assert "good; 1 site, 3 groups" in told[1]
 
 
 def test_check_knows_the_services_of_the_lists(tmp_path: Path, capsys: Captured) -> None:
@@ -181,6 +182,19 @@ def test_without_a_store_there_are_no_versions(tmp_path: Path, capsys: Captured)
     assert main(["--state", str(tmp_path / "none"), "policy", "list"]) == FAILED
     assert "cannot list the versions: there is no store yet" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
+
+
+def test_versions_of_a_running_spanwatch_are_asked_of_its_api(tmp_path: Path, capsys: Captured) -> None:
+    """Where another process holds the store, the line says which, and where its versions are to be had."""
+    status = tmp_path / "store" / "status"
+    status.parent.mkdir()
+    status.write_text("PID: 4711\n")
+    with open(status, "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert main(["--state", str(tmp_path), "policy", "list"]) == FAILED
+    told = capsys.readouterr().err
+    assert "another spanwatch process (pid 4711) holds the store" in told
+    assert "/v1/policies" in told
 
 
 @pytest.mark.slow
