@@ -21,8 +21,8 @@ from pipeline.kernels import entry_kernel, hot_kernel, packet_kernel, unit_kerne
 LINGER_S = 5
 #: Seconds after which a living flow's row leaves (records.md).
 ROW_S = 60
-#: Seconds of silence after which a flow that the server never answered owes its first row: it has failed by then
-#: (Zeek's tcp_attempt_delay), and who scans shall be known while he does.
+#: Seconds of silence after which a flow that the server never answered owes its first row: it has failed by
+#: then (Zeek's tcp_attempt_delay), and who scans shall be known while he does.
 UNANSWERED_S = 5
 #: Seconds of packet time between sweeps, the delay that a row may have; each asks every flow's `due`. Our
 #: default.
