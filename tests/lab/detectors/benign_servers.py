@@ -235,7 +235,10 @@ SCENARIOS = (
         stretch=5,
     ),
     Scenario(
-        "benign_recursion", "a resolver asks 90 name servers, 20 of them lame or dead (unbound)", recursion
+        "benign_recursion",
+        "a resolver of the school's asks 90 name servers, 20 of them lame or dead (unbound)",
+        recursion,
+        policy={"filter": {"resolvers": ["10.10.0.53", "10.30.0.53"]}},
     ),
     Scenario("benign_block_lists", "a mail server asks a DNS block list 150 times", block_lists),
     Scenario(

@@ -38,6 +38,7 @@ KINDS = {
 VPN = 44
 """Last byte of the school's own VPN's address, in every variant of the lab's internet."""
 POLICY: Mapping[str, Any] = {
+    "filter": {"resolvers": ["10.10.0.53", "10.30.0.53"]},
     "approved": {"scanners": []},
     "sanctioned": {"vpn": [f"198.51.100.{VPN}/32", *(f"198.18.{n}.{VPN}/32" for n in range(1, VARIANTS))]},
 }
