@@ -31,7 +31,7 @@ ATTRIBUTE_NAMES = (
     "capabilities", "management", "vlan", "voice_vlan", "duplex", "manufacturer", "model", "serial",
     "firmware", "bridge", "cost", "usn", "location", "agent", "nas", "session", "ssid",
     "error", "service", "bssid", "channel", "security", "signal", "sent_by", "duid_mac",
-    "fqdn", "subscriber", "routes", "proxy", "transaction",
+    "fqdn", "subscriber", "routes", "proxy",
 )  # fmt: skip
 
 #: "Not known" in a nullable number of a record; two numbers may be -1 and have their own.

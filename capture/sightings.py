@@ -316,4 +316,10 @@ def close_changing(table, row, known):
     meter.sighting_rows += 1
 
 
+@packet_kernel
+def keep_sighting(table):
+    """Keep the sighting, though the same may have been said before: what begins or ends anew each time."""
+    table.meter[0].sighting_rows += 1
+
+
 SAID = np.dtype([("key", "i8"), ("ts", "i8")])

@@ -23,6 +23,7 @@ from capture.sightings import (
     close_value,
     has_attribute_room,
     has_sighting_room,
+    keep_sighting,
     open_attribute,
     open_sighting,
     put_list,
@@ -41,8 +42,8 @@ MAGIC = 0x63825363
 NO_HOST = 0xE0000000
 
 #: Offsets of the fixed header (RFC 2131, 2).
-TRANSACTION, CLIENT_ADDRESS, YOUR_ADDRESS, RELAY_ADDRESS, HARDWARE, SERVER_NAME, FILE, COOKIE, OPTIONS = (
-    4, 12, 16, 24, 28, 44, 108, 236, 240,
+CLIENT_ADDRESS, YOUR_ADDRESS, RELAY_ADDRESS, HARDWARE, SERVER_NAME, FILE, COOKIE, OPTIONS = (
+    12, 16, 24, 28, 44, 108, 236, 240,
 )  # fmt: skip
 BOOT_REQUEST, BOOT_REPLY = 1, 2
 ETHERNET = 1
@@ -87,8 +88,8 @@ TYPES = word_table(
         "relay", "circuit", "remote", "subscriber", "client_id", "client_name", "user_class", "fqdn",
     )
 )  # fmt: skip
-A_VENDOR, A_MODEL, A_SERIAL, A_ROUTES, A_PROXY, A_TRANSACTION = (
-    ATTRIBUTE[word] for word in ("vendor", "model", "serial", "routes", "proxy", "transaction")
+A_VENDOR, A_MODEL, A_SERIAL, A_ROUTES, A_PROXY = (
+    ATTRIBUTE[word] for word in ("vendor", "model", "serial", "routes", "proxy")
 )
 
 
@@ -260,14 +261,9 @@ def sight_client(table, buf, at, end, packet, kind, overload):
     add_text(table, row, A_USER_CLASS, option, 1 if listed else 0, length)
     add_vendor(table, row, buf, at, end, overload)
     if kind in (DECLINE, RELEASE):
-        add_transaction(table, row, buf, at)
-    close_sighting(table, row)
-
-
-@packet_kernel
-def add_transaction(table, row, buf, at):
-    """Attribute with the transaction's number, in hexadecimal: a lease renewed soon is told anew."""
-    add_hex(table, row, A_TRANSACTION, buf, at + TRANSACTION, at + TRANSACTION + 4)
+        keep_sighting(table)
+    else:
+        close_sighting(table, row)
 
 
 @packet_kernel
@@ -376,10 +372,9 @@ def sight_server(table, buf, at, end, packet, kind, overload):
     add_option_addresses(table, row, A_ROUTER, buf, at, end, overload, ROUTER)
     add_option_addresses(table, row, A_DNS, buf, at, end, overload, DNS)
     add_option_addresses(table, row, A_MASK, buf, at, end, overload, SUBNET_MASK)
-    if gather_option(option, buf, at, end, overload, LEASE) == 4:
+    leased = gather_option(option, buf, at, end, overload, LEASE) == 4
+    if leased:
         add_number(table, row, A_LEASE, u32(option, 0))
-        if kind == ACK:
-            add_transaction(table, row, buf, at)
     add_option_text(table, row, A_DOMAIN, buf, at, end, overload, DOMAIN)
     add_routes(table, row, buf, at, end, overload)
     length = gather_option(option, buf, at, end, overload, PROXY)
@@ -391,4 +386,8 @@ def sight_server(table, buf, at, end, packet, kind, overload):
         add_text(table, row, A_CLIENT_NAME, option, 0, length)
     else:
         add_fqdn(table, row, A_CLIENT_NAME, buf, at, end, overload)
-    close_sighting(table, row)
+    # A lease may be renewed, given back and taken again within minutes.
+    if leased and kind == ACK:
+        keep_sighting(table)
+    else:
+        close_sighting(table, row)

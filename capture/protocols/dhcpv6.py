@@ -23,6 +23,7 @@ from capture.sightings import (
     close_value,
     has_attribute_room,
     has_sighting_room,
+    keep_sighting,
     open_attribute,
     open_sighting,
     set_value,
@@ -58,14 +59,10 @@ HARDWARE = (1, 6, 27)
         "remote",
     )
 )  # fmt: skip
-(
-    A_SUBSCRIBER, A_CLIENT_ID, A_CLIENT_NAME, A_USER_CLASS, A_VENDOR, A_PREFIX, A_DUID_MAC, A_SERVER,
-    A_TRANSACTION,
-) = (
+(A_SUBSCRIBER, A_CLIENT_ID, A_CLIENT_NAME, A_USER_CLASS, A_VENDOR, A_PREFIX, A_DUID_MAC, A_SERVER) = (
     ATTRIBUTE[word]
     for word in (
         "subscriber", "client_id", "client_name", "user_class", "vendor", "prefix", "duid_mac", "server",
-        "transaction",
     )
 )  # fmt: skip
 
@@ -182,14 +179,9 @@ def sight_client(table, buf, at, end, kind, relay, relay_end):
     add_hex(table, row, A_SERVER, buf, first, stop)
     add_relay(table, row, buf, relay, relay_end)
     if kind in (RELEASE, DECLINE):
-        add_transaction(table, row, buf, at)
-    close_sighting(table, row)
-
-
-@packet_kernel
-def add_transaction(table, row, buf, at):
-    """Attribute with the transaction's number, in hexadecimal: a lease renewed soon is told anew."""
-    add_hex(table, row, A_TRANSACTION, buf, at - 3, at)
+        keep_sighting(table)
+    else:
+        close_sighting(table, row)
 
 
 @packet_kernel
@@ -214,8 +206,6 @@ def sight_server(table, buf, at, end, kind, relay, relay_end):
     if address >= 0:
         # Behind the address its preferred lifetime, then the valid one.
         add_number(table, row, A_LEASE, u32(buf, address + 20))
-        if kind == REPLY:
-            add_transaction(table, row, buf, at)
     first, stop = find_option(buf, at, end, DOMAIN)
     add_domain(table, row, A_DOMAIN, buf, first, stop)
     add_prefix(table, row, buf, delegated_prefix(buf, at, end))
@@ -225,7 +215,10 @@ def sight_server(table, buf, at, end, kind, relay, relay_end):
     first, stop = find_option(buf, at, end, SERVER_ID)
     add_hex(table, row, A_SERVER, buf, first, stop)
     add_relay(table, row, buf, relay, relay_end)
-    close_sighting(table, row)
+    if address >= 0 and kind == REPLY:
+        keep_sighting(table)
+    else:
+        close_sighting(table, row)
 
 
 @packet_kernel
