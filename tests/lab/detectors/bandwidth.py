@@ -270,7 +270,7 @@ SCENARIOS = (
         "bandwidth_hours",
         "a download of 66 s told as 40 min, on a link as fast as that, a call and an idle connection beside",
         hours,
-        [Expectation("long_flow", "10.20.0.101"), Expectation("link_load", "demo")],
+        [Expectation("long_flow", "10.20.0.101"), Expectation("link_load", "{site}")],
         policy={"thresholds": {"long_flow": {"megabytes_min": 20}}, "sites": [SITE | {"link_mbps": 0.35}]},
         prepare=school_with_films,
         stretch=36,

@@ -127,14 +127,15 @@ def eui64(mac: bytes) -> bytes:
     return bytes([mac[0] ^ 2]) + mac[1:3] + b"\xff\xfe" + mac[3:]
 
 
-def read(file: Path) -> list[Frame]:
-    """Frames of a little-endian pcap of microseconds, later ones of a flow cut to their headers."""
+def read(file: Path, *, cut: bool) -> list[Frame]:
+    """Frames of a little-endian pcap of microseconds; with `cut`, later ones of a flow as headers alone."""
     frames, flows = [], {}  # type: ignore[var-annotated]
     with open(file, "rb") as source:
         source.read(24)
         while head := source.read(16):
             seconds, fraction, captured, length = struct.unpack("<IIII", head)
-            kept = shorten(bytearray(source.read(captured)), flows)
+            data = source.read(captured)
+            kept = shorten(bytearray(data), flows) if cut else data
             frames.append(Frame(seconds + fraction / 1e6, kept, length))
     return frames
 
@@ -145,7 +146,7 @@ def clips_of(kind: str, file: Path, names: Mapping[str, str]) -> list[Clip]:
     Machines that have several IPv4 addresses are left out: their clips are a server's, not a person's.
     """
     by_owner: dict[bytes, list[Frame]] = defaultdict(list)
-    for frame in read(file):
+    for frame in read(file, cut=True):
         target, source = frame.data[:6], frame.data[6:12]
         if source != GATEWAY:
             by_owner[source].append(frame)

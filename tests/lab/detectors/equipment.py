@@ -491,11 +491,11 @@ SCENARIOS = (
     ),
     Scenario(
         "equipment_starvation", "DHCP requests of 150 made-up MACs", starvation,
-        [Expectation("dhcp_starvation", "demo")],
+        [Expectation("dhcp_starvation", "{site}")],
     ),
     Scenario(
         "equipment_mac_flood", "1,500 frames with made-up MACs", mac_flood,
-        [Expectation("mac_flood", "demo")],
+        [Expectation("mac_flood", "{site}")],
         prepare=nothing,
     ),
     Scenario(

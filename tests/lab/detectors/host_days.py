@@ -90,7 +90,7 @@ def material(played: Sequence[Played]) -> tuple[list[Clip], dict[str, list[Frame
     events = {}
     for seen in played:
         if HABITS[seen.key].hours:
-            events[seen.key] = read(seen.mirror)
+            events[seen.key] = read(seen.mirror, cut=False)
         else:
             names = {host["mac"]: name for name, host in seen.hosts.items()}
             clips += clips_of(seen.key, seen.mirror, names)

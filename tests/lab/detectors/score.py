@@ -32,7 +32,7 @@ class Scored:
 
 def score(scenario: Scenario, played: Played, found: Iterable[Found]) -> Scored:
     """The findings of a scenario held against what it expects."""
-    subjects = played.truth.subjects
+    subjects = {"site": scenario.key, **played.truth.subjects}
     findings = list(found)
     made = [e for e in scenario.expects if any(e.fits(f.detector, f.subject, subjects) for f in findings)]
     others = [
