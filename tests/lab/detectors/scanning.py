@@ -26,7 +26,8 @@ BESIDE = [
     Expectation(name, subject)
     for subject in (SCANNER, SCANNER_6, OUTSIDE)
     for name in (
-        "address_scan", "port_scan", "random_walk", "slow_scan", "stealth_scan", "udp_scan", "arp_scan", "ndp_scan",
+        "address_scan", "port_scan", "random_walk", "slow_scan", "stealth_scan", "udp_scan", "arp_scan",
+        "ndp_scan",
     )
 ]  # fmt: skip
 

@@ -27,8 +27,8 @@ class Expectation:
     detector: str
     """Name of a file of `classifiers/detectors/`."""
     subject: str
-    """As in `findings.subject`: address, MAC, name or site. `{word}` stands for `Truth.subjects[word]`, `{site}`
-    for the site, `*` for any subject."""
+    """As in `findings.subject`: address, MAC, name or site. `{word}` stands for `Truth.subjects[word]`,
+    `{site}` for the site, `*` for any subject."""
 
     def fits(self, detector: str, subject: str, subjects: Mapping[str, str]) -> bool:
         """Whether a finding is this one; raises KeyError for a word that the truth doesn't have."""
