@@ -210,10 +210,10 @@ class Bindings:
         reason = np.zeros(len(fresh), np.uint8)
         if not fresh.any():
             return reason
-        sources = columns.column("source").to_numpy(zero_copy_only=False)
+        framed = pc.is_in(columns.column("source"), value_set=pa.array(FROM_FRAMES))
         names = pc.not_equal(columns.column("name"), "").to_numpy(zero_copy_only=False)
         users = pc.not_equal(columns.column("user"), "").to_numpy(zero_copy_only=False)
-        kind = np.select([np.isin(sources, FROM_FRAMES), names, users], [1, 2, 3], 0)
+        kind = np.select([framed.to_numpy(zero_copy_only=False), names, users], [1, 2, 3], 0)
         most = np.array([np.iinfo(np.int64).max, *(self._bounds[name] for name in _OF_ONE)])
         site = columns.column("site").combine_chunks().dictionary_encode()
         site_code = site.indices.to_numpy(zero_copy_only=False).astype(np.int64)
