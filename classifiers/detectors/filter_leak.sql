@@ -23,12 +23,12 @@ delivered AS
         AND window_start < {to:DateTime64(6, 'UTC')}
         AND action = 'prohibit' AND verdict IN ('allowed', 'partial')
 ),
--- What became of the names before: by anyone at the site.
+-- What became of the names, by anyone at the site: from when on they are known, and their first blocks.
 known AS
 (
     SELECT
         site AS known_site, name AS known_name, min(window_start) AS known_since,
-        countIf(verdict = 'blocked') AS blocks, countIf(startsWith(clause, 'exemption:')) AS exempted
+        groupArraySortedIf(64)(window_start, verdict = 'blocked') AS blocks, countIf(startsWith(clause, 'exemption:')) AS exempted
     FROM attempts FINAL
     WHERE toStartOfHour(window_start) >= toStartOfHour({from:DateTime64(6, 'UTC')})
         AND window_start >= {from:DateTime64(6, 'UTC')} AND window_start < {to:DateTime64(6, 'UTC')}
@@ -78,7 +78,7 @@ explained AS
             resolver = 'none' AND went_around = 1, 'a tunnel or encrypted DNS',
             exempted > 0, 'exempted for others or until lately',
             verdict = 'partial', 'blocked on one path only',
-            blocks >= {usual_blocks:Float64}, 'blocked until now',
+            arrayCount(block -> block < window_start, blocks) >= {usual_blocks:Float64}, 'blocked until now',
             NOT hasAny(arrayMap(c -> toString(c), categories), blocked_categories), 'the filter blocks nothing of the category',
             known_since >= window_start - toIntervalDay(toUInt32({lag_days:Float64})), 'the filter''s list lags behind',
             'the filter classifies the name otherwise'

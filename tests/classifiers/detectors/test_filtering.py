@@ -121,6 +121,15 @@ def test_leak_has_a_cause(scribe, cause):
     assert f"show: {cause} (1)." in rows[HOST]["statement"]
 
 
+def test_blocks_after_a_leak_are_no_cause_of_it(scribe):
+    """A name that is blocked only after it was delivered was not blocked until then."""
+    scribe.named(1, HOST, "203.0.113.1", "leak.example")
+    for number in range(3):
+        scribe.dns(300 + 60 * number, "10.20.0.90", "leak.example", "10.10.0.80")
+    rows = {row["subject"]: row for row in scribe.detect("filter_leak")}
+    assert "blocked until now" not in rows[HOST]["statement"]
+
+
 def test_leak_counts_no_block_twice(scribe):
     """Blocks that were judged again with later rows are not more blocks of their category."""
     for later in (0, 5, 10):
