@@ -56,9 +56,14 @@ silent AS
 ),
 suspects AS
 (
-    SELECT client FROM silent
-    GROUP BY client HAVING count() >= {unused_pairs:Float64}
-    ORDER BY count() DESC, client LIMIT 1000
+    SELECT client
+    FROM
+    (
+        SELECT client, uniq(server) AS hosts FROM silent
+        GROUP BY client, protocol, port HAVING hosts > {few_hosts:Float64}
+    )
+    GROUP BY client HAVING sum(hosts) >= {unused_pairs:Float64}
+    ORDER BY sum(hosts) DESC, client LIMIT 1000
 ),
 -- What answered a client before is no guess of its own: a server that is off, a printer that was taken away.
 known AS
@@ -69,6 +74,7 @@ known AS
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
         AND client IN (SELECT client FROM suspects)
         AND packets_down > 0 AND (payload_down > 0 OR hollow)
+        AND (client, server) IN (SELECT client, server FROM silent)
     GROUP BY site, client, server, port, protocol
 ),
 -- Clients of peer-to-peer networks try many that have gone, each where it last was.
