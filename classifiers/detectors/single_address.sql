@@ -24,18 +24,18 @@ WITH
     FROM
     (
         SELECT site, client, server FROM flows
-    WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
-        AND bytes_up + bytes_down >= 100000
-        AND service = '' AND empty(categories) AND protocol IN (6, 17)
-        AND application NOT IN ('rtp', 'stun', 'dtls', 'zoom', 'sip', 'dns', 'bittorrent', 'wireguard', 'openvpn', 'ipsec', 'tor', 'socks')
-        AND arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
+        WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
+            AND bytes_up + bytes_down >= 100000
+            AND service = '' AND empty(categories) AND protocol IN (6, 17)
+            AND application NOT IN ('rtp', 'stun', 'dtls', 'zoom', 'sip', 'dns', 'bittorrent', 'wireguard', 'openvpn', 'ipsec', 'tor', 'socks')
+        GROUP BY site, client, server
+        HAVING count() >= {minutes_min:Float64} AND sum(bytes_up + bytes_down) >= 1e6 * {megabytes_min:Float64}
+            AND sum(bytes_up) BETWEEN 0.5 * {up_least:Float64} * sum(bytes_up + bytes_down) AND least(1, 1.5 * {up_most:Float64}) * sum(bytes_up + bytes_down)
+    )
+    WHERE arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
         AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
         AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {vpn_from:Array(IPv6)}, {vpn_to:Array(IPv6)})
         AND NOT has({resolvers:Array(IPv6)}, client)
-    GROUP BY site, client, server
-    HAVING sum(bytes_up + bytes_down) >= 1e6 * {megabytes_min:Float64} AND uniqExact(toStartOfMinute(start)) >= {minutes_min:Float64}
-        AND sum(bytes_up) BETWEEN 0.5 * {up_least:Float64} * sum(bytes_up + bytes_down) AND least(1, 1.5 * {up_most:Float64}) * sum(bytes_up + bytes_down)
-    )
 ) AS found,
 large AS (SELECT f.1 AS site, f.2 AS client, f.3 AS server FROM (SELECT arrayJoin(found) AS f)),
 steps AS

@@ -16,6 +16,7 @@
 -- rests_on: absence
 -- parameter flows_min: 30 | [D] | connections outside that told their server's name
 -- parameter names_min: 8 | [D] | different names not asked for: one program may keep an address for days
+-- parameter questions_most: 0.1 | [D] | questions for an IPv4 address, for each such connection of five minutes, from which on a host asks as others do
 -- parameter unasked_share: 0.8 | [D] | part of the connections that went to names not asked for
 -- parameter seen_hosts: 2 | [D] | other hosts of the VLAN that asked for most names they reached, without which its DNS may not come by the mirror
 -- parameter seen_share: 0.5 | [D] | part of the other hosts that they are, of 50 at most
@@ -26,7 +27,7 @@ WITH
     FROM
     (
         SELECT
-            toString(f.site) AS site, f.client AS client, max(f.vlan) AS vlan, max(f.mac) AS mac, maxIf(f.flow_count, q.questions < 0.6 * f.flow_count) AS quiet,
+            toString(f.site) AS site, f.client AS client, max(f.vlan) AS vlan, max(f.mac) AS mac, maxIf(f.flow_count, q.questions < {questions_most:Float64} * f.flow_count) AS quiet,
             sum(f.flow_count) AS opened, sum(q.questions) AS asked
         FROM
         (
@@ -42,7 +43,7 @@ WITH
             SELECT site, client, toStartOfInterval(ts, toIntervalSecond({step:UInt32})) AS step, count() AS questions
             FROM dns
             WHERE ts >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND ts < {to:DateTime64(6, 'UTC')}
-                AND transport IN ('udp', 'tcp') AND qtype IN (1, 28, 65) AND NOT has(categories, 'doh')
+                AND transport IN ('udp', 'tcp') AND qtype = 1 AND NOT has(categories, 'doh')
             GROUP BY site, client, step
         ) AS q USING (site, client, step)
         GROUP BY f.site, f.client
