@@ -109,7 +109,9 @@ def _proposal(row: dict[str, Any], policy: Policy) -> Proposal:
 
 
 def _doubts(row: dict[str, Any], value: str, policy: Policy) -> Iterator[str]:
-    if row["days"] < USUAL_DAYS * row["watched"]:
+    if row["watched"] < 2:
+        yield "one day was watched"
+    elif row["days"] < USUAL_DAYS * row["watched"]:
         yield f"seen on {row['days']} of {row['watched']} days"
     if row["key"] in ("dhcp", "routers") and "." in value:
         address = ip_address(value)

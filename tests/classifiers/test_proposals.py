@@ -101,6 +101,7 @@ def test_another_span_can_be_asked_for(lived, policy_of):
     """Later days propose what came later."""
     found = proposals(lived.store, policy_of(), START + timedelta(days=8), START + timedelta(days=10))
     assert [(one.value, one.days, one.watched) for one in found] == [("192.168.9.1", 1, 1)]
+    assert "one day was watched" in found[0].doubts
 
 
 def test_empty_store_proposes_nothing(scribe, policy_of):

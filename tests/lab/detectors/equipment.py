@@ -93,8 +93,8 @@ def second_router(lab: Lab) -> Truth:
     lab.run("rogue", ["sysctl", "-q", "net.ipv6.conf.all.forwarding=1"])
     path = lab.path / "radvd.conf"
     path.write_text(
-        "interface eth0 { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; AdvDefaultPreference high;"
-        " prefix 2001:db8:bad::/64 { }; RDNSS 2001:db8:bad::53 { }; };\n"
+        "interface eth0 { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4;"
+        " AdvDefaultPreference high; prefix 2001:db8:bad::/64 { }; RDNSS 2001:db8:bad::53 { }; };\n"
     )
     time.sleep(2)
     server = lab.start(
