@@ -91,6 +91,18 @@ def test_the_overview_shows_the_gravest_findings(scratch: Running) -> None:
     assert order(f"/findings?{asked}") == [205, 204, 203, 202, 201]
 
 
+def test_what_devices_say_is_text_on_a_page(scratch: Running) -> None:
+    """Markup in a statement or sample is shown as it was said, on the list and on its own page."""
+    said = "<script>alert(1)</script>\" onload='x' &lt;"
+    told = {"statement": f"{LAPTOP} calls itself {said}", "samples": [said]}
+    put(scratch.store, "findings", [finding(500, "equipment", LAPTOP, **told)])
+    shown = scratch.get(f"/findings/{500:032x}", "engineer").text
+    listed = scratch.get("/findings?from=2026-03-01T00:00:00Z&to=2026-03-04T00:00:00Z", "engineer").text
+    for page in (shown, listed):
+        assert "<script>alert" not in page
+        assert said in html.unescape(page)
+
+
 def test_an_input_of_zero_is_zero(scratch: Running) -> None:
     """What a detector counted none of is shown as 0; only what it has no number for as a dash."""
     counted = [("targets", 51.0), ("partial", 0.0)]

@@ -48,3 +48,18 @@ def test_a_storm_at_one_site_leaves_the_others_alone(scribe):
     scribe._rows["sightings"][-1]["site"] = "other"
     rows = scribe.detect("rogue_dhcp")
     assert [(row["site"], row["subject_kind"]) for row in rows] == [("demo", "site"), ("other", "host")]
+
+
+def test_rows_of_wild_clocks_are_no_storm(scribe):
+    """Rows of 1970, 2106 and of a clock that jumps by days are judged in their own time; the round ends."""
+    years = 365 * 86_400
+    for offset in (-56 * years, -3 * 86_400, 0, 3 * 86_400, 79.9 * years):
+        for port in range(60):
+            scribe.failed(offset + port, "10.20.0.66", "10.10.0.1", 1_000 + port)
+    scribe.write()
+    detectors = scribe.detectors("port_scan")
+    wide = 0, 1 << 62
+    assert detectors.round(*wide).findings == 4
+    assert detectors.round(*wide) == (0, 0)
+    starts = [row["from"][:10] for row in scribe.findings()]
+    assert starts == ["1970-03-16", "2026-02-27", "2026-03-02", "2026-03-05"]

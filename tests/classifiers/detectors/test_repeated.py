@@ -75,9 +75,7 @@ def delivered(
         for _ in range(2 if number < again else 1):
             detectors.round(_us(min(times)), _us(max(times)))
     rows = scribe.findings()
-    return [
-        {name: value for name, value in row.items() if name not in ("updated", "samples")} for row in rows
-    ]
+    return [{name: value for name, value in row.items() if name != "updated"} for row in rows]
 
 
 def cut(rows: Delivery, chance: random.Random, pieces: int, late: float) -> list[Delivery]:
