@@ -56,7 +56,7 @@ WITH
     cityHash64(number, 2) AS chance,
     toUInt64(20000 * pow((cityHash64(number, 3) % 100000) / 100000, 3)) AS place,
     place % 20 = 0 AS listed,
-    fromUnixTimestamp64Micro({begin_us:Int64} + toInt64({span_us:Int64} * (number - {from:UInt64}) / {rows:UInt64}), 'UTC') AS at
+    fromUnixTimestamp64Micro({begin_us:Int64} + toInt64({span_us:Int64} * (number - {from:UInt64}) * 4 / {rows:UInt64}), 'UTC') AS at
 SELECT
     at, toIPv6(concat('::ffff:10.20.', toString(intDiv(host, 250)), '.', toString(host % 250))), toIPv6('::ffff:10.10.0.53'),
     20, 'udp', chance % 65536, concat('host', toString(place), '.example'), if(chance % 3 = 0, 28, 1),

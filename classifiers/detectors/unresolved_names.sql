@@ -21,112 +21,99 @@
 -- parameter seen_hosts: 2 | [D] | other hosts of the VLAN that asked for most names they reached, without which its DNS may not come by the mirror
 -- parameter seen_share: 0.5 | [D] | part of the other hosts that they are, of 50 at most
 WITH
--- One tuple a host with named connections: site, VLAN, address, MAC, most connections in a step with few questions, all, questions.
+-- Hosts that may be it, and those that they are held against, 50 of a VLAN at most: site, VLAN, address, MAC, quiet, old, held against.
+-- A scalar that is named again is planned again, with all that it names: each is named seldom.
 (
-    SELECT groupArray((site, vlan, client, mac, quiet, opened, asked))
+    SELECT groupArray((site, vlan, client, mac, quiet, old, old AND place <= 50))
     FROM
     (
         SELECT
-            toString(f.site) AS site, f.client AS client, max(f.vlan) AS vlan, max(f.mac) AS mac, maxIf(f.flow_count, q.questions < {questions_most:Float64} * f.flow_count) AS quiet,
-            sum(f.flow_count) AS opened, sum(q.questions) AS asked
+            *, max(quiet) OVER (PARTITION BY site, vlan) AS wanted,
+            -- Of two addresses of a host only one asks, most often the IPv4 one.
+            row_number() OVER (PARTITION BY site, vlan, old ORDER BY cityHash64(client), client) AS place
         FROM
         (
-            SELECT site, client, toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
-                max(vlan) AS vlan, max(client_mac) AS mac, count() AS flow_count
-            FROM flows
-            WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
-                AND name_source IN ('sni', 'quic') AND start = first AND NOT has(categories, 'doh')
-            GROUP BY site, client, step
-        ) AS f
-        LEFT JOIN
-        (
-            SELECT site, client, toStartOfInterval(ts, toIntervalSecond({step:UInt32})) AS step, count() AS questions
-            FROM dns
-            WHERE ts >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND ts < {to:DateTime64(6, 'UTC')}
-                AND transport IN ('udp', 'tcp') AND qtype = 1 AND NOT has(categories, 'doh')
-            GROUP BY site, client, step
-        ) AS q USING (site, client, step)
-        GROUP BY f.site, f.client
-        HAVING opened >= 3
-    )
-) AS measured,
-hosts AS
-(
-    SELECT
-        m.1 AS site, m.2 AS vlan, m.3 AS client, m.4 AS mac, m.5 AS quiet, m.6 AS opened,
-        client BETWEEN toIPv6('::ffff:0.0.0.0') AND toIPv6('::ffff:255.255.255.255') AS old
-    FROM (SELECT arrayJoin(measured) AS m)
-    WHERE arrayExists((a, b) -> m.3 BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
-        AND NOT has({resolvers:Array(IPv6)}, m.3)
-),
--- Of a window's two steps one has half of what the window must have.
-quiet AS (SELECT site, vlan, client, mac, old FROM hosts WHERE 2 * quiet >= {unasked_share:Float64} * {flows_min:Float64}),
--- What they are held against, where there is any: of two addresses of a host only one asks, most often the IPv4 one.
-others AS
-(
-    SELECT site, vlan, groupArraySorted(50)((cityHash64(client), client)) AS some
-    FROM hosts
-    WHERE old AND (site, vlan) IN (SELECT site, vlan FROM quiet)
-    GROUP BY site, vlan
-),
--- Addresses with their connections to names that they asked for and not: all, and of the step that is furthest past.
-(
-    SELECT groupArray((client, unasked, all, strange))
-    FROM
-    (
-        SELECT client, sum(step_unasked) AS unasked, sum(step_flows) AS all,
-            -- Of a window's two steps one has half of what the window must have, and more than half of its share.
-            max(2 * step_unasked >= {unasked_share:Float64} * {flows_min:Float64} AND step_unasked >= 0.6 * step_flows) AS strange
-        FROM
-        (
-            SELECT client, count() AS step_flows,
-                countIf((client, cityHash64(server_name)) NOT IN
-                (
-                    SELECT client, cityHash64(qname) FROM dns
-                    WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')} AND transport IN ('udp', 'tcp')
-                        AND client IN (SELECT client FROM quiet UNION ALL SELECT (arrayJoin(some)).2 FROM others)
-                )) AS step_unasked
-            FROM flows
-            WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
-                AND name_source IN ('sni', 'quic') AND start = first AND NOT has(categories, 'doh')
-                AND client IN (SELECT client FROM quiet UNION ALL SELECT (arrayJoin(some)).2 FROM others)
-            GROUP BY client, toStartOfInterval(start, toIntervalSecond({step:UInt32}))
+            SELECT
+                toString(f.site) AS site, f.client AS client, max(f.vlan) AS vlan, max(f.mac) AS mac,
+                client BETWEEN toIPv6('::ffff:0.0.0.0') AND toIPv6('::ffff:255.255.255.255') AS old,
+                -- Most connections in a step with few questions: of a window's two steps one has half of what the window must have.
+                2 * maxIf(f.flow_count, q.questions < {questions_most:Float64} * f.flow_count) >= {unasked_share:Float64} * {flows_min:Float64} AS quiet
+            FROM
+            (
+                SELECT site, client, toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
+                    max(vlan) AS vlan, max(client_mac) AS mac, count() AS flow_count
+                FROM flows
+                WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
+                    AND name_source IN ('sni', 'quic') AND start = first AND NOT has(categories, 'doh')
+                GROUP BY site, client, step
+            ) AS f
+            LEFT JOIN
+            (
+                SELECT site, client, toStartOfInterval(ts, toIntervalSecond({step:UInt32})) AS step, count() AS questions
+                FROM dns
+                WHERE ts >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND ts < {to:DateTime64(6, 'UTC')}
+                    AND transport IN ('udp', 'tcp') AND qtype = 1 AND NOT has(categories, 'doh')
+                GROUP BY site, client, step
+            ) AS q USING (site, client, step)
+            GROUP BY f.site, f.client
+            HAVING sum(f.flow_count) >= 3
         )
-        GROUP BY client
+        WHERE arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
+            AND NOT has({resolvers:Array(IPv6)}, client)
     )
-) AS judged,
-seen AS
+    WHERE quiet OR wanted AND old AND place <= 50
+) AS chosen,
+-- Suspects: site, address, MAC, old, hosts that were seen to ask, of how many.
 (
-    SELECT site, vlan, countIf(asks) AS asking, count() AS held
+    SELECT groupArray((site, client, mac, old, asking, held))
     FROM
     (
-        SELECT o.site AS site, o.vlan AS vlan, o.client AS client, 2 * j.2 <= j.3 AS asks
-        FROM (SELECT site, vlan, (arrayJoin(some)).2 AS client FROM others) AS o
-        JOIN (SELECT arrayJoin(judged) AS j, j.1 AS client) AS k ON o.client = k.client
+        SELECT
+            c.1 AS site, c.3 AS client, c.4 AS mac, c.6 AS old, c.5 AND j.strange AS odd,
+            countIf(c.7 AND 2 * j.unasked <= j.flow_count) OVER (PARTITION BY c.1, c.2) AS asking,
+            countIf(c.7) OVER (PARTITION BY c.1, c.2) AS held
+        FROM (SELECT arrayJoin(chosen) AS c, c.3 AS client) AS k
+        JOIN
+        (
+            -- Connections to names asked for and not: all, and of the step that is furthest past.
+            SELECT
+                client, sum(step_unasked) AS unasked, sum(step_flows) AS flow_count,
+                -- Of a window's two steps one has half of what the window must have, and more than half of its share.
+                max(2 * step_unasked >= {unasked_share:Float64} * {flows_min:Float64} AND step_unasked >= 0.6 * step_flows) AS strange
+            FROM
+            (
+                SELECT client, count() AS step_flows,
+                    countIf((client, cityHash64(server_name)) NOT IN
+                    (
+                        SELECT client, cityHash64(qname) FROM dns
+                        WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')} AND transport IN ('udp', 'tcp')
+                            AND client IN (SELECT arrayJoin(chosen).3)
+                    )) AS step_unasked
+                FROM flows
+                WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
+                    AND name_source IN ('sni', 'quic') AND start = first AND NOT has(categories, 'doh')
+                    AND client IN (SELECT arrayJoin(chosen).3)
+                GROUP BY client, toStartOfInterval(start, toIntervalSecond({step:UInt32}))
+            )
+            GROUP BY client
+        ) AS j ON k.client = j.client
     )
-    GROUP BY site, vlan
-),
-suspects AS
-(
-    SELECT q.site AS site, q.client AS client, q.mac AS mac, q.old AS old, s.asking AS asking, s.held AS held
-    FROM quiet AS q JOIN seen AS s ON q.site = s.site AND q.vlan = s.vlan
-    WHERE q.client IN (SELECT j.1 FROM (SELECT arrayJoin(judged) AS j) WHERE j.4)
-        AND s.asking >= {seen_hosts:Float64} AND s.asking >= {seen_share:Float64} * (s.held - 1)
-),
+    WHERE odd AND asking >= {seen_hosts:Float64} AND asking >= {seen_share:Float64} * (held - 1)
+) AS found,
 -- The addresses of one interface are one host; behind a router the MAC says nothing.
-cards AS
 (
-    SELECT toString(site) AS site, client_mac AS mac, groupUniqArray(client) AS addresses
-    FROM flows
-    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-        AND client_mac != 0 AND client_mac IN (SELECT mac FROM suspects)
-        AND NOT has({router_macs:Array(UInt64)}, client_mac)
-    GROUP BY site, mac
-    HAVING length(addresses) <= 8
-),
-(
-    SELECT groupArray((s.site, s.client, if(empty(c.addresses), [s.client], c.addresses), s.old, s.asking, s.held))
-    FROM suspects AS s LEFT JOIN cards AS c ON s.site = c.site AND s.mac = c.mac
+    SELECT groupArray((s.2, if(empty(c.addresses), [s.2], c.addresses)))
+    FROM (SELECT arrayJoin(found) AS s, s.1 AS site, s.3 AS mac) AS k
+    LEFT JOIN
+    (
+        SELECT toString(site) AS site, client_mac AS mac, groupUniqArray(client) AS addresses
+        FROM flows
+        WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+            AND client_mac != 0 AND client_mac IN (SELECT arrayJoin(found).3)
+            AND NOT has({router_macs:Array(UInt64)}, client_mac)
+        GROUP BY site, mac
+        HAVING length(addresses) <= 8
+    ) AS c ON k.site = c.site AND k.mac = c.mac
 ) AS known,
 steps AS
 (
@@ -137,9 +124,8 @@ steps AS
         NOT doh AND (client, cityHash64(server_name)) NOT IN
         (
             SELECT a.client, cityHash64(d.qname)
-            FROM dns AS d JOIN (SELECT k.2 AS client, arrayJoin(k.3) AS address FROM (SELECT arrayJoin(known) AS k)) AS a ON d.client = a.address
+            FROM dns AS d JOIN (SELECT k.1 AS client, arrayJoin(k.2) AS address FROM (SELECT arrayJoin(known) AS k)) AS a ON d.client = a.address
             WHERE d.ts >= {from:DateTime64(6, 'UTC')} AND d.ts < {to:DateTime64(6, 'UTC')} AND d.transport IN ('udp', 'tcp')
-                AND has(arrayFlatten(arrayMap(k -> k.3, known)), d.client)
         ) AS unasked,
         count() AS step_flows,
         groupUniqArray(server_name) AS step_names,
@@ -148,7 +134,7 @@ steps AS
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
         AND name_source IN ('sni', 'quic') AND start = first
-        AND has(arrayMap(k -> k.2, known), client)
+        AND client IN (SELECT arrayJoin(found).2)
         AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
     GROUP BY site, client, step, doh, unasked
 ),
@@ -176,7 +162,7 @@ SELECT
         'doh_list', arrayStringConcat(arraySlice(arraySort(doh_names), 1, 3), ', ')) AS texts,
     if(variant = 'known', 85, 60) AS confidence,
     arrayMap(s -> toJSONString(s), samples) AS samples
-FROM windows JOIN (SELECT k.1 AS site, k.2 AS client, k.4 AS old, k.5 AS asking, k.6 AS held FROM (SELECT arrayJoin(known) AS k)) AS suspects
+FROM windows JOIN (SELECT s.1 AS site, s.2 AS client, s.4 AS old, s.5 AS asking, s.6 AS held FROM (SELECT arrayJoin(found) AS s)) AS suspects
     ON windows.place = suspects.site AND windows.client = suspects.client
 WHERE own AND flow_count >= {flows_min:Float64} AND unasked_count >= {unasked_share:Float64} * flow_count AND length(names) >= {names_min:Float64}
     -- Of an IPv6 address nothing can be said where neither it nor a sister address is seen to ask.
