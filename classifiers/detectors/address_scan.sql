@@ -22,17 +22,23 @@
 -- parameter udp_weight: 0.5 | [D] | weight of UDP or an echo request that nothing at all came back for
 -- parameter outage_sources: 10 | [D] | inside hosts failing together that are an outage, not scanners
 -- parameter outage_times: 5 | [D] | of these, one with so many times the pairs of the middle one is named all the same
+-- parameter returns: 3 | [D] | minutes in which one host is asked by who watches over it, 2 min or more from first to last
+-- parameter attended_share: 0.8 | [D] | part of the hosts inside asked on a port that it talks to or returns to, past which it watches over them
 -- parameter pairs_most: 100000 | [D] | tries of a host, past which a part of its pairs is counted
 WITH
-silent AS
+-- Servers of DHCP ask for an address before they offer it (RFC 2131, 4.4.1).
+lessors AS
+(
+    SELECT ip FROM sightings
+    WHERE ts >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
+        AND ts < {to:DateTime64(6, 'UTC')} AND source IN ('dhcp_offer', 'dhcp_ack')
+),
+tries AS
 (
     SELECT
-        site, client, server, if(protocol IN (1, 58), 0, server_port) AS port, protocol, start, flow_id, hollow,
-        tuple(start, client, client_port, server, server_port, protocol, state, sensor, flow_id) AS sample
-    FROM flows
-    WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
-        AND start < {to:DateTime64(6, 'UTC')}
-        AND
+        site, client, server, if(protocol IN (1, 58), 0, server_port) AS port, protocol, start,
+        packets_down > 0 AS reached, payload_down > 0 AS filled, hollow AS empty_handed, application,
+        tuple(start, client, client_port, server, server_port, protocol, state, sensor, flow_id) AS sample,
         (
             failed
             -- Only a scan leaves many hosts inside without a word; browsers do so with servers outside.
@@ -49,6 +55,10 @@ silent AS
             AND (application NOT IN ('dns', 'ntp', 'quic')
                 OR arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}))
         )
+        AND NOT (protocol = 1 AND (has({approved_dhcp:Array(IPv6)}, client) OR has({approved_routers:Array(IPv6)}, client)
+            OR client IN (SELECT ip FROM lessors))) AS silent
+    FROM flows
+    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
         -- Multicast and broadcast have no single host that could answer.
         AND NOT (server BETWEEN toIPv6('::ffff:224.0.0.0') AND toIPv6('::ffff:255.255.255.255'))
         AND server < toIPv6('ff00::')
@@ -56,55 +66,69 @@ silent AS
 ),
 suspects AS
 (
-    SELECT client
+    SELECT
+        client,
+        -- Whoever tries more is looked at in part: it is past every threshold, and memory stays bounded.
+        arrayJoin(range(greatest(1, intDiv(32, 1 + intDiv(sum(hosts), toUInt64({pairs_most:Float64})))))) AS slice
     FROM
     (
-        SELECT client, uniq(server) AS hosts FROM silent
+        SELECT client, uniq(server) AS hosts FROM tries
+        WHERE silent AND start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
         GROUP BY client, protocol, port HAVING hosts > {few_hosts:Float64}
     )
     GROUP BY client HAVING sum(hosts) >= {unused_pairs:Float64}
     ORDER BY sum(hosts) DESC, client LIMIT 1000
 ),
--- What answered a client before is no guess of its own: a server that is off, a printer that was taken away.
-known AS
-(
-    SELECT
-        site, client, server, if(protocol IN (1, 58), 0, server_port) AS port, protocol, min(start) AS since
-    FROM flows
-    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-        AND client IN (SELECT client FROM suspects)
-        AND packets_down > 0 AND (payload_down > 0 OR hollow)
-        AND (client, server) IN (SELECT client, server FROM silent)
-    GROUP BY site, client, server, port, protocol
-),
--- Clients of peer-to-peer networks try many that have gone, each where it last was.
-sharers AS
-(
-    SELECT DISTINCT site, client FROM flows
-    WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
-        AND start < {to:DateTime64(6, 'UTC')}
-        AND application IN ('bittorrent', 'gnutella', 'ethereum') AND client IN (SELECT client FROM suspects)
-),
-pairs_tried AS
+-- Each pair by step; what was before the first window is one step.
+stepwise AS
 (
     SELECT
         site, client, server, port, protocol,
-        toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
-        min(start) AS seen, max(start) AS seen_last, min(sample) AS first_sample
-    FROM
-    (
-        -- Whoever tries more is looked at in part: it is past every threshold, and memory stays bounded.
-        SELECT
-            *, 1 + intDiv(count() OVER (PARTITION BY site, client), toUInt64({pairs_most:Float64})) AS part
-        FROM silent
-        WHERE client IN (SELECT client FROM suspects)
-    ) AS silent
-    LEFT JOIN known USING (site, client, server, port, protocol)
-    WHERE cityHash64(server, port, protocol) % part = 0
-        AND (known.since = toDateTime64(0, 6, 'UTC') OR known.since + INTERVAL 15 MINUTE > start)
-        AND NOT (port >= 1024 AND (site, client) IN (SELECT site, client FROM sharers)
-            AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}))
+        if(start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}),
+            toStartOfInterval(start, toIntervalSecond({step:UInt32})), toDateTime(0, 'UTC')) AS step,
+        minIf(start, reached AND (filled OR empty_handed)) AS first_answer, countIf(reached AND (filled OR empty_handed)) AS answers,
+        max(reached) AS was_reached, max(filled AND protocol NOT IN (1, 58)) AS talked,
+        max(application IN ('bittorrent', 'gnutella', 'ethereum')) AS shares,
+        min(start) AS first_try, max(start) AS last_try,
+        countIf(silent) AS in_vain, minIf(start, silent) AS seen, maxIf(start, silent) AS seen_last,
+        minIf(sample, silent) AS first_sample
+    FROM tries
+    WHERE (client, cityHash64(server, port, protocol) % 32) IN (SELECT client, slice FROM suspects)
     GROUP BY site, client, server, port, protocol, step
+),
+pairs_known AS
+(
+    SELECT
+        *,
+        arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}) AS to_inside,
+        toUnixTimestamp(step) = 0 AS before_all,
+        minIf(first_answer, answers > 0) OVER pair AS since, sum(answers) OVER pair AS answers_all,
+        -- Clients of peer-to-peer networks try many that have gone, each where it last was.
+        maxIf(shares, NOT before_all) OVER (PARTITION BY site, client) AS sharing,
+        -- What was talked to in these windows, or asked again and again and answered.
+        countIf(NOT before_all) OVER pair > 0
+            AND (maxIf(talked, NOT before_all) OVER pair
+                OR max(was_reached) OVER pair AND count() OVER pair >= {returns:Float64}
+                    AND max(last_try) OVER pair >= min(first_try) OVER pair + toIntervalSecond(120)) AS attended
+    FROM stepwise
+    WINDOW pair AS (PARTITION BY site, client, server, port, protocol)
+),
+pairs_tried AS
+(
+    SELECT * FROM
+    (
+        SELECT
+            *,
+            -- Whoever attends to nearly all hosts inside that it asks on a port watches over them; some are down.
+            uniqExactIf(server, attended) OVER port_inside
+                > {attended_share:Float64} * uniqExactIf(server, NOT before_all) OVER port_inside AND to_inside AS watched
+        FROM pairs_known
+        WINDOW port_inside AS (PARTITION BY site, client, protocol, port, to_inside)
+    )
+    WHERE in_vain > 0 AND NOT before_all AND NOT watched
+        -- What answered before is no guess of its own: a server that is off, a printer that was taken away.
+        AND (answers_all = 0 OR since + INTERVAL 15 MINUTE > seen)
+        AND NOT (port >= 1024 AND sharing AND NOT to_inside)
 ),
 shaped AS
 (
@@ -122,12 +146,10 @@ used AS
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) - INTERVAL 1 HOUR
         AND start < {to:DateTime64(6, 'UTC')} AND packets_down > 0
-        AND server IN (SELECT server FROM silent)
-    UNION DISTINCT
+    UNION ALL
     SELECT DISTINCT client AS host
     FROM hosts_1h
     WHERE hour >= {from:DateTime64(6, 'UTC')} AND hour < {to:DateTime64(6, 'UTC')}
-        AND client IN (SELECT server FROM silent)
 ),
 -- Messages that something can't be reached make a silence a refusal (RFC 792, type 3; RFC 4443, type 1).
 refusals AS

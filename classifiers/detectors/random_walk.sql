@@ -19,6 +19,13 @@
 -- parameter outage_sources: 10 | [D] | inside hosts past the alarm together that are an outage, not scanners
 -- parameter contacts_most: 100000 | [D] | hosts met by one client, past which a part of them is counted
 WITH
+-- Servers of DHCP ask for an address before they offer it (RFC 2131, 4.4.1).
+lessors AS
+(
+    SELECT ip FROM sightings
+    WHERE ts >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
+        AND ts < {to:DateTime64(6, 'UTC')} AND source IN ('dhcp_offer', 'dhcp_ack')
+),
 suspects AS
 (
     SELECT client FROM flows
@@ -49,6 +56,8 @@ contacts AS
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
         AND client IN (SELECT client FROM suspects)
         AND (protocol = 6 AND (failed OR packets_down > 0) OR protocol IN (1, 58) AND client_port IN (8, 128))
+        AND NOT (protocol = 1 AND (has({approved_dhcp:Array(IPv6)}, client) OR has({approved_routers:Array(IPv6)}, client)
+            OR client IN (SELECT ip FROM lessors)))
         -- A connection that was left without a word is neither.
         AND NOT hollow
         AND NOT (server BETWEEN toIPv6('::ffff:224.0.0.0') AND toIPv6('::ffff:255.255.255.255'))

@@ -18,6 +18,13 @@
 -- states outage: {sources} hosts each tried {pairs} or more pairs of host and port without success in one day, from {from}
 --   on: an outage, or a scan spread over many hosts. None of them is named on its own.
 WITH
+-- Servers of DHCP ask once for an address before they offer it (RFC 2131, 4.4.1): days of leases are many such.
+lessors AS
+(
+    SELECT ip FROM sightings
+    WHERE ts >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
+        AND ts < {to:DateTime64(6, 'UTC')} AND source IN ('dhcp_offer', 'dhcp_ack')
+),
 suspects AS
 (
     SELECT client FROM failed_1h
@@ -56,6 +63,8 @@ pairs_tried AS
         WHERE hour >= toStartOfHour({from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}))
             AND hour < {to:DateTime64(6, 'UTC')}
             AND client IN (SELECT client FROM suspects)
+            AND NOT (protocol = 1 AND (has({approved_dhcp:Array(IPv6)}, client) OR has({approved_routers:Array(IPv6)}, client)
+                OR client IN (SELECT ip FROM lessors)))
             AND NOT (port >= 1024 AND client IN (SELECT client FROM answered WHERE sharing = 1)
                 AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}))
         GROUP BY site, client, server, port, protocol, hour

@@ -88,6 +88,13 @@ def test_short_sessions_of_ssh_count_where_their_end_was_not_seen(scribe, values
         assert findings[0]["confidence"] == 70
 
 
+def test_commands_over_ssh_by_key_are_no_guessing(scribe):
+    """Forty-five sessions by key, each one short command, are automation: all were admitted."""
+    refused(scribe, 45, "ssh", 15, logins=1, logins_failed=0, ended="closed", payload_up=2_900,
+            payload_down=2_700)  # fmt: skip
+    assert scribe.detect("password_guessing", "guessing_success", "suspected_guessing") == []
+
+
 def test_few_passwords_at_many_servers_are_one_finding(scribe):
     """A spray of two passwords over ten servers is summed about the host that sprays."""
     for number in range(10):

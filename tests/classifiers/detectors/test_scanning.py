@@ -487,6 +487,38 @@ def monitoring(scribe: Any) -> None:
                 scribe.flow(60 * minute + number / 10, HOST, VICTIM.format(number), 22, payload_down=40)
 
 
+def polling(scribe: Any, rounds: int, client: str = HOST) -> None:
+    """Every 90 s: ping, SNMP and a connection without a word to 126 hosts inside, of which six are off."""
+    for turn in range(rounds):
+        for number in range(126):
+            seconds, host, dead = 90 * turn + number / 10, VICTIM.format(number), number >= 120
+            up = {"packets_down": 0 if dead else 1, "state": "S0" if dead else "SF", "flags_up": 0}
+            scribe.flow(
+                seconds, client, host, 0, protocol=1, client_port=8, payload_down=0 if dead else 56, **up
+            )
+            scribe.flow(seconds, client, host, 161, protocol=17, payload_down=0 if dead else 90,
+                        application="snmp", **up)  # fmt: skip
+            if dead:
+                scribe.failed(seconds, client, host, 80)
+            else:
+                scribe.flow(seconds, client, host, 80, state="SF")
+
+
+def polls(scribe: Any) -> None:
+    """A monitoring server that began today."""
+    polling(scribe, 9)
+
+
+def leases(scribe: Any) -> None:
+    """A router that no list names asks for each address before it offers it (RFC 2131, 4.4.1)."""
+    for number in range(150):
+        address = VICTIM.format(number)
+        scribe.failed(
+            6 * number, "10.30.0.1", address, 0, protocol=1, client_port=8, application="icmp", flags_up=0
+        )
+        scribe.sighting(6 * number + 3, "dhcp_offer", 0x30, "10.30.0.1", address, client_mac=f"{number}")
+
+
 def printers(scribe: Any) -> None:
     """A Windows host looks for twelve printers that are off, on three ports, every five minutes."""
     for turn in range(3):
@@ -555,12 +587,51 @@ def many_tabs(scribe: Any) -> None:
 
 @pytest.mark.parametrize(
     "neighbour",
-    [monitoring, printers, peers, dead_sites, clocks, resolver, backups, power_returns, many_tabs],
+    [
+        monitoring,
+        polls,
+        leases,
+        printers,
+        peers,
+        dead_sites,
+        clocks,
+        resolver,
+        backups,
+        power_returns,
+        many_tabs,
+    ],
 )
 def test_daily_life_is_no_scan(scribe, neighbour):
     """What programs do by themselves in a school makes no finding of any scan."""
     neighbour(scribe)
     assert [(row["detector"], row["statement"]) for row in scribe.detect(*SCANS)] == []
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_hosts_that_all_answer_a_sweep_are_found_by_it(scribe, rounds):
+    """A sweep of hosts that nearly all answer, made once or again at once, is a scan and no monitoring."""
+    known(scribe, 126)
+    for turn in range(rounds):
+        for number in range(126):
+            scribe.flow(60 * turn + number / 10, HOST, VICTIM.format(number), 80, state="SF")
+    assert [row["inputs"]["pairs"] for row in scribe.detect("address_scan")] == [126]
+
+
+def test_monitoring_that_scans_besides_is_found(scribe):
+    """Who watches over a hundred hosts on three ports, and sweeps another port, is named for that one."""
+    polling(scribe, 4)
+    sweep(scribe, 60, start=200, port=3_389)
+    assert [(row["subject"], row["inputs"]["pairs"]) for row in scribe.detect("address_scan")] == [(HOST, 60)]
+
+
+@pytest.mark.parametrize(("client", "found"), [("10.30.0.1", 0), ("10.20.0.1", 0), (HOST, 1)])
+def test_servers_of_dhcp_look_before_they_offer(scribe, client, found):
+    """Echo requests of a whole day by who gives leases or is an approved router are no slow scan."""
+    for number in range(60):
+        seconds = 3_600 * (number % 8) + number
+        scribe.failed(seconds, client, VICTIM.format(number), 0, protocol=1, client_port=8, flags_up=0)
+    scribe.sighting(30, "dhcp_offer", 0x30, "10.30.0.1", VICTIM.format(1))
+    assert len(scribe.detect("slow_scan", seconds=9 * 3_600)) == found
 
 
 def test_exempt_scanner_makes_no_finding_at_all(scribe):
