@@ -57,7 +57,7 @@ summed AS
     SELECT
         site, server, service, step,
         sum(step_tried) AS step_tried, sumIf(step_refused, own < {each:Float64}) AS step_refused,
-        groupUniqArrayIf(10000)(client, step_refused > 0 AND own < {each:Float64}) AS clients,
+        uniqExactStateIf(client, step_refused > 0 AND own < {each:Float64}) AS clients_state,
         min(shared.seen) AS seen, max(shared.seen_last) AS seen_last,
         arraySlice(arraySort(groupArrayArray(shared.samples)), 1, 10) AS samples
     FROM shared
@@ -70,7 +70,7 @@ windows AS
         arraySlice(arraySort(groupArrayArray(samples) OVER w), 1, 10) AS samples,
         sum(step_tried) OVER w AS tried,
         sum(step_refused) OVER w AS refused,
-        length(groupUniqArrayArray(clients) OVER w) AS hosts,
+        uniqExactMerge(clients_state) OVER w AS hosts,
         min(seen) OVER w AS `from`,
         max(seen_last) OVER w AS `to`
     FROM summed

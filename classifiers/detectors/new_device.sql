@@ -15,7 +15,7 @@
 -- parameter many: 20 | [D] | new devices of a site in a window past which they are one finding
 WITH
 -- Without an inventory every device is unknown, and that is no news.
-known AS (SELECT mac FROM inventory WHERE at < {to:DateTime64(6, 'UTC')} GROUP BY mac HAVING argMax(present, at) = 1),
+known AS (SELECT mac FROM inventory WHERE at < {to:DateTime64(6, 'UTC')} GROUP BY mac HAVING argMax(present, (at, present)) = 1),
 spoken AS
 (
     SELECT site, vlan, ts, source, mac, ip, name, value

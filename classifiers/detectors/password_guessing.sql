@@ -44,7 +44,8 @@ steps AS
         site, client, service,
         toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
         sum(tried) AS step_tried, sum(refused) AS step_refused, sumIf(refused, guessed) AS step_guessed,
-        groupUniqArrayIf(1000)(server, refused > 0) AS step_servers,
+        uniqExactStateIf(server, refused > 0) AS servers_state,
+        arraySlice(arraySort(groupUniqArrayIf(server, refused > 0)), 1, 6) AS step_servers,
         minIf(start, refused > 0) AS seen, maxIf(start, refused > 0) AS seen_last,
         groupArraySortedIf(10)(sample, refused > 0) AS samples
     FROM tries
@@ -66,6 +67,7 @@ windows AS
         if(long, sum(step_refused) OVER half, sum(step_refused) OVER quarter) AS all_refused,
         if(long, sum(step_guessed) OVER half, sum(step_guessed) OVER quarter) AS all_guessed,
         arraySort(if(long, groupUniqArrayArray(step_servers) OVER half, groupUniqArrayArray(step_servers) OVER quarter)) AS servers,
+        if(long, uniqExactMerge(servers_state) OVER half, uniqExactMerge(servers_state) OVER quarter) AS server_count,
         if(long, minIf(seen, step_refused > 0) OVER half, minIf(seen, step_refused > 0) OVER quarter) AS `from`,
         if(long, max(seen_last) OVER half, max(seen_last) OVER quarter) AS `to`
     FROM steps
@@ -79,10 +81,10 @@ SELECT
     if(all_guessed * 2 > all_refused, 'short', '') AS variant,
     all_refused / if(long, {ssh_sessions:Float64}, {refusals:Float64}) AS strength,
     map('failed', toFloat64(all_refused), 'tried', toFloat64(all_tried), 'refused', toFloat64(all_refused - all_guessed),
-        'servers', toFloat64(length(servers))) AS inputs,
+        'servers', toFloat64(server_count)) AS inputs,
     map('service', service, 'span', if(long, '30 min', '15 min'),
         'server_list', arrayStringConcat(arrayMap(s -> toString(s), arraySlice(servers, 1, 5)), ', ')
-            || if(length(servers) > 5, ', …', '')) AS texts,
+            || if(server_count > 5, ', …', '')) AS texts,
     if(variant = 'short', 70, 95) AS confidence,
     arrayMap(s -> toJSONString(s), samples) AS samples
 FROM windows

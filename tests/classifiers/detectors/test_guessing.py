@@ -104,6 +104,20 @@ def test_few_passwords_at_many_servers_are_one_finding(scribe):
     assert "10.10.0.0, 10.10.0.1, 10.10.0.2, 10.10.0.3, 10.10.0.4, …" in findings[0]["statement"]
 
 
+def test_every_server_and_host_of_a_large_attack_is_counted(scribe):
+    """Past a thousand servers and ten thousand hosts the counts are exact, whatever was read first."""
+    for number in range(1_500):
+        refused(scribe, 1, "ssh", server=f"10.11.{number // 250}.{number % 250}", start=number % 50)
+    for number in range(10_500):
+        refused(scribe, 1, "ftp", client=f"10.20.{number // 250}.{number % 250}", start=number % 50)
+    found = {row["detector"]: row for row in scribe.detect("password_guessing", "distributed_guessing")}
+    assert found["password_guessing"]["inputs"]["servers"] == 1_500
+    assert (
+        "10.11.0.0, 10.11.0.1, 10.11.0.2, 10.11.0.3, 10.11.0.4, …" in found["password_guessing"]["statement"]
+    )
+    assert found["distributed_guessing"]["inputs"]["sources"] == 10_500
+
+
 def test_a_busy_machine_makes_mistakes(scribe):
     """A shared machine with twenty refused log-ins among hundreds that succeed is left alone."""
     refused(scribe, 20, "http", 10)
