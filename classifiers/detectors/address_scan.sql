@@ -46,6 +46,9 @@ tries AS
         )
         -- A name just resolved is followed, not guessed.
         AND server_name = ''
+        -- Multicast and broadcast have no single host that could answer.
+        AND NOT (server BETWEEN toIPv6('::ffff:224.0.0.0') AND toIPv6('::ffff:255.255.255.255'))
+        AND server < toIPv6('ff00::')
         AND
         (
             protocol != 17
@@ -59,10 +62,6 @@ tries AS
             OR client IN (SELECT ip FROM lessors))) AS silent
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-        -- Multicast and broadcast have no single host that could answer.
-        AND NOT (server BETWEEN toIPv6('::ffff:224.0.0.0') AND toIPv6('::ffff:255.255.255.255'))
-        AND server < toIPv6('ff00::')
-        AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
 ),
 suspects AS
 (
@@ -76,6 +75,7 @@ suspects AS
         WHERE silent AND start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
         GROUP BY client, protocol, port HAVING hosts > {few_hosts:Float64}
     )
+    WHERE NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
     GROUP BY client HAVING sum(hosts) >= {unused_pairs:Float64}
     ORDER BY sum(hosts) DESC, client LIMIT 1000
 ),

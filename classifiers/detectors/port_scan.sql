@@ -23,7 +23,6 @@ silent AS
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
         AND protocol = 6 AND (failed OR hollow)
-        AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
 ),
 failed_pairs AS
 (
@@ -38,8 +37,17 @@ failed_pairs AS
         SELECT
             *, 1 + intDiv(count() OVER (PARTITION BY site, client), toUInt64({pairs_most:Float64})) AS part
         FROM silent
-        WHERE client IN (SELECT client FROM silent GROUP BY client
-            HAVING count() >= least({outside_pairs:Float64}, {inside_pairs:Float64}))
+        WHERE client IN
+            (
+                SELECT client FROM
+                (
+                    -- Without a host that was tried on many ports there is nothing to look at.
+                    SELECT client, uniq(server_port) AS ports, count() AS tries FROM silent GROUP BY client, server
+                )
+                GROUP BY client
+                HAVING sum(tries) >= least({outside_pairs:Float64}, {inside_pairs:Float64}) AND max(ports) > {few_ports:Float64}
+                    AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+            )
     )
     WHERE cityHash64(server, server_port) % part = 0
     GROUP BY site, client, server, server_port, step

@@ -32,9 +32,9 @@ suspects AS
     WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
         AND start < {to:DateTime64(6, 'UTC')}
         AND failed AND protocol != 17 AND server_name = ''
-        AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
     GROUP BY client
-    HAVING uniq(server) >= if(
+    HAVING NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+        AND uniq(server) >= if(
         arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}),
         {inside_failures:Float64}, log({alarm:Float64}) / log({failure_factor:Float64}))
     ORDER BY uniq(server) DESC, client LIMIT 1000
