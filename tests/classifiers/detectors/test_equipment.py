@@ -323,10 +323,11 @@ def test_consumer_router_by_dhcp(scribe, vendor_class, name):
         ("", "Eero-Saarinens-iPad"),
         ("", "tent-12"),
         ("", "orbit-lab"),
+        ("", "TL-SG116E"),
     ],
 )
 def test_other_devices_are_no_consumer_routers(scribe, vendor_class, name):
-    """Computers, phones, printers and boards are left alone, and so are names that only begin alike."""
+    """Computers, phones, switches and boards are left alone, and so are names that only begin alike."""
     scribe.sighting(0, "dhcp_request", ROGUE, "::", vendor_class, called=name, type="discover")
     assert scribe.detect("consumer_router") == []
 
