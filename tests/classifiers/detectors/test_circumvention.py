@@ -354,31 +354,66 @@ def test_ipv6_asks_over_ipv4(scribe):
 MADE_UP = ("www.bq3xkzr7tm.com", "www.hs6ndkwq2vplr.com", "www.xk4rzt3bnq.net")
 
 
+def shaken(scribe, names, host=HOST, **values):
+    """A TLS connection under each name, none asked for, without ALPN as Tor's."""
+    for number, name in enumerate(names):
+        port = values.get("port", 9001)
+        scribe.flow(
+            number, host, f"203.0.113.{10 + number}", port, application="tls", server_name=name,
+            name_source="sni", client_port=40_000 + number, alpn=values.get("alpn", ""),
+        )  # fmt: skip
+
+
 def test_made_up_names(scribe):
-    """Two made-up names that nobody asked for, as Tor's clients send them."""
+    """Made-up names that nobody asked for, as Tor's clients send them: two long ones, or short ones too."""
     browse(scribe, OTHER, 12)
-    for host, names in ((HOST, MADE_UP[:2]), ("10.20.0.68", MADE_UP[:1])):
-        for number, name in enumerate(names):
-            scribe.flow(number, host, OUTSIDE, 9001, application="tls", server_name=name, name_source="sni")
-    assert only(scribe.detect("made_up_names"))["subject"] == HOST
+    shaken(scribe, MADE_UP[:2])
+    shaken(scribe, MADE_UP[2:], "10.20.0.68")
+    short = ("www.xj4gqwch.com", "www.miwxp3zw75c.com", "www.k6lfq.com", "www.n5zpgl7.com")
+    shaken(scribe, short, "10.20.0.69", port=443)
+    two, four = sorted(scribe.detect("made_up_names"), key=lambda f: f["subject"])
+    assert (two["subject"], two["inputs"]["names"], two["inputs"]["bits"]) == (HOST, 2, 26.7)
+    assert (four["subject"], four["inputs"]["names"], four["inputs"]["peers"]) == ("10.20.0.69", 4, 4)
+    assert "www.k6lfq.com, www.miwxp3zw75c.com" in four["statement"]
+
+
+WORDS = ("www.google.com", "www.w3schools.com", "www.office365.com", "www.mp3tag.com")
 
 
 @pytest.mark.parametrize(
-    ("names", "asked", "neighbours"),
+    ("names", "more"),
     [
-        (MADE_UP, True, 12),
-        (("www.google.com", "www.w3schools.com", "www.office365.com", "www.mp3tag.com"), False, 12),
-        (MADE_UP, False, 0),
+        # One name says much, two short ones say little.
+        (("www.xsi6v4qzjq6rdm.com",), {}),
+        (("www.k5lfp.com", "www.xngqwch.com"), {}),
+        (WORDS, {}),
+        (("www.hgtv.com", "www.nytimes.com", "www.ikea.com", "www.xkcd.com", "www.7zip.com"), {}),
+        # A browser of encrypted DNS goes to ordinary names as well, and offers protocols.
+        ((*MADE_UP[:2], *WORDS[:2]), {}),
+        (MADE_UP, {"alpn": "h2"}),
+        # Tor's are in no other form.
+        (("www.xsi6v4qzjq6rd.org", "xsi6v4qzjq6rd.com", "www.c.xsi6v4qzjq6.com", "www.x8si9v4qzj.com"), {}),
     ],
+)  # fmt: skip
+def test_names_that_are_not_tor_s(scribe, names, more):
+    """Few names, words, names among as many words, other forms, and a client with ALPN are left alone."""
+    browse(scribe, OTHER, 12)
+    shaken(scribe, names, **more)
+    assert not scribe.detect("made_up_names")
+
+
+@pytest.mark.parametrize(
+    ("asked", "neighbours", "again"), [(True, 12, False), (False, 2, False), (False, 12, True)]
 )
-def test_names_that_exist(scribe, names, asked, neighbours):
-    """Names that anybody asked for, names of words, and a site without DNS on the mirror are left alone."""
-    if neighbours:
-        browse(scribe, OTHER, neighbours)
-    for number, name in enumerate(names):
-        if asked:
-            scribe.dns(number, OTHER, name, OUTSIDE, categories=[])
-        scribe.flow(number, HOST, OUTSIDE, application="tls", server_name=name, name_source="sni")
+def test_made_up_names_that_exist(scribe, asked, neighbours, again):
+    """Names that anybody asked for or that are used again, and a site with hardly any DNS: silent."""
+    browse(scribe, OTHER, neighbours)
+    shaken(scribe, MADE_UP)
+    if asked:
+        for name in MADE_UP:
+            scribe.dns(1, OTHER, name, OUTSIDE, categories=[])
+    if again:
+        shaken(scribe, MADE_UP, "10.20.0.68")
     assert not scribe.detect("made_up_names")
 
 
