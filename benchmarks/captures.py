@@ -40,8 +40,8 @@ def report(seen: Sequence[Seen]) -> str:
 def _row(capture: Capture, found: Sequence[Found]) -> Sequence[str]:
     good = bool(right(capture, found)) if capture.expects else not false(capture, found)
     wanted = " or ".join(capture.expects) or "silence"
-    said = ", ".join(sorted({f"{f.detector} {f.subject}" for f in found})) or "nothing"
-    return Path(capture.path).name, capture.says, wanted, said[:200], "yes" if good else "**no**"
+    said = ", ".join(sorted({f.detector for f in found})) or "nothing"
+    return Path(capture.path).name, capture.says, wanted, said, "yes" if good else "**no**"
 
 
 def main() -> int:
