@@ -21,7 +21,17 @@ from classifiers.facts import FACT_NAMES, Facts
 from classifiers.findings import Diff, Findings, difference
 from classifiers.loss import LOSS_BOUND, Losses, Store, floor, moment, sql_time, utc
 from classifiers.periods import PERIOD_NAMES, Periods
-from classifiers.pieces import blocks, bounded, occupied, piece_seconds, reach, tables_of, touched
+from classifiers.pieces import (
+    blocks,
+    bounded,
+    need_parameters,
+    needs_of,
+    occupied,
+    piece_seconds,
+    reach,
+    tables_of,
+    touched,
+)
 from classifiers.policy_model import Policy
 from classifiers.storms import STORM_SAMPLES, STORM_SUBJECTS, storm_statement, storm_times
 from classifiers.switch_ports import SwitchPorts
@@ -118,6 +128,11 @@ class Detectors:
             if unknown:
                 raise DetectorError(f"detector {detector.name}: unknown parameter {sorted(unknown)[0]!r}; "
                                     "add it to the header")  # fmt: skip
+        self._needs = [need for detector in self.detectors for need in needs_of(detector)]
+        self._needed: dict[str, Any] = {}
+        for detector in self.detectors:
+            values = {**self._facts, **self._thresholds[detector.name]}
+            self._needed |= need_parameters(detector, values)
         self._verdicts = Verdicts(store, facts, policy.thresholds.get("verdict", {}))
 
     def in_force(self, name: str) -> dict[str, float]:
@@ -189,11 +204,11 @@ class Detectors:
         longest = max(timedelta(seconds=piece_seconds(d)) for d in self.detectors)
         around = attempts_since is not None
         attempts_since = min(first, attempts_since or first)
-        new = slots = occupied(self._store, attempts_since, last)
+        new = slots = self._occupied(attempts_since, last)
         until = last
         if around:
             until = bounded(last + max(reach(d) for d in self.detectors))
-            later = occupied(self._store, last, until)
+            later = self._occupied(last, until)
             slots = {table: new.get(table, set()) | later.get(table, set()) for table in {*new, *later}}
         held = self._findings.parts(attempts_since - 2 * longest, until + longest)
         pool = ThreadPoolExecutor(AT_ONCE, "detector")
@@ -227,6 +242,9 @@ class Detectors:
                 yield Judged(detector, difference(parts, stored))
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _occupied(self, first: datetime, last: datetime) -> dict[str, set[int]]:
+        return occupied(self._store, first, last, self._needs, self._needed)
 
     def _clipped(
         self,

@@ -11,6 +11,11 @@ one space goes on with the value before it. Keys, all needed unless marked:
 - `window`, `step`, `lookback`: spans such as `15m`. A window ends with each step, `lookback` is how
   much earlier than a window the statement may read;
 - `reads`: the tables, separated by commas;
+- `needs TABLE` (optional, one for each table of rows that it reads): a condition in SQL on one row, with
+  facts of the policy and the detector's parameters in braces if it must. Only new rows that fulfil it can
+  make the detector find more, and a piece of event time without any shows nothing: other rows may take away
+  from a finding or change its words, no more. `false` where all rows of the table do only that; where the
+  key is absent, every row counts. Sums by minute or hour need rows of `flows`;
 - `rests_on`: `presence`, or `absence` if loss on the mirror could have made it;
 - `parameter NAME` (any number): `default | source | meaning`; the source is `[S] …` published,
   `[K]` established, `[D]` our default.
@@ -23,12 +28,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from classifiers.facts import FACT_NAMES
+
 FOLDER = Path(__file__).with_name("detectors")
 CLASSES = ("scanning", "equipment", "bandwidth", "circumvention", "filtering")
 SUBJECTS = ("host", "device", "server", "name", "site")
 SEVERITIES = ("low", "medium", "high")
 TABLES = ("flows", "dns", "sightings", "attempts", "health", "traffic_1m", "traffic_1h", "link_5m")
 GROUNDS = ("presence", "absence")
+#: Rollups hold rows where these tables do.
+BASIS = {"traffic_1m": "flows", "traffic_1h": "flows", "link_5m": "flows"}
+#: Keys of the header that stand with a name.
+_NAMED = ("states", "parameter", "needs")
 
 _ENTRY = re.compile(r"-- (?! )([a-z_]+)(?: ([a-z0-9_]+))?: ?(.*)")
 _MORE = re.compile(r"--  +(.*)")
@@ -73,6 +84,8 @@ class Detector:
     step: int
     lookback: int
     reads: tuple[str, ...]
+    needs: dict[str, str]
+    """Condition on one row, by table."""
     rests_on: str
     parameters: tuple[Parameter, ...]
     sql: str
@@ -104,9 +117,10 @@ def _entries(path: Path, text: str) -> dict[tuple[str, str], tuple[int, str]]:
         last = (entry[1], entry[2] or "")
         if last in entries:
             raise DetectorError(f"{path}:{number}: {' '.join(last).strip()} stands twice; keep one")
-        if not (last[0] in _SINGLE and not last[1]) and not (last[0] in ("states", "parameter") and last[1]):
+        if not (last[0] in _SINGLE and not last[1]) and not (last[0] in _NAMED and last[1]):
             raise DetectorError(f"{path}:{number}: unknown key {' '.join(last).strip()!r}; "
-                                f"use one of {', '.join(_SINGLE)}, parameter NAME, states NAME")  # fmt: skip
+                                f"use one of {', '.join(_SINGLE)}, parameter NAME, "
+                                "states NAME, needs TABLE")  # fmt: skip
         entries[last] = (number, entry[3].strip())
     return entries
 
@@ -148,6 +162,16 @@ def parse_detector(path: Path) -> Detector:
     for table in reads:
         if table not in TABLES:
             raise fail(("reads", ""), f"{table!r} is none of {', '.join(TABLES)}")
+    needs = {key[1]: value for key, (_, value) in entries.items() if key[0] == "needs"}
+    bases = {BASIS.get(table, table) for table in reads}
+    for table, condition in needs.items():
+        if table not in bases:
+            raise fail(("needs", table), f"its rows are not read; use one of {', '.join(sorted(bases))}")
+        if not condition or ";" in condition or "--" in condition:
+            raise fail(("needs", table), "write one condition in SQL on a row of that table")
+        strange = used_parameters(condition) - FACT_NAMES - {parameter.name for parameter in parameters}
+        if strange:
+            raise fail(("needs", table), f"{min(strange)!r} is neither a fact of the policy nor a parameter")
     window, step, lookback = span("window"), span("step"), span("lookback")
     if not step or window % step:
         raise fail(("step", ""), "the window must be a whole number of steps")
@@ -165,6 +189,7 @@ def parse_detector(path: Path) -> Detector:
         step=step,
         lookback=lookback,
         reads=reads,
+        needs=needs,
         rests_on=one("rests_on", GROUNDS),
         parameters=tuple(parameters),
         sql=text,

@@ -7,11 +7,11 @@ are cut and however late rows come.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from classifiers.detector import Detector
+from classifiers.detector import BASIS, Detector, used_parameters
 from classifiers.loss import REACH, Store, floor, moment, sql_time
 
 #: Least length of a piece, s: the longer, the fewer statements over a long range; the shorter, the less is
@@ -35,10 +35,10 @@ _NOTHING = "''"
 _WHAT = {"sightings": "toString(source)"}
 #: Sources of sightings that a statement asks for, and signs that it asks for others than it names.
 _SOURCE = re.compile(r"\bsource (?:= |IN \()('[a-z0-9_]+'(?:,\s*'[a-z0-9_]+')*)")
+#: Where a condition binds a parameter.
+_BOUND = re.compile(r"\{([a-z0-9_]+):(?=[A-Z])")
 _WORD = re.compile(r"'([a-z0-9_]+)'")
 _OTHER_SOURCES = re.compile(r"\bsource (?:!=|NOT|LIKE)")
-#: Rollups hold rows where these tables do.
-BASIS = {"traffic_1m": "flows", "traffic_1h": "flows", "link_5m": "flows"}
 
 
 def piece_seconds(detector: Detector) -> int:
@@ -61,35 +61,88 @@ def microseconds(time: datetime) -> int:
     return (bounded(time) - FIRST) // timedelta(microseconds=1)
 
 
+class Need(NamedTuple):
+    """Rows without which a detector finds nothing new."""
+
+    table: str
+    condition: str
+    """In SQL. Parameters bear the detector's name: conditions of several stand in one statement."""
+
+    @property
+    def word(self) -> str:
+        """What `occupied` calls them."""
+        return f"{self.table} where {self.condition}"
+
+
+def needs_of(detector: Detector) -> list[Need]:
+    """The conditions of a detector's header."""
+    return [
+        Need(table, _BOUND.sub(rf"{{{detector.name}_\1:", condition))
+        for table, condition in detector.needs.items()
+    ]
+
+
+def need_parameters(detector: Detector, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Query parameters of its conditions, from its thresholds and the policy's facts."""
+    used = {name for condition in detector.needs.values() for name in used_parameters(condition)}
+    return {f"{detector.name}_{name}": values[name] for name in used}
+
+
 def tables_of(detector: Detector) -> set[str]:
     """What must hold rows for a detector to find something, in the words of `occupied`."""
-    tables = {BASIS.get(table, table) for table in detector.reads}
+    tables = {BASIS.get(table, table) for table in detector.reads} - set(detector.needs)
     if "sightings" in tables:
         named = {word for words in _SOURCE.findall(detector.sql) for word in _WORD.findall(words)}
         if named and not _OTHER_SOURCES.search(detector.sql):
             tables = tables - {"sightings"} | {f"sightings {word}" for word in named}
-    return tables
+    return tables | {need.word for need in needs_of(detector)}
 
 
-def occupied(store: Store, first: datetime, last: datetime) -> dict[str, set[int]]:
+def occupied(
+    store: Store,
+    first: datetime,
+    last: datetime,
+    needs: Iterable[Need] = (),
+    parameters: Mapping[str, Any] | None = None,
+) -> dict[str, set[int]]:
     """Slots of `PIECE_S` that hold rows between two times, as their number since 1970.
 
-    By table; for sightings by table and by table and source, too.
+    By table; for sightings by table and by table and source, too; and by the word of each need, whose
+    `parameters` are those of all of them.
     """
+    asked: dict[str, Any] = {
+        **(parameters or {}),
+        "from": sql_time(first),
+        "to": sql_time(last),
+        "slot": PIECE_S,
+    }
+    wanted: dict[str, list[Need]] = {table: [] for table in TIME_OF}
+    for need in dict.fromkeys(needs):
+        wanted[need.table].append(need)
     selects = [
-        f"SELECT DISTINCT '{table}' AS name, {_WHAT.get(table, _NOTHING)} AS what,"
-        f" intDiv(toUnixTimestamp({column}), {{slot:UInt32}}) AS slot"
+        f"SELECT '{table}' AS held_table, {_WHAT.get(table, _NOTHING)} AS held_what,"
+        f" intDiv(toUnixTimestamp({column}), {{slot:UInt32}}) AS held_slot,"
+        f" {_counts(wanted[table])} AS held_rows"
         f" FROM {table} WHERE {column} >= {{from:DateTime64(6, 'UTC')}}"
-        f" AND {column} <= {{to:DateTime64(6, 'UTC')}}"
+        f" AND {column} <= {{to:DateTime64(6, 'UTC')}} GROUP BY held_what, held_slot"
         for table, column in TIME_OF.items()
     ]
-    asked: dict[str, Any] = {"from": sql_time(first), "to": sql_time(last), "slot": PIECE_S}
     slots: dict[str, set[int]] = defaultdict(set)
     for row in store.rows(" UNION ALL ".join(selects), asked):
-        slots[row["name"]].add(row["slot"])
-        if row["what"]:
-            slots[f"{row['name']} {row['what']}"].add(row["slot"])
+        table, slot = row["held_table"], row["held_slot"]
+        words = [
+            table,
+            *(need.word for need, rows in zip(wanted[table], row["held_rows"], strict=True) if rows),
+        ]
+        if row["held_what"]:
+            words.append(f"{table} {row['held_what']}")
+        for word in words:
+            slots[word].add(slot)
     return slots
+
+
+def _counts(needs: list[Need]) -> str:
+    return f"[{', '.join(f'countIf({need.condition})' for need in needs)}]" if needs else "emptyArrayUInt64()"
 
 
 def blocks(store: Store, first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:

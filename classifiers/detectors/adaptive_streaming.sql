@@ -9,6 +9,7 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: flows
+-- needs flows: bursts_down > 0
 -- rests_on: presence
 -- parameter bursts_min: 8 | [D] | answers of 150 kB and more (`bursts_down`) in 60 s
 -- parameter seconds_min: 50 | [D] | how long it must go on, s

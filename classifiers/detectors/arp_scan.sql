@@ -8,6 +8,8 @@
 -- step: 10s
 -- lookback: 7d
 -- reads: sightings, flows
+-- needs sightings: source = 'arp' AND attributes['op'] NOT IN ('2', 'reply')
+-- needs flows: false
 -- rests_on: absence
 -- parameter targets: 30 | [D] | neighbours asked for that did not answer
 -- parameter router_addresses: 8 | [D] | addresses before which a MAC is a router's

@@ -9,6 +9,7 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: flows
+-- needs flows: server_name = '' AND hasAny(categories, ['vpn', 'proxy', 'tor', 'doh'])
 -- rests_on: presence
 -- parameter packets_min: 3 | [D] | packets each way: less is no more than a connection that was refused or given up
 WITH

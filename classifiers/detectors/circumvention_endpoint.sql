@@ -11,6 +11,7 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: attempts
+-- needs attempts: action != 'allow' AND hasAny(categories, ['vpn', 'proxy', 'tor', 'doh'])
 -- rests_on: presence
 -- parameter delivered_min: 1 | [D] | attempts that were delivered
 -- parameter tried_min: 5 | [D] | attempts that are enough where none was delivered

@@ -9,6 +9,9 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: flows
+-- needs flows: application IN ('wireguard', 'openvpn', 'ipsec', 'pptp', 'l2tp', 'tor', 'socks', 'dnscrypt', 'softether', 'tinc')
+--   OR application IN ('tls', 'dtls', 'quic') AND (server_port = 853 OR alpn IN ('dot', 'doq'))
+--   OR http_method IN ('CONNECT', 'SSTP_DUPLEX_POST')
 -- rests_on: presence
 -- parameter packets_min: 2 | [D] | packets each way: a probe without an answer is no tunnel
 WITH

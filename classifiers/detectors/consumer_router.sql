@@ -11,6 +11,7 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: sightings, dns
+-- needs dns: has({setup_names:Array(String)}, qname)
 -- rests_on: presence
 -- parameter signs_min: 1 | [K] | DHCP requests or questions with such a sign
 WITH

@@ -9,6 +9,7 @@
 -- step: 1h
 -- lookback: 25h
 -- reads: traffic_1h, traffic_1m
+-- needs flows: notEmpty({day_quota_bytes:Array(Float64)})
 -- rests_on: presence
 WITH
 arrayZip({day_quota_groups:Array(String)}, {day_quota_categories:Array(Array(String))}, {day_quota_bytes:Array(Float64)},

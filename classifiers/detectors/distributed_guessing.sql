@@ -10,6 +10,7 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: flows
+-- needs flows: logins > 0
 -- rests_on: presence
 -- parameter sources: 10 | [D] | hosts that are refused
 -- parameter refusals: 40 | [D] | refused log-ins of all of them

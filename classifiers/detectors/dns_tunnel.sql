@@ -13,6 +13,8 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: dns
+-- needs dns: transport IN ('udp', 'tcp')
+--   AND (qtype IN (5, 10, 15, 16, 25, 33) OR qtype BETWEEN 65280 AND 65534 OR length(qname) >= 52)
 -- rests_on: presence
 -- parameter names_min: 100 | [D] | different names below one registered domain
 -- parameter carrier_share: 0.5 | [D] | part of them asked for with types that carry text or data

@@ -8,6 +8,7 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: flows
+-- needs flows: bytes_up + bytes_down >= {megabytes_min:Float64} * 1e6 / 10
 -- rests_on: presence
 -- parameter megabytes_min: 100 | [S] Corelight, elephant flows | megabytes both ways
 -- parameter mbps_min: 50 | [S] Corelight, elephant flows | megabits a second

@@ -9,6 +9,7 @@
 -- step: 1m
 -- lookback: 7d
 -- reads: attempts
+-- needs attempts: action = 'prohibit'
 -- rests_on: presence
 -- parameter usual_blocks: 3 | [D] | blocks in the days before, and no more deliveries than blocks, that make a name one that is always blocked
 -- parameter names_min: 3 | [D] | such names delivered

@@ -9,6 +9,7 @@
 -- step: 1m
 -- lookback: 7d
 -- reads: attempts
+-- needs attempts: action = 'prohibit' AND verdict IN ('allowed', 'partial')
 -- rests_on: presence
 -- parameter leaks_min: 1 | [D] | attempts that were allowed or partial, widgets left out
 -- parameter lag_days: 3 | [D] | days for which a name is new at the site: its list may not have it yet

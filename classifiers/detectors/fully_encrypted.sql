@@ -9,6 +9,7 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: flows
+-- needs flows: application = 'encrypted'
 -- rests_on: presence
 -- parameter flows_min: 3 | [D] | connections to one end point: the rule hits 0.6 % of ordinary connections (Wu and others, 2023)
 -- parameter kilobytes_min: 500 | [D] | kilobytes with one end point that are enough with fewer

@@ -9,6 +9,7 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: flows
+-- needs flows: logins > 0 OR application = 'ssh'
 -- rests_on: presence
 -- parameter ssh_sessions: 30 | [S] Zeek, detect-bruteforcing, in 30 min | refused log-ins of SSH before
 -- parameter refusals: 20 | [D] | refused log-ins of FTP, SMB, Kerberos, HTTP and the others in 15 min before

@@ -9,6 +9,7 @@
 -- step: 5m
 -- lookback: 2h
 -- reads: traffic_1m
+-- needs flows: notEmpty({lesson_quota_bytes:Array(Float64)})
 -- rests_on: presence
 WITH
 arrayZip({lesson_quota_groups:Array(String)}, {lesson_quota_categories:Array(Array(String))},

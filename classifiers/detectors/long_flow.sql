@@ -9,6 +9,7 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: flows
+-- needs flows: start >= first + toIntervalSecond(toUInt32({minutes_min:Float64} * 60))
 -- rests_on: presence
 -- parameter minutes_min: 10 | [S] zeek-long-connections, its first step | age of the connection from which it counts at all
 -- parameter megabytes_min: 500 | [D] | megabytes both ways in 10 minutes, of a connection of that age

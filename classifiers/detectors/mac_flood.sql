@@ -9,6 +9,7 @@
 -- step: 10s
 -- lookback: 0s
 -- reads: flows
+-- needs flows: packets_up = 1 AND client_mac != 0
 -- rests_on: presence
 -- parameter macs_min: 1000 | [D] | MACs that nothing but one packet is known of
 WITH

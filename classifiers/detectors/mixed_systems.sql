@@ -9,6 +9,8 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: flows, sightings, dns
+-- needs flows: protocol = 6 AND syn_signature != '' AND start = first
+-- needs dns: has({system_names:Array(String)}, qname)
 -- rests_on: presence
 -- parameter score_high: 6 | [S] p0f 3, add_nat_score | score of a change that counts as a great one
 -- parameter high_changes: 2 | [S] p0f 3, add_nat_score | great changes past which an address is shared

@@ -10,6 +10,8 @@
 -- step: 30s
 -- lookback: 7d
 -- reads: sightings, flows
+-- needs sightings: source = 'ndp' AND attributes['op'] = 'solicitation'
+-- needs flows: protocol = 58 AND client_port = 128
 -- rests_on: absence
 -- parameter targets: 50 | [D] | neighbours asked for that did not answer
 -- parameter answers: 3 | [D] | hosts that answer one who asked all at once

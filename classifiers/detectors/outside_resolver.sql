@@ -11,6 +11,8 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: dns
+-- needs dns: notEmpty({resolvers:Array(IPv6)}) AND NOT has({resolvers:Array(IPv6)}, server)
+--   AND transport IN ('udp', 'tcp') AND answered AND ra
 -- rests_on: presence
 -- parameter answers_min: 10 | [D] | questions that were answered: programs test a connection with one or two
 -- parameter names_min: 3 | [D] | different names among them

@@ -9,6 +9,7 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: flows
+-- needs flows: protocol = 6 AND (failed OR hollow)
 -- rests_on: absence
 -- parameter outside_pairs: 25 | [S] bro-simple-scan, addresses; [D] for ports | failed pairs of a host outside the sites
 -- parameter inside_pairs: 50 | [D] | failed pairs of a host inside

@@ -9,6 +9,7 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: attempts
+-- needs attempts: action = 'prohibit' AND NOT embedded
 -- rests_on: presence
 -- parameter attempts_min: 10 | [D] | attempts that are no widgets and no program's own
 -- parameter names_min: 3 | [D] | different names: one name alone is more often a program than a person

@@ -11,6 +11,8 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: dns, sightings
+-- needs dns: startsWith(qname, 'wpad') AND answered
+-- needs sightings: source IN ('dhcp_offer', 'dhcp_ack') AND attributes['proxy'] != ''
 -- rests_on: presence
 -- parameter answers_min: 1 | [K] | answers
 WITH

@@ -9,6 +9,7 @@
 -- step: 1h
 -- lookback: 7d
 -- reads: flows
+-- needs flows: failed
 -- rests_on: absence
 -- parameter pairs: 50 | [D] | failed pairs of host and port
 -- parameter ratio: 0.5 | [D] | part of all its pairs that failed

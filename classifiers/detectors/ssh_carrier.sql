@@ -9,6 +9,7 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: flows
+-- needs flows: application = 'ssh'
 -- rests_on: presence
 -- parameter megabytes_min: 1 | [D] | megabytes of data in the larger direction: more than a shell's screens
 -- parameter kilobytes_back: 20 | [D] | kilobytes in the smaller one

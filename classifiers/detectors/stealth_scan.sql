@@ -11,6 +11,8 @@
 -- step: 10s
 -- lookback: 0s
 -- reads: flows
+-- needs flows: protocol = 6 AND packets_up > 0 AND (bitAnd(flags_up, 63) IN (0, 1, 41) OR bitAnd(flags_up, 23) = 3
+--   OR bitAnd(flags_up, 63) IN (16, 17) AND start = first AND packets_up <= 2 AND payload_up = 0 AND payload_down = 0 AND server_port < 1024)
 -- rests_on: presence
 -- parameter targets: 5 | [D] | pairs of host and port
 -- parameter lone_ports: 20 | [D] | ports below 1024 of one host for segments that a connection may hold, but not begin with

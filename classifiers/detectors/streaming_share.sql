@@ -9,6 +9,7 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: traffic_1m
+-- needs flows: notEmpty({quota_groups:Array(String)}) OR hasAny(categories, ['streaming_video', 'streaming_music'])
 -- rests_on: presence
 -- parameter link_share: 0.25 | [D] | part of the site's received bytes, where the policy has no quota with a share
 -- parameter mbps_min: 1 | [D] | mean megabits a second below which no share matters

@@ -9,6 +9,9 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: flows
+-- needs flows: protocol = 6 AND payload_up > 0 AND (application = 'rdp' OR server_port = 3389
+--   OR application = 'tls' AND server_port IN (443, 4443, 8443)
+--   AND arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}))
 -- rests_on: presence
 -- parameter connections: 20 | [D] | connections with nearly the same bytes
 -- parameter spread: 0.1 | [D] | how far from the middle their bytes may lie

@@ -9,6 +9,7 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: traffic_1m
+-- needs flows: notEmpty({rate_quota_mbps:Array(Float64)})
 -- rests_on: presence
 WITH
 arrayZip({rate_quota_groups:Array(String)}, {rate_quota_categories:Array(Array(String))}, {rate_quota_mbps:Array(Float64)},

@@ -9,6 +9,8 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: flows
+-- needs flows: protocol = 17 AND state = 'S0' AND packets_up > 0 AND NOT (server_port BETWEEN 33434 AND 33534)
+--   OR protocol = 1 AND client_port = 3 OR protocol = 58 AND client_port = 1
 -- rests_on: absence
 -- parameter ports: 15 | [D] | ports of one host without an answer
 -- parameter unreachables: 3 | [D] | ICMP messages that say so (RFC 792, type 3; RFC 4443, type 1)

@@ -54,8 +54,22 @@ def test_header_is_parsed(tmp_path):
     assert detector.states == {"": "{subject} did {things} things."}
     (parameter,) = detector.parameters
     assert (parameter.name, parameter.default, parameter.source) == ("least", 5, "[S] a paper")
+    assert detector.needs == {}
     assert detector.thresholds({"least": 7}) == {"least": 7}
     assert used_parameters(detector.sql) == {"least"}
+
+
+def test_conditions_on_rows_are_parsed(tmp_path):
+    """A header says by table which rows count, by facts and its own parameters; sums stand on flows."""
+    needs = (
+        "-- needs flows: logins >= {least:Float64}\n-- needs dns: NOT has({resolvers:Array(IPv6)}, server)\n"
+    )
+    text = HEADER.replace("-- clause", needs + "-- clause").replace("reads: flows", "reads: traffic_1m")
+    detector = parse_detector(written(tmp_path, text))
+    assert detector.needs == {
+        "flows": "logins >= {least:Float64}",
+        "dns": "NOT has({resolvers:Array(IPv6)}, server)",
+    }
 
 
 @pytest.mark.parametrize(
@@ -71,6 +85,27 @@ def test_header_is_parsed(tmp_path):
         ("5 | [S] a paper | things", "5 | rumour | things", r":13: parameter least: write default"),
         ("5 | [S] a paper | things", "many | [D] | things", r":13: parameter least: 'many' is no number"),
         ("-- title: A thing", "--title: A thing", r":1: not a header line"),
+        (
+            "-- clause: S9",
+            "-- clause: S9\n-- needs: failed",
+            r":8: unknown key 'needs'; use one of .* needs TABLE",
+        ),
+        (
+            "-- clause: S9",
+            "-- clause: S9\n-- needs health: drops > 0",
+            r":8: needs health: its rows are not read",
+        ),
+        ("-- clause: S9", "-- clause: S9\n-- needs flows:", r":8: needs flows: write one condition"),
+        (
+            "-- clause: S9",
+            "-- clause: S9\n-- needs flows: true; false",
+            r":8: needs flows: write one condition",
+        ),
+        (
+            "-- clause: S9",
+            "-- clause: S9\n-- needs flows: logins > {since:UInt8}",
+            r":8: needs flows: 'since' is neither",
+        ),
     ],
 )
 def test_broken_header_names_file_and_line(tmp_path, old, new, message):
@@ -233,3 +268,44 @@ def test_reference_names_every_detector_and_default():
             assert text in section
         for p in detector.parameters:
             assert f"| `{p.name}` | {p.default:g} | {p.source} | {p.meaning} |" in section
+
+
+def _asked(scribe, first, last, *names, **policy):
+    """Pieces that each detector was asked about in a round, by its name."""
+    detectors = tuple(d for d in load_detectors() if d.name in names)
+    judge, asked = Detectors(scribe.store, make_policy(**policy), detectors), []
+    found = judge._found
+
+    def watched(detector, start, stop):
+        asked.append((detector.name, start))
+        return found(detector, start, stop)
+
+    judge._found = watched
+    judge.round(*(round(at(second).timestamp() * 1_000_000) for second in (first, last)))
+    return sorted(asked)
+
+
+def test_detectors_are_asked_where_new_rows_can_tell_them_something(scribe):
+    """Rows that fulfil no condition of a detector leave it alone; one that does is judged in its piece."""
+    names = ("ssh_carrier", "adaptive_streaming", "elephant_flow", "address_scan")
+    scribe.flow(0, "10.20.0.1", "203.0.113.1", application="ssh", bursts_down=3)
+    scribe.flow(2_400, "10.20.0.1", "203.0.113.1", bytes_down=50_000_000)
+    scribe.write()
+    early, late = at(-1_200), at(2_400)
+    assert _asked(scribe, 0, 10, *names) == [
+        ("adaptive_streaming", early), ("address_scan", early), ("address_scan", late), ("ssh_carrier", early)
+    ]  # fmt: skip
+    assert _asked(scribe, 2_390, 2_410, *names) == [("address_scan", at(2_400)), ("elephant_flow", at(2_400))]
+    raised = {"thresholds": {"elephant_flow": {"megabytes_min": 5_000}}}
+    assert _asked(scribe, 2_390, 2_410, "elephant_flow", **raised) == []
+
+
+def test_what_was_found_is_judged_without_new_rows_that_could_make_it(scribe):
+    """Rows that only take away from a finding have it judged again."""
+    scribe.flow(0, "10.20.0.1", "203.0.113.1", bytes_down=6_000_000_000)
+    scribe.write()
+    assert _asked(scribe, 0, 10, "elephant_flow") == [("elephant_flow", at(-1_200))]
+    assert scribe.findings()
+    scribe.flow(60, "10.20.0.1", "203.0.113.1")
+    scribe.write()
+    assert _asked(scribe, 60, 70, "elephant_flow") == [("elephant_flow", at(-1_200))]

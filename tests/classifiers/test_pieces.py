@@ -4,11 +4,25 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from classifiers.detect import Detectors
 from classifiers.detector import load_detectors
 from classifiers.loss import REACH, floor, moment
-from classifiers.pieces import BLOCK, PIECE_S, blocks, bounded, occupied, piece_seconds, tables_of, touched
-from tests.classifiers.conftest import at
+from classifiers.pieces import (
+    BLOCK,
+    PIECE_S,
+    blocks,
+    bounded,
+    need_parameters,
+    needs_of,
+    occupied,
+    piece_seconds,
+    tables_of,
+    touched,
+)
+from tests.classifiers.conftest import at, make_policy
 
 (ADDRESS_SCAN,) = (d for d in load_detectors() if d.name == "address_scan")
 DAY = 86_400
@@ -63,7 +77,7 @@ def test_sightings_are_told_apart_by_source(scribe):
     assert slots["sightings"] == slots["sightings arp"] == {_slot(0)}
     of = {detector.name: tables_of(detector) for detector in load_detectors()}
     assert of["rogue_dhcp"] == {"sightings dhcp_offer", "sightings dhcp_ack"}
-    assert of["streaming_share"] == of["address_scan"] == {"flows"}
+    assert of["link_load"] == of["address_scan"] == {"flows"}
 
 
 def test_a_long_range_is_worked_on_in_days_that_hold_rows(scribe):
@@ -76,3 +90,56 @@ def test_a_long_range_is_worked_on_in_days_that_hold_rows(scribe):
     assert all(until - start <= BLOCK for start, until in found)
     assert bounded(moment(1 << 53)).year == 2106
     assert bounded(at(0)) == at(0)
+
+
+def _named(name):
+    (detector,) = (d for d in load_detectors() if d.name == name)
+    return detector
+
+
+def test_conditions_stand_for_their_table():
+    """What a header needs of a table replaces it; other tables count whole, sightings by source."""
+    assert tables_of(_named("adaptive_streaming")) == {"flows where bursts_down > 0"}
+    assert tables_of(_named("mixed_systems")) == {
+        "flows where protocol = 6 AND syn_signature != '' AND start = first",
+        "dns where has({mixed_systems_system_names:Array(String)}, qname)",
+        "sightings dhcp_request",
+    }
+    # A rollup of flows.
+    assert tables_of(_named("sustained_rate")) == {
+        "flows where notEmpty({sustained_rate_rate_quota_mbps:Array(Float64)})"
+    }
+
+
+def test_every_shipped_condition_can_be_asked(scribe):
+    """All conditions of all detectors stand in one statement, each with its own numbers."""
+    scribe.flow(0, "10.20.0.1", "203.0.113.1", logins=1)
+    scribe.write()
+    detectors = load_detectors()
+    judge = Detectors(scribe.store, make_policy(), detectors)
+    slots = judge._occupied(at(-10), at(10))
+    assert slots["flows where logins > 0"] == slots["flows"] == {_slot(0)}
+    assert not slots["flows where bursts_down > 0"]
+    assert not slots["flows where false"]
+    assert {need.table for detector in detectors for need in needs_of(detector)} == {
+        "flows", "dns", "sightings", "attempts"
+    }  # fmt: skip
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.integers(0, 4 * PIECE_S), st.integers(0, 6)), min_size=1, max_size=12),
+    st.integers(1, 60),
+)
+def test_slots_of_a_condition_are_those_of_its_rows(scribe, rows, megabytes):
+    """A slot is told exactly where a row fulfils the condition with the threshold in force."""
+    scribe.store.command("TRUNCATE TABLE flows")
+    for seconds, tens in rows:
+        scribe.flow(seconds, "10.20.0.1", "203.0.113.1", bytes_down=tens * 1_000_000)
+    scribe.write()
+    elephants = _named("elephant_flow")
+    needs = needs_of(elephants)
+    asked = need_parameters(elephants, {"megabytes_min": float(megabytes)})
+    slots = occupied(scribe.store, at(0), at(4 * PIECE_S), needs, asked)
+    assert slots[needs[0].word] == {_slot(s) for s, tens in rows if tens * 10 >= megabytes}
+    assert slots["flows"] == {_slot(s) for s, _ in rows}
