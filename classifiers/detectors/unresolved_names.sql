@@ -72,20 +72,20 @@ WITH
             c.1 AS site, c.3 AS client, c.4 AS mac, c.6 AS old, c.5 AND j.strange AS odd,
             countIf(c.7 AND 2 * j.unasked <= j.flow_count) OVER (PARTITION BY c.1, c.2) AS asking,
             countIf(c.7) OVER (PARTITION BY c.1, c.2) AS held
-        FROM (SELECT arrayJoin(chosen) AS c, c.3 AS client) AS k
+        FROM (SELECT arrayJoin(chosen) AS c, c.1 AS place, c.3 AS client) AS k
         JOIN
         (
             -- Connections to names asked for and not: all, and of the step that is furthest past.
             SELECT
-                client, sum(step_unasked) AS unasked, sum(step_flows) AS flow_count,
+                place, client, sum(step_unasked) AS unasked, sum(step_flows) AS flow_count,
                 -- Of a window's two steps one has half of what the window must have, and more than half of its share.
                 max(2 * step_unasked >= {unasked_share:Float64} * {flows_min:Float64} AND step_unasked >= 0.6 * step_flows) AS strange
             FROM
             (
-                SELECT client, count() AS step_flows,
-                    countIf((client, cityHash64(server_name)) NOT IN
+                SELECT toString(site) AS place, client, count() AS step_flows,
+                    countIf((toString(site), client, cityHash64(server_name)) NOT IN
                     (
-                        SELECT client, cityHash64(qname) FROM dns
+                        SELECT toString(site), client, cityHash64(qname) FROM dns
                         WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')} AND transport IN ('udp', 'tcp')
                             AND client IN (SELECT arrayJoin(chosen).3)
                     )) AS step_unasked
@@ -93,16 +93,16 @@ WITH
                 WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
                     AND name_source IN ('sni', 'quic') AND start = first AND NOT has(categories, 'doh')
                     AND client IN (SELECT arrayJoin(chosen).3)
-                GROUP BY client, toStartOfInterval(start, toIntervalSecond({step:UInt32}))
+                GROUP BY place, client, toStartOfInterval(start, toIntervalSecond({step:UInt32}))
             )
-            GROUP BY client
-        ) AS j ON k.client = j.client
+            GROUP BY place, client
+        ) AS j ON k.place = j.place AND k.client = j.client
     )
     WHERE odd AND asking >= {seen_hosts:Float64} AND asking >= {seen_share:Float64} * (held - 1)
 ) AS found,
 -- The addresses of one interface are one host; behind a router the MAC says nothing.
 (
-    SELECT groupArray((s.2, if(empty(c.addresses), [s.2], c.addresses)))
+    SELECT groupArray((s.1, s.2, if(empty(c.addresses), [s.2], c.addresses)))
     FROM (SELECT arrayJoin(found) AS s, s.1 AS site, s.3 AS mac) AS k
     LEFT JOIN
     (
@@ -121,10 +121,12 @@ steps AS
         site, client, toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step, min(`group`) AS step_group,
         -- The resolver's own name has to be asked for.
         has(categories, 'doh') AS doh,
-        NOT doh AND (client, cityHash64(server_name)) NOT IN
+        NOT doh AND (toString(site), client, cityHash64(server_name)) NOT IN
         (
-            SELECT a.client, cityHash64(d.qname)
-            FROM dns AS d JOIN (SELECT k.1 AS client, arrayJoin(k.2) AS address FROM (SELECT arrayJoin(known) AS k)) AS a ON d.client = a.address
+            SELECT a.place, a.client, cityHash64(d.qname)
+            FROM dns AS d
+            JOIN (SELECT k.1 AS place, k.2 AS client, arrayJoin(k.3) AS address FROM (SELECT arrayJoin(known) AS k)) AS a
+                ON toString(d.site) = a.place AND d.client = a.address
             WHERE d.ts >= {from:DateTime64(6, 'UTC')} AND d.ts < {to:DateTime64(6, 'UTC')} AND d.transport IN ('udp', 'tcp')
         ) AS unasked,
         count() AS step_flows,

@@ -280,12 +280,12 @@ def test_ssh_carrier(scribe):
     assert [f["subject"] for f in scribe.detect("ssh_carrier")] == ["10.20.1.0", "10.20.1.1"]
 
 
-def browse(scribe, host, names, asks=True, start=0.0, **values):
+def browse(scribe, host, names, asks=True, start=0.0, site="demo", **values):
     """Connections to names, three each, each asked for before, or not."""
     for number in range(names):
         at = start + number * 20
         if asks:
-            scribe.dns(at, host, f"www.site{number}.example", "203.0.113.7", categories=[])
+            scribe.dns(at, host, f"www.site{number}.example", "203.0.113.7", categories=[], site=site)
         for more in range(3):
             scribe.flow(
                 at + 1 + more,
@@ -294,8 +294,20 @@ def browse(scribe, host, names, asks=True, start=0.0, **values):
                 application="tls",
                 server_name=f"www.site{number}.example",
                 name_source="sni",
+                site=site,
                 **values,
             )
+
+
+def test_the_same_address_at_two_sites_is_two_hosts(scribe):
+    """What the host of that address asked for at another school says nothing here."""
+    browse(scribe, HOST, 12, asks=False)
+    browse(scribe, HOST, 12, site="north")
+    for neighbour in (OTHER, "10.20.0.68"):
+        browse(scribe, neighbour, 12)
+        browse(scribe, neighbour, 12, site="north")
+    finding = only(scribe.detect("unresolved_names"))
+    assert (finding["site"], finding["subject"]) == ("demo", HOST)
 
 
 def test_unresolved_names(scribe):
