@@ -25,7 +25,7 @@ def test_one_claim_of_the_gateway_s_address_is_enough(scribe, listed):
     arp(scribe, 5, THIEF, seen_in=20)
     (row,) = scribe.detect("gateway_takeover", policy=listed)
     assert row["subject"] == "00:16:3e:00:0b:ad"
-    for fact in ("VLAN 20", "10.20.0.1", "00:16:3E:00:00:01 says so as well"):
+    for fact in ("VLAN 20", "10.20.0.1", "00:16:3e:00:00:01 says so as well"):
         assert fact in row["statement"]
 
 
