@@ -741,6 +741,7 @@ def test_late_row_joins_two_attempts_and_removes_one(scribe):
     assert row["dns"] == 3
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.slow
 def test_attempts_do_not_depend_on_the_ranges_of_rounds(scribe):
     """One round over an hour, and many rounds over random pieces in order, write the same attempts."""
