@@ -146,7 +146,7 @@ def _of_zip(file: BinaryIO) -> Iterator[Member | Problem]:
     given = [0]
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, EOFError) as error:
         raise BrokenListError(f"damaged zip archive: {error}", "fetch it again") from None
     for info in archive.infolist():
         mode = info.external_attr >> 16
@@ -162,7 +162,7 @@ def _of_zip(file: BinaryIO) -> Iterator[Member | Problem]:
             continue
         try:
             packed = archive.open(info)
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
+        except (zipfile.BadZipFile, ValueError, RuntimeError, EOFError) as error:
             raise BrokenListError(f"damaged zip archive: {error}", "fetch it again", name) from None
         with packed:
             bounded = _Shared(packed, lambda: size, "zip archive", given)

@@ -82,7 +82,7 @@ class Bounded(io.RawIOBase):
             data = self._source.read(len(view))
         except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile) as error:
             raise self._damaged(error) from None
-        except (OSError, ValueError, RuntimeError, NotImplementedError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise self._damaged(error) from None

@@ -11,7 +11,6 @@ import uuid
 from collections import Counter
 from datetime import datetime, timedelta
 from functools import cache
-from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +22,7 @@ from classifiers.facts import Facts
 from classifiers.intervals import Joined, join, until_next
 from classifiers.loss import Store, moment, sql_time
 from classifiers.policy_model import Policy
-from pipeline.records import TIME
+from pipeline.records import TIME, mapped_text
 
 FOLDER = Path(__file__).parent
 HEARD_SQL, HELD_SQL, STORED_SQL = (
@@ -101,8 +100,8 @@ class Bindings:
             "inside_to": list(facts.inside_to),
             # A server of several sites speaks of each; longest prefixes first.
             "site_ids": [site for _, site in networks],
-            "site_from": [_mapped(network.network_address) for network, _ in networks],
-            "site_to": [_mapped(network.broadcast_address) for network, _ in networks],
+            "site_from": [mapped_text(network.network_address) for network, _ in networks],
+            "site_to": [mapped_text(network.broadcast_address) for network, _ in networks],
         }
 
     def rebuild(self, first: datetime, last: datetime) -> Bound:
@@ -299,10 +298,6 @@ def _spans(table: pa.Table, *, stored: bool = False) -> _Spans:
     said = np.zeros(len(table), np.int64) if stored else _numbers(table, "said").astype(np.int64)
     was = ended if stored else np.full(len(table), NOT_STORED)
     return _Spans(table.select(_KEYS), _numbers(table, "key"), _numbers(table, "began"), ended, said, was)
-
-
-def _mapped(address: IPv4Address | IPv6Address) -> str:
-    return f"::ffff:{address}" if address.version == 4 else str(address)
 
 
 def _numbers(table: pa.Table, name: str) -> np.ndarray:

@@ -37,6 +37,7 @@ from classifiers.storms import STORM_SAMPLES, STORM_SUBJECTS, storm_statement, s
 from classifiers.switch_ports import SwitchPorts
 from classifiers.verdict import Verdicts
 from pipeline.records import mac_text
+from pipeline.text import printable
 
 STRONGEST_SQL = Path(__file__).with_name("strongest.sql").read_text("utf-8")
 SAMPLES = 10
@@ -84,7 +85,7 @@ def mac_number(text: str) -> int:
 def _clean(text: str, bound: int = TEXT_CHARACTERS) -> str:
     """The text as it may stand in a statement: no control or formatting characters, of bounded length."""
     text = _MAPPED.sub("", text[: 4 * bound])
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:bound]
+    return printable(text)[:bound]
 
 
 def _subject(kind: str, value: Any) -> str:

@@ -5,12 +5,13 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
 from classifiers.policy_model import Policy
 from classifiers.signs import signs
+from pipeline.records import mapped_text
 
 #: No host of a network, or the client itself: what hosts files and filters answer blocked names with.
 NOWHERE = ("::", "::1", "::ffff:0.0.0.0", "::ffff:127.0.0.1")
@@ -26,18 +27,14 @@ def usual_transfers() -> dict[str, dict[str, list[str]]]:
     return tomllib.loads(Path(__file__).with_name("usual_transfers.toml").read_text("utf-8"))
 
 
-def _address(address: IPv4Address | IPv6Address) -> str:
-    return f"::ffff:{address}" if address.version == 4 else str(address)
-
-
 def _numbers(macs: Iterable[str]) -> tuple[int, ...]:
     return tuple(int(mac.replace(":", ""), 16) for mac in macs)
 
 
 def _ends(networks: list[IPv4Network | IPv6Network]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (
-        tuple(_address(network.network_address) for network in networks),
-        tuple(_address(network.broadcast_address) for network in networks),
+        tuple(mapped_text(network.network_address) for network in networks),
+        tuple(mapped_text(network.broadcast_address) for network in networks),
     )
 
 
@@ -136,7 +133,7 @@ class Facts:
         inside = _ends([network for site in policy.sites for network in site.subnets])
         exempt = _ends(list(policy.approved.scanners))
         vpn = _ends(list(policy.sanctioned.vpn))
-        sinkholes = {_address(a) for a in (*policy.filter.sinkholes, *policy.filter.block_pages)}
+        sinkholes = {mapped_text(a) for a in (*policy.filter.sinkholes, *policy.filter.block_pages)}
         quotas = [(group, quota) for quota in policy.quotas for group in quota.groups]
         shares = [(group, quota, quota.link_share) for group, quota in quotas if quota.link_share is not None]
         days = [
@@ -157,16 +154,16 @@ class Facts:
             exempt_to=exempt[1],
             vpn_from=vpn[0],
             vpn_to=vpn[1],
-            approved_dhcp=tuple(_address(a) for a in policy.approved.dhcp),
-            approved_routers=tuple(_address(a) for a in policy.approved.routers),
-            approved_dhcpv6=tuple(_address(a) for a in policy.approved.dhcpv6),
+            approved_dhcp=tuple(mapped_text(a) for a in policy.approved.dhcp),
+            approved_routers=tuple(mapped_text(a) for a in policy.approved.routers),
+            approved_dhcpv6=tuple(mapped_text(a) for a in policy.approved.dhcpv6),
             router_macs=_numbers(policy.approved.router_macs),
             access_point_macs=_numbers(policy.approved.access_points),
             ssids=policy.approved.ssids,
             switch_macs=_numbers(word for word in policy.approved.switches if _MAC.fullmatch(word)),
             switch_names=tuple(word for word in policy.approved.switches if not _MAC.fullmatch(word)),
             **signs(),
-            resolvers=tuple(_address(a) for a in policy.filter.resolvers),
+            resolvers=tuple(mapped_text(a) for a in policy.filter.resolvers),
             sanctioned_services=policy.sanctioned.services,
             sinkholes=tuple(sorted(sinkholes | set(NOWHERE))),
             block_hosts=policy.filter.block_hosts,

@@ -6,9 +6,11 @@ read.
 """
 
 import codecs
+import contextlib
 import csv
 import io
 import re
+import sys
 import tomllib
 from collections.abc import Collection, Iterator
 from functools import cache
@@ -83,11 +85,12 @@ def _spellings() -> dict[str, list[str]]:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InventoryError(path, 1, f"more than {MOST_BYTES >> 20} MiB", "leave out unknown devices")
-        data = path.read_bytes()
+        with contextlib.nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise InventoryError(path, 1, f"cannot read: {error.strerror}", "give a readable file") from None
+    if len(data) > MOST_BYTES:
+        raise InventoryError(path, 1, f"more than {MOST_BYTES >> 20} MiB", "leave out unknown devices")
     marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         return data.decode("utf-16" if marked else "utf-8-sig")

@@ -14,6 +14,7 @@ from typing import Any
 from classifiers.loss import Store, sql_time, utc
 from classifiers.policy_model import Policy
 from pipeline.records import mac_text
+from pipeline.text import printable
 
 _SQL = Path(__file__).with_name("proposals.sql").read_text("utf-8")
 # Clocks that were never set say 1970.
@@ -101,7 +102,7 @@ def _proposal(row: dict[str, Any], policy: Policy) -> Proposal:
         watched=int(row["watched"]),
         times=int(row["times"]),
         peers=int(row["peers"]),
-        name="".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(row["name"]))[:60],
+        name=printable(str(row["name"]))[:60],
         first=utc(row["first"]),
         last=utc(row["last"]),
         doubts=tuple(_doubts(row, value, policy)),

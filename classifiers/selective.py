@@ -26,11 +26,12 @@ def words_of(methods: Sequence[str], evidence: Iterable[dict[str, Any]]) -> tupl
     return [row["mechanism"] for row in made], steady
 
 
-def companies(networks: Sequence[Iterable[str]]) -> int:
-    """How many services can have a network of their own at most: the largest pairing of the two.
+def companies(networks: Sequence[Iterable[str]], most: int) -> int:
+    """How many services can have a network of their own, up to `most`: a pairing of the two.
 
     `networks`: of each service those of its servers, of one family. Services of one company share its
-    networks, and so count once for each of these.
+    networks, and so count once for each of these. No more than `most` are ever paired, so that the search for
+    another stays short however many services there are.
     """
     owner: dict[str, int] = {}
 
@@ -42,7 +43,11 @@ def companies(networks: Sequence[Iterable[str]]) -> int:
                 return True
         return False
 
-    return sum(placed(service, set()) for service in range(len(networks)))
+    for service in range(len(networks)):
+        placed(service, set())
+        if len(owner) >= most:
+            break
+    return len(owner)
 
 
 def keys(rows: Iterable[dict[str, Any]], least: int, asked: Iterable[str]) -> list[str]:
@@ -56,7 +61,7 @@ def keys(rows: Iterable[dict[str, Any]], least: int, asked: Iterable[str]) -> li
         if row["word"] not in asked:
             fours = [[network for network in given if ":" not in network] for given in row["networks"]]
             sixes = [[network for network in given if ":" in network] for given in row["networks"]]
-            if max(companies(fours), companies(sixes)) < least:
+            if max(companies(fours, least), companies(sixes, least)) < least:
                 continue
         for word in (row["word"], *_ALSO.get(row["word"], ())):
             found += [f"{row['site']}/{row['period']}/{word}/{unit}" for unit in row["units"]]

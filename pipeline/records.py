@@ -267,6 +267,11 @@ def address_bytes(text: str) -> bytes:
     return address.packed
 
 
+def mapped_text(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    """The address as IPv6 text, IPv4 mapped (RFC 4291, 2.5.5.2): as ClickHouse's `toIPv6` takes it."""
+    return f"::ffff:{address}" if address.version == 4 else str(address)
+
+
 def mac_text(mac: int) -> str:
     """`aa:bb:cc:dd:ee:ff` of an integer."""
     return ":".join(f"{(mac >> shift) & 255:02x}" for shift in range(40, -8, -8))

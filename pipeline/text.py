@@ -1,4 +1,4 @@
-"""Text that came off the wire: made valid UTF-8 where it is not, so that no reader trips over it."""
+"""Text that came off the wire: valid UTF-8 and fit to be shown, so that no reader trips over it."""
 
 import pyarrow as pa
 
@@ -23,6 +23,11 @@ def valid_text(column: pa.Array) -> pa.Array:
     if pa.types.is_list(column.type):
         return pa.ListArray.from_arrays(column.offsets, valid_text(column.values), type=column.type)
     return column
+
+
+def printable(text: str) -> str:
+    """The text with what no screen shows, or what turns its direction, as U+FFFD."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def valid_batch(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -3,12 +3,13 @@
 import json
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from spanwatch.invocation import aware
 
 if TYPE_CHECKING:
     from classifiers.detector import Detector
@@ -49,7 +50,7 @@ def detect(
     """Run the detectors over history again: what they would find, and what of that is not as stored."""
     from classifiers.detector import DetectorError, load_detectors
     from classifiers.rerun import chosen, parse_override, rerun, thresholds
-    from pipeline.store.client import open_store
+    from pipeline.store.client import is_made, open_store
     from spanwatch.reload import Reload, read_files
 
     as_json = format_ is Format.JSONL or (format_ is None and not sys.stdout.isatty())
@@ -63,7 +64,7 @@ def detect(
     if listing:
         _print_detectors(some, files.policy.thresholds, overrides, as_json)
         return
-    begin, end = (time and (time if time.tzinfo else time.replace(tzinfo=UTC)) for time in (first, last))
+    begin, end = aware(first), aware(last)
     if begin is None or end is None:
         raise typer.BadParameter("give the range: --from TIME --to TIME; or --list")
     if begin >= end:
@@ -71,7 +72,7 @@ def detect(
     if site is not None and site not in {one.id for one in files.policy.sites}:
         known = ", ".join(one.id for one in files.policy.sites)
         raise typer.BadParameter(f"no site {site!r}; the policy has {known}")
-    if settings.store_dsn.startswith("chdb:///") and not Path(settings.store_dsn[7:]).exists():
+    if not is_made(settings):
         raise OSError("cannot run detectors: there is no store yet; run `spanwatch up` or `replay` first")
     with open_store(settings) as store:
         store.migrate()

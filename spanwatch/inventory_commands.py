@@ -11,7 +11,9 @@ from spanwatch.invocation import refuse
 
 inventory_app = typer.Typer(no_args_is_help=True, help="The inventory: which devices are whose.")
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV files of devices")]
+Files = Annotated[
+    list[Path], typer.Argument(metavar="FILE...", help="CSV files of devices; - is standard input")
+]
 
 
 @inventory_app.command("check")

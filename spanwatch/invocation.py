@@ -2,6 +2,7 @@
 
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,6 +49,11 @@ def capture_files(names: list[str]) -> list[str]:
         if name != "-" and not os.path.exists(name):
             raise typer.BadParameter(f"there is no file {name}; check the name")
     return names
+
+
+def aware(moment: datetime | None) -> datetime | None:
+    """A time of the command line; without an offset it is UTC."""
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 def refuse(problems: list[str]) -> None:

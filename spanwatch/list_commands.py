@@ -6,13 +6,13 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spanwatch.invocation import FAILED, Invocation, refuse
+from spanwatch.invocation import FAILED, Invocation, aware, refuse
 
 if TYPE_CHECKING:
     from blocklists.update import Outcome
@@ -36,7 +36,7 @@ def lookup(
     from spanwatch.services import open_judge
 
     judge = open_judge(context.obj.settings())
-    moment = at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
+    moment = aware(at)
     bad = 0
     for name in names:
         for number, line in enumerate(sys.stdin if name == "-" else (name,), 1):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spanwatch.invocation import refuse
+from spanwatch.invocation import aware, refuse
 
 if TYPE_CHECKING:
     from classifiers.policy_model import Policy
@@ -86,9 +86,9 @@ def print_example(
 def _history(settings: "Settings") -> Iterator[tuple["Versions | None", str]]:
     """The versions that the store knows; None, and why, where it can't be asked."""
     from classifiers.policy_versions import Versions
-    from pipeline.store.client import open_store
+    from pipeline.store.client import is_made, open_store
 
-    if settings.store_dsn.startswith("chdb:///") and not Path(settings.store_dsn[7:]).exists():
+    if not is_made(settings):
         yield None, "there is no store yet"
         return
     with contextlib.ExitStack() as stack:
@@ -226,7 +226,7 @@ def explain_policy(
 
     settings = context.obj.settings()
     files = read_files(settings)
-    moment = at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
+    moment = aware(at)
     with _history(settings) as (versions, why):
         loads = versions.loads() if versions else []
         judge = Judge(in_force(files.policy, files.matcher, loads), versions.policy if versions else None)
@@ -296,17 +296,15 @@ def propose_approved(
     """
     from classifiers.policy import load_policy
     from classifiers.proposals import as_toml, proposals
-    from pipeline.store.client import open_store
+    from pipeline.store.client import is_made, open_store
 
     if last is not None and first is None:
         raise typer.BadParameter("--to needs --from")
     settings = context.obj.settings()
     policy = load_policy(settings.policy)
-    if settings.store_dsn.startswith("chdb:///") and not Path(settings.store_dsn[7:]).exists():
+    if not is_made(settings):
         raise OSError("cannot propose anything: there is no store yet; run `spanwatch up` first")
-    begin, end = (
-        moment and (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) for moment in (first, last)
-    )
+    begin, end = aware(first), aware(last)
     with open_store(settings) as store:
         found = proposals(store, policy, begin, (end or datetime.now(UTC)) if begin else None)
     if as_json:

@@ -21,6 +21,7 @@ from blocklists.names import normal_name
 from classifiers.policy_diff import changes
 from classifiers.policy_model import Exemption, Policy
 from classifiers.policy_versions import Load, Versions, intervals
+from pipeline.records import mapped_text
 
 router = APIRouter(prefix="/v1", tags=["policies"])
 
@@ -154,10 +155,6 @@ def _ends(exemption: Exemption, policy: Policy) -> tuple[int, int]:
     return round(begin.timestamp() * 1_000_000), round(end.timestamp() * 1_000_000)
 
 
-def _mapped(address: Any) -> str:
-    return f"::ffff:{address}" if address.version == 4 else str(address)
-
-
 def _missed(desk: Service, exemption: Exemption, end: int) -> dict[str, Any]:
     """Attempts after the end that it would have allowed."""
     return desk.rows(
@@ -165,8 +162,8 @@ def _missed(desk: Service, exemption: Exemption, end: int) -> dict[str, Any]:
         {
             "since": end,
             "groups": [] if "*" in exemption.groups else list(exemption.groups),
-            "hosts_from": [_mapped(net.network_address) for net in exemption.hosts],
-            "hosts_to": [_mapped(net.broadcast_address) for net in exemption.hosts],
+            "hosts_from": [mapped_text(net.network_address) for net in exemption.hosts],
+            "hosts_to": [mapped_text(net.broadcast_address) for net in exemption.hosts],
             "categories": list(exemption.categories),
             "services": list(exemption.services),
             "names": [normal_name(name) for name in exemption.names],

@@ -1,6 +1,6 @@
 -- title: Address scan
 -- class: scanning
--- states: {subject} tried {pairs:pair} of host and port in {window} to {to} and got no answer, a refusal, or a connection
+-- states: {subject} tried {tried:pair} of host and port in {window} to {to} and got no answer, a refusal, or a connection
 --   that it left without a word: {hosts:host}, {unused} of them not heard of in the days before, on
 --   {ports:port} ({port_list}).
 -- states outage: {sources} hosts failed together in {window} to {to}, each on {pairs} or more pairs of host and
@@ -244,7 +244,7 @@ SELECT
     if(shared, 'outage', '') AS variant,
     if(shared, toFloat64(count()), min(pairs / needed)) AS strength,
     if(shared, map('sources', toFloat64(count()), 'pairs', toFloat64(min(pairs))),
-        map('pairs', toFloat64(min(pairs)), 'hosts', toFloat64(min(hosts)), 'ports', toFloat64(min(ports)),
+        map('pairs', toFloat64(min(pairs)), 'tried', toFloat64(min(tcp + other)), 'hosts', toFloat64(min(hosts)), 'ports', toFloat64(min(ports)),
             'unused', toFloat64(min(unused)))) AS inputs,
     map('port_list', arrayStringConcat(arrayMap(port -> if(port = 0, 'echo', toString(port)),
         arraySlice(arraySort(min(port_list) AS listed), 1, 6)), ', ') || if(length(listed) > 6, ', …', '')) AS texts,

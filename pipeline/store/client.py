@@ -228,6 +228,12 @@ def embedded_folder(dsn: str) -> Path | None:
     return Path(parts.path) if parts.scheme == "chdb" and not parts.netloc and parts.path else None
 
 
+def is_made(settings: Settings) -> bool:
+    """False where the store is embedded and its folder not there yet: to open it would make an empty one."""
+    folder = embedded_folder(settings.store_dsn)
+    return folder is None or folder.exists()
+
+
 def _folder(dsn: str) -> Path:
     return Path(urlsplit(dsn).path or ".")
 

@@ -257,10 +257,13 @@ def test_a_site_without_ipv6_is_not_filtered(scribe: Scribe) -> None:
 
 def test_companies_are_paired_with_networks() -> None:
     """One service with many networks is one company, and so are many services with one network."""
-    assert companies([["a", "b", "c"]]) == 1
-    assert companies([["a"], ["a"], ["a", "b"]]) == 2
-    assert companies([["a", "b"], ["a"], ["b", "c"]]) == 3
-    assert companies([[], ["a"]]) == 1
+    assert companies([["a", "b", "c"]], 9) == 1
+    assert companies([["a"], ["a"], ["a", "b"]], 9) == 2
+    assert companies([["a", "b"], ["a"], ["b", "c"]], 9) == 3
+    assert companies([[], ["a"]], 9) == 1
+    # Each would take the one before out of its place.
+    many = [[f"n{i:05}", f"n{i + 1:05}"] for i in range(20_000)][::-1]
+    assert companies([*many, ["n00000"]], 4) == 4
 
 
 def test_keys_need_companies_of_one_family() -> None:

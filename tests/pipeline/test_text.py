@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.text import valid_batch, valid_text
+from pipeline.text import printable, valid_batch, valid_text
 
 ODD = b"caf\xe9 \xff"
 SHOWN = "caf\\xe9 \\xff"
@@ -62,3 +62,9 @@ def test_every_byte_sequence_becomes_text(values: list[bytes]) -> None:
     assert [text.encode() for text in column.to_pylist()] == [
         value.decode("utf-8", "backslashreplace").encode() for value in values
     ]
+
+
+def test_what_no_screen_shows_is_replaced() -> None:
+    """Control characters and those that turn the writing's direction become U+FFFD; letters stay."""
+    assert printable("größe 漢字") == "größe 漢字"
+    assert printable("a\x1b[31m\u202eb\n") == "a\ufffd[31m\ufffdb\ufffd"

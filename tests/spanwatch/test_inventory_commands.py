@@ -1,6 +1,8 @@
 """`inventory` as a user calls it."""
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,14 @@ def test_check(tmp_path: Path, capsys: Captured) -> None:
     assert capsys.readouterr().err == (
         f"spanwatch: {bad}:2: 'router' is no MAC address; write it as aa:bb:cc:dd:ee:ff\n"
     )
+
+
+def test_check_of_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """A minus is the file that comes by a pipe."""
+    pipe = io.TextIOWrapper(io.BytesIO(b"mac,name\n00163e000001,pc-1\n"))
+    monkeypatch.setattr(sys, "stdin", pipe)
+    assert main(["inventory", "check", "-"]) == DONE
+    assert capsys.readouterr().out.startswith("-: good; 1 MAC addresses, 1 with a name")
 
 
 def test_show(tmp_path: Path, capsys: Captured) -> None:

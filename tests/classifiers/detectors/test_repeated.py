@@ -109,6 +109,18 @@ def test_order_of_arrival_and_cuts_decide_nothing(scribe, seed):
     assert delivered(scribe, cut(rows, chance, 4, late=3_600), *names, again=1) == whole
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", range(0, 6, 2))
+def test_no_detector_depends_on_order_or_cuts(scribe, seed):
+    """All detectors: minutes late or hours, three rounds or thirty, repeated ones: the same findings."""
+    chance = random.Random(100 + seed)
+    rows = happenings(scribe)
+    whole = delivered(scribe, [rows])
+    late = (60, 600, 3_600)[seed % 3]
+    assert delivered(scribe, cut(rows, chance, (3, 8, 30)[seed // 2], late), again=2) == whole
+
+
 def test_what_later_rows_overturn_is_withdrawn(scribe):
     """A finding that later rows show to be none stays with its reason, and comes back if they hold again."""
     rows = happenings(scribe)
