@@ -33,6 +33,8 @@ RESERVE_BYTES = 32 << 20
 DEAD_SHARE = 0.1
 
 HEADERS = "sensor, boot, sequence, records, schema, rows, first, last, payload"
+#: A message in the log is whole: without what says which part it is.
+FIELDS = len(HEADERS.split(", "))
 
 
 class Appended(NamedTuple):
@@ -158,7 +160,8 @@ class Log:
                     lost += self._lose(1, message.rows)
                     continue
                 self._db.execute(
-                    f"INSERT INTO messages ({HEADERS}, size) VALUES (?,?,?,?,?,?,?,?,?,?)", (*message, size)
+                    f"INSERT INTO messages ({HEADERS}, size) VALUES (?,?,?,?,?,?,?,?,?,?)",
+                    (*message[:FIELDS], size),
                 )
                 self._add("bytes", size)
                 added += 1

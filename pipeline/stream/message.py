@@ -19,7 +19,7 @@ WRITE_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 class Message(NamedTuple):
-    """Headers and payload. `(sensor, boot, sequence)` names the batch for ever."""
+    """Headers and payload. `(sensor, boot, sequence)` names the batch for ever, `part` a part of it."""
 
     sensor: str
     boot: str
@@ -37,11 +37,16 @@ class Message(NamedTuple):
     """Latest event time in the batch, µs since 1970; 0 without rows."""
     payload: bytes
     """Arrow IPC stream, LZ4."""
+    part: int = 0
+    """Which part of the batch this is, from 0: on Kafka a batch is split by the clients' hosts."""
+    parts: int = 1
+    """Parts of the batch that have rows; 1 where it was not split."""
 
     @property
     def token(self) -> str:
         """Deduplication token at the store."""
-        return f"{self.sensor}/{self.boot}/{self.sequence}"
+        whole = f"{self.sensor}/{self.boot}/{self.sequence}"
+        return whole if self.parts == 1 else f"{whole}/{self.part}"
 
 
 def encode(records: str, batch: pa.RecordBatch, *, sensor: str, boot: str, sequence: int) -> Message:
