@@ -1,15 +1,51 @@
 """ClickHouse for tests: the current engine behind HTTP, and Debian's server, on free loopback ports."""
 
+import shutil
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.services.processes import Program, free_ports
+from tests.services.processes import Program, answers, free_ports
+from tests.services.zookeeper import ZooKeeper
+
+#: Where Debian puts its server, version 18.16 of 2018.
+DEBIAN = "/usr/sbin/clickhouse-server"
+USERS = """<yandex>
+    <profiles><default><max_memory_usage>1000000000</max_memory_usage></default></profiles>
+    <users><default>
+        <password>{password}</password>
+        <networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
+    </default></users>
+    <quotas><default/></quotas>
+</yandex>
+"""
+CONFIG = """<yandex>
+    <logger><level>information</level><log>{folder}/server.log</log><errorlog>{folder}/errors.log</errorlog></logger>
+    <http_port>{http}</http_port>
+    <tcp_port>{native}</tcp_port>
+    <interserver_http_port>{interserver}</interserver_http_port>
+    <interserver_http_host>127.0.0.1</interserver_http_host>
+    <listen_host>127.0.0.1</listen_host>
+    <timezone>UTC</timezone>
+    <mark_cache_size>100000000</mark_cache_size>
+    <path>{folder}/data/</path>
+    <tmp_path>{folder}/tmp/</tmp_path>
+    <users_config>{folder}/users.xml</users_config>
+    <default_profile>default</default_profile>
+    <default_database>default</default_database>
+    {more}
+</yandex>
+"""
+SECURE = """<tcp_port_secure>{port}</tcp_port_secure>
+    <openSSL><server>
+        <certificateFile>{certificate}</certificateFile><privateKeyFile>{key}</privateKeyFile>
+        <verificationMode>none</verificationMode><disableProtocols>sslv2,sslv3</disableProtocols>
+    </server></openSSL>"""
 
 
 class CurrentServer(Program):
@@ -28,8 +64,6 @@ class CurrentServer(Program):
 
     def _answers(self) -> bool:
         if self._scheme == "https":
-            from tests.services.processes import answers
-
             return answers(self.port)
         try:
             with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
@@ -59,6 +93,95 @@ class CurrentServer(Program):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+
+
+def missing() -> str:
+    """What this machine lacks to run Debian's server, empty where nothing."""
+    return "" if shutil.which(DEBIAN) else "no clickhouse-server: apt-get install clickhouse-server"
+
+
+class DebianServer(Program):
+    """Debian's clickhouse-server. `folder` holds settings, data and logs; `more`: more of its settings."""
+
+    def __init__(
+        self, folder: Path, more: str = "", password: str = "", tls: tuple[Path, Path] | None = None
+    ) -> None:
+        """`tls`: PEM files of certificate and key, for `secure_port`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self._password = folder, password
+        self.port, self.secure_port, http, interserver = free_ports(4)
+        if tls:
+            more += SECURE.format(port=self.secure_port, certificate=tls[0], key=tls[1])
+        ports = {"native": self.port, "http": http, "interserver": interserver}
+        self._text = CONFIG.format(folder=folder, more=more, **ports)
+        (folder / "users.xml").write_text(USERS.format(password=password))
+        (folder / "config.xml").write_text(self._text)
+        super().__init__(
+            [DEBIAN, f"--config-file={folder}/config.xml"], folder / "log", lambda: answers(self.port)
+        )
+
+    def add(self, more: str) -> None:
+        """Further XML of its settings, for the next start."""
+        self._text = self._text.replace("</yandex>", f"{more}\n</yandex>")
+        (self.folder / "config.xml").write_text(self._text)
+
+    def dsn(self, database: str = "spanwatch") -> str:
+        user = f"default:{self._password}@" if self._password else ""
+        return f"clickhouse://{user}127.0.0.1:{self.port}/{database}"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+
+class DebianCluster:
+    """Shards of replicas of Debian's server and a ZooKeeper, all on loopback, named `cluster`.
+
+    `servers[shard][replica]`; each has the macros `shard` and `replica`.
+    """
+
+    def __init__(self, folder: Path, shards: int = 2, replicas: int = 2, name: str = "spanwatch") -> None:
+        self.name = name
+        self.keeper = ZooKeeper(folder / "keeper")
+        self.servers = [
+            [DebianServer(folder / f"{shard}-{replica}") for replica in range(1, replicas + 1)]
+            for shard in range(1, shards + 1)
+        ]
+        groups = "".join(
+            "<shard><internal_replication>true</internal_replication>"
+            + "".join(
+                f"<replica><host>127.0.0.1</host><port>{server.port}</port></replica>" for server in group
+            )
+            + "</shard>"
+            for group in self.servers
+        )
+        for shard, group in enumerate(self.servers, 1):
+            for replica, server in enumerate(group, 1):
+                server.add(
+                    f"<remote_servers><{name}>{groups}</{name}></remote_servers>"
+                    f"<zookeeper><node><host>127.0.0.1</host><port>{self.keeper.port}</port></node></zookeeper>"
+                    f"<macros><shard>{shard}</shard><replica>{replica}</replica></macros>"
+                    "<distributed_ddl><path>/clickhouse/ddl</path></distributed_ddl>"
+                )
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(self.keeper)
+            for group in self.servers:
+                for server in group:
+                    stack.enter_context(server)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
 
 
 class SmallDisk:

@@ -30,7 +30,7 @@ def answers(port: int) -> bool:
 
 
 class Program:
-    """A program in a process group of its own; its output goes to a file."""
+    """A program in a process group of its own, which ends with the thread that started it."""
 
     def __init__(
         self, command: Sequence[str], log: Path, ready: Callable[[], bool], seconds: float = 60
