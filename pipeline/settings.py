@@ -5,12 +5,13 @@ defaults below hold. `SPANWATCH_STORE__DSN=…` overrides `[store] dsn`.
 """
 
 import os
+import re
 import socket
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 SYSTEM_FILE = Path("/etc/spanwatch/spanwatch.toml")
 ENVIRONMENT = "SPANWATCH_"
@@ -63,9 +64,89 @@ class SensorSettings(Section):
     """Rows of one kind after which a batch leaves."""
 
 
+class KafkaSettings(Section):
+    brokers: list[str] = []
+    """`host:port` of some of the brokers (they name the others); empty: no Kafka, the worker reads this
+    machine's log. In the environment separated by commas."""
+    topic_prefix: str = Field("spanwatch", pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    """Topics are `PREFIX.flows.v1`, `.dns.v1`, `.sightings.v1`, `.health.v1` and `.dead.v1`."""
+    partitions: int = Field(6, ge=1, le=1_024)
+    """Partitions of a topic that is made: as many workers can share the work."""
+    replication: int = Field(3, ge=1, le=9)
+    """Brokers that hold a copy of each message."""
+    min_insync: int = Field(2, ge=1, le=9)
+    """Copies that must be written before a message counts as kept."""
+    retention_hours: int = Field(168, ge=1)
+    """Hours that a topic keeps messages, read or not."""
+    message_bytes: int = Field(16 << 20, ge=1 << 20, le=96 << 20)
+    """Largest message a topic takes."""
+    compression: Literal["lz4", "zstd"] = "lz4"
+    """Of the columns in each message: zstd is smaller, lz4 takes a third of its time."""
+    tls: bool = False
+    """TLS, checked by the authorities this system trusts; on by itself where `ca` or `certificate` is set."""
+    ca: Path | None = None
+    """PEM file of the authority that signed the brokers' certificates; none: this system's."""
+    certificate: Path | None = None
+    """PEM file of the certificate that this host shows the brokers."""
+    key: Path | None = None
+    """PEM file of its private key."""
+    mechanism: Literal["", "SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"] = ""
+    """SASL mechanism by which `user` logs in; empty none. Over TLS alone."""
+    user: str = ""
+    """Name of the SASL user."""
+    password_file: Path | None = None
+    """File whose first line is the user's password."""
+    group: str = Field("spanwatch", pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    """Consumer group of the workers that share one store."""
+    instance: str = Field(default_factory=lambda: socket.gethostname(), pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    """Name of this worker in the group, different on each: it keeps its partitions over a restart."""
+
+    @field_validator("brokers", mode="before")
+    @classmethod
+    def _separated(cls, value: object) -> object:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("brokers")
+    @classmethod
+    def _addresses(cls, brokers: list[str]) -> list[str]:
+        for broker in brokers:
+            match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]/@]+):([0-9]{1,5})", broker)
+            if match is None or not 0 < int(match[2]) < 65_536:
+                raise ValueError(f"{broker!r} is no address of a broker; write host:port")
+        return brokers
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.min_insync > self.replication:
+            raise ValueError(
+                f"min_insync {self.min_insync} is above replication {self.replication}; lower it, "
+                "or no message would ever be kept"
+            )
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together; set both or none")
+        if self.mechanism and not (self.user and self.password_file):
+            raise ValueError(f"mechanism {self.mechanism} needs user and password_file; set both")
+        if (self.user or self.password_file) and not self.mechanism:
+            raise ValueError("user and password_file need a mechanism; set SCRAM-SHA-512")
+        if self.mechanism and not self.encrypted:
+            raise ValueError(f"mechanism {self.mechanism} without TLS; set tls = true, or ca")
+        return self
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether brokers are spoken to over TLS."""
+        return self.tls or self.ca is not None or self.certificate is not None
+
+
 class StreamSettings(Section):
     log_bytes: int = Field(4 << 30, ge=1 << 20)
     """Bound of the sensor's log; past it the oldest batches go, counted."""
+    site: str = ""
+    """School or site that the sensor stands in: with the client's address it decides where in Kafka a record
+    goes. Sensors of one network share it; empty: the sensor's name."""
+    kafka: KafkaSettings = KafkaSettings()
 
 
 class StoreSettings(Section):
@@ -97,6 +178,11 @@ class Settings(Section):
     @property
     def log_file(self) -> Path:
         return self.state / "outbox.sqlite"
+
+    @property
+    def site(self) -> str:
+        """Site of this host's sensor."""
+        return self.stream.site or self.sensor.name
 
     @property
     def access_file(self) -> Path:
@@ -158,4 +244,5 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
         key = ".".join(str(part) for part in first["loc"])
         where = f"settings {path}" if path else "settings"
         mend = "remove or rename it" if first["type"] == "extra_forbidden" else "set another value"
-        raise SettingsError(f"{where}: {key}: {first['msg']}; {mend}") from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{where}: {key}: {said}" + ("" if ";" in said else f"; {mend}")) from None

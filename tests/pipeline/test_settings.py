@@ -109,3 +109,56 @@ def test_places_below_the_state() -> None:
     assert made.store_dsn == "chdb:///var/x/store"
     elsewhere = load_settings(None, store={"dsn": "http://host:8123/db"})
     assert elsewhere.store_dsn == "http://host:8123/db"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "brokers = ['kafka']",
+            ["stream.kafka.brokers", "'kafka' is no address of a broker; write host:port"],
+        ),
+        ("brokers = ['kafka:0']", ["stream.kafka.brokers", "host:port"]),
+        ("brokers = ['u:secret@kafka:9092']", ["stream.kafka.brokers", "host:port"]),
+        ("replication = 1", ["stream.kafka: min_insync 2 is above replication 1; lower it"]),
+        ("key = 'a.key'", ["certificate and key go together; set both or none"]),
+        ("ca = 'ca.pem'\nmechanism = 'SCRAM-SHA-512'", ["needs user and password_file; set both"]),
+        ("mechanism = 'PLAIN'\nuser = 'a'\npassword_file = 'b'", ["without TLS; set tls = true, or ca"]),
+        ("user = 'a'", ["need a mechanism; set SCRAM-SHA-512"]),
+        ("mechanism = 'GSSAPI'", ["stream.kafka.mechanism", "; set another value"]),
+        ("topic_prefix = 'a b'", ["stream.kafka.topic_prefix"]),
+        ("password = 'secret'", ["stream.kafka.password", "; remove or rename it"]),
+    ],
+)
+def test_what_is_refused_of_kafka(text: str, words: list[str], tmp_path: Path) -> None:
+    """The line names the file, the key and the mend, and never a password."""
+    path = written(tmp_path / "kafka.toml", f"[stream.kafka]\n{text}\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path)
+    line = str(caught.value)
+    assert line.startswith(f"settings {path}: ")
+    assert "\n" not in line
+    assert "Value error" not in line
+    for word in words:
+        assert word in line
+    if "password = " in text:
+        assert "secret" not in line
+
+
+def test_brokers_of_the_environment_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As lists can't be written there; addresses of version 6 stand in brackets."""
+    monkeypatch.setenv("SPANWATCH_STREAM__KAFKA__BROKERS", "a:9092, [::1]:9093,")
+    assert load_settings().stream.kafka.brokers == ["a:9092", "[::1]:9093"]
+
+
+def test_a_certificate_means_tls() -> None:
+    """Whoever shows or checks certificates need not say so twice."""
+    assert not load_settings().stream.kafka.encrypted
+    assert load_settings(stream={"kafka": {"ca": "ca.pem"}}).stream.kafka.encrypted
+    assert load_settings(stream={"kafka": {"tls": True}}).stream.kafka.encrypted
+
+
+def test_a_site_without_a_name_is_its_sensor() -> None:
+    """`stream.site` where it is set, else the sensor's name."""
+    assert load_settings(sensor={"name": "gate"}).site == "gate"
+    assert load_settings(sensor={"name": "gate"}, stream={"site": "north"}).site == "north"
