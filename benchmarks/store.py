@@ -23,6 +23,7 @@ from pipeline.settings import Settings
 from pipeline.store.client import Store, open_store
 from pipeline.stream.log import Log
 from pipeline.stream.message import encode
+from pipeline.stream.source import LogSource
 from spanwatch.worker import Worker
 
 START_US = 1_772_438_400_000_000
@@ -146,7 +147,7 @@ def main() -> None:
             for sequence, batch in enumerate(batches):
                 log.append([encode("flows", batch, sensor="gate", boot="made", sequence=sequence)])
             into_log = time.perf_counter() - begun
-            worker = Worker(settings, log, store, AsItIs(), AsItIs())
+            worker = Worker(LogSource(log), store, AsItIs(), AsItIs())
             size = log.totals()["bytes"]
             begun = time.perf_counter()
             worker.drain()

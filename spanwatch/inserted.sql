@@ -1,7 +1,8 @@
--- Which of these batches are in the store.
-SELECT DISTINCT sensor, boot, sequence
+-- Which of these batches are in the store, and which parts of them.
+SELECT sensor, boot, sequence, max(parts) AS of, groupUniqArray(part) AS known
 FROM batches
 WHERE (sensor, boot, sequence) IN
 (
     SELECT * FROM (SELECT arrayJoin(arrayZip({sensors:Array(String)}, {boots:Array(String)}, {sequences:Array(UInt64)})) AS name)
 )
+GROUP BY sensor, boot, sequence

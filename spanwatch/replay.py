@@ -64,7 +64,7 @@ def _feed(files: list[str], settings: Settings, log: Log, consumer: str, stop: t
 
 def _beside_worker(files: list[str], settings: Settings) -> int:
     """Into the log alone: the spanwatch that runs on this state folder takes it from there."""
-    from spanwatch.worker import CONSUMER
+    from pipeline.stream.source import CONSUMER
 
     with contextlib.closing(Log(settings.log_file, settings.stream.log_bytes)) as log:
         log.register(CONSUMER)
@@ -86,7 +86,7 @@ def run_replay(settings: Settings, files: list[str]) -> int:
     make_state(settings.state)
     if worker_running(settings):
         return _beside_worker(files, settings)
-    from spanwatch.worker import CONSUMER
+    from pipeline.stream.source import CONSUMER
 
     started = time.monotonic()
     with only_worker(settings), stopped_by_signals() as stop, open_parts(settings) as parts:

@@ -94,6 +94,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
     from classifiers.rounds import Rounds
     from pipeline.store.client import open_store
     from pipeline.stream.log import Log
+    from pipeline.stream.source import LogSource
     from spanwatch.reload import Reload, read_files
     from spanwatch.worker import Worker
 
@@ -104,7 +105,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
     with contextlib.closing(log), contextlib.closing(open_store(settings)) as store:
         store.migrate()
         reload = Reload(settings, files, store, notes=True)
-        worker = Worker(settings, log, store, reload.judge, Rounds(store, reload.judge))
+        worker = Worker(LogSource(log), store, reload.judge, Rounds(store, reload.judge))
         yield Parts(log, store, reload.judge, worker, reload)
 
 

@@ -1,37 +1,35 @@
-"""The worker: messages from the log get their meaning, become rows in the store, and are judged.
+"""The worker: messages get their meaning, become rows in the store, and are judged.
 
-For each message: read, decode, classify, insert with its token, note it in `batches`, acknowledge.
-The acknowledgement comes last, so a kill at any point costs work and never a row; the token and
-`batches` make the repeated work harmless.
+For each portion of a source: leave out what `batches` knows, decode, classify, insert under the portion's
+token, note each message in `batches`, acknowledge. The acknowledgement comes last, so a kill at any point
+costs work and never a row; the token and `batches` make the repeated work harmless.
 """
 
 import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
 from pipeline.records import TIME
-from pipeline.settings import Settings
 from pipeline.store.client import Store
-from pipeline.stream.log import Entry, Log
 from pipeline.stream.message import Message, decode
-from spanwatch.spans import merged
+from pipeline.stream.source import Portion, Source
+from spanwatch.judging import Detecting, Judging
+from spanwatch.supervision import running
 
-#: Name under which workers read the log.
-CONSUMER = "worker"
-#: Messages read at once. Our default.
-READ = 32
-#: Seconds between two looks at an empty log. Our default.
+#: Seconds to wait for messages where there are none. Our default.
 POLL_S = 0.2
 #: A detector round at least this often while messages keep coming. Our default.
 ROUND_S = 10.0
-#: An idle worker waits this long between rounds. Our default.
+#: The same where none came since the last. Our default.
 IDLE_ROUND_S = 2.0
+#: Seconds between two looks whether a round is due. Our default.
+LOOK_S = 0.1
 #: First and longest wait after the store failed, doubled in between. Our default.
 RETRY_S, RETRY_MOST_S = 0.5, 30.0
 #: Times that `drain` tries a failing step before it gives up. Our default.
@@ -39,11 +37,19 @@ DRAIN_TRIES = 4
 #: The same complaint is logged once in this many seconds. Our default.
 COMPLAINT_S = 60.0
 
-FOLDER = Path(__file__).parent
-UNCOVERED = (FOLDER / "uncovered.sql").read_text("utf-8")
-INSERTED = (FOLDER / "inserted.sql").read_text("utf-8")
+INSERTED = (Path(__file__).parent / "inserted.sql").read_text("utf-8")
 
 logger = logging.getLogger(__name__)
+
+
+#: What the store knows of batches: sensor, boot and sequence → parts of the batch, and those that are there.
+Known = dict[tuple[str, str, int], tuple[int, set[int]]]
+
+
+class Decoded(NamedTuple):
+    place: int
+    message: Message
+    batch: pa.RecordBatch
 
 
 class Classifying(Protocol):
@@ -53,40 +59,22 @@ class Classifying(Protocol):
         """The batch with the columns of its table added."""
 
 
-class Judged(Protocol):
-    """What a detector round says it did."""
-
-    @property
-    def attempts(self) -> int: ...
-    @property
-    def findings(self) -> int: ...
-
-
-class Detecting(Protocol):
-    """What the worker needs of the detectors."""
-
-    def round(self, first_us: int, last_us: int) -> Judged:
-        """Judge everything that touches the range of event time, again if need be."""
-
-
 class Worker:
-    """Works on one log. `run` and `drain` belong to one thread; `status` may be read from any.
+    """Works on one source. `run` and `drain` belong to one thread; `status` may be read from any.
 
     `classifier` and `detectors` may be replaced while it runs: a message is classified by one of
     them as a whole.
     """
 
-    def __init__(
-        self, settings: Settings, log: Log, store: Store, classifier: Classifying, detectors: Detecting
-    ) -> None:
-        self.settings = settings
-        self.log = log
+    def __init__(self, source: Source, store: Store, classifier: Classifying, detectors: Detecting) -> None:
+        self.source = source
         self.store = store
         self.classifier = classifier
-        self.detectors = detectors
+        self.judging = Judging(store, detectors)
         self.status: dict[str, Any] = {
             "messages": 0,
             "rows": 0,
+            "inserts": 0,
             "repeated": 0,
             "dead": 0,
             "retries": 0,
@@ -97,47 +85,47 @@ class Worker:
             "last_event_us": None,
             "backlog_messages": None,
             "backlog_bytes": None,
+            "partitions": {},
+            "leads": False,
             "warning": "",
             "round_error": "",
             "error": "",
         }
-        """Counts since the start; `last_event_us` is the latest event time inserted, `warning` the
+        """Counts since the start; `last_event_us` is the latest event time inserted, `partitions` how many
+        messages wait in each that this worker has, `leads` whether it runs the detectors, `warning` the
         last message set aside, `error` and `round_error` why messages or rounds are
         not done, in one line and empty when they are."""
         self._ready = False
-        self._spans: list[tuple[int, int]] = []
-        self._covered: dict[tuple[str, str], int] = {}
-        self._round_at = 0.0
+        self._idle = True
+        self._fresh = True
+        self._round_at = time.monotonic()
         self._complaints: dict[str, float] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; a failing store is tried for ever. Raises ValueError (damaged log)."""
         wait = RETRY_S
-        while not stop.is_set():
-            try:
-                self._prepare()
-                took = self._take(stop)
-                self._round_when_due(idle=not took)
-            except OSError as error:
-                self._failed(error)
-                stop.wait(wait)
-                wait = min(2 * wait, RETRY_MOST_S)
-                continue
-            wait = RETRY_S
-            if not took:
-                stop.wait(POLL_S)
+        with running("rounds", self._judge, stop):
+            while not stop.is_set():
+                try:
+                    self._take(stop, POLL_S)
+                except OSError as error:
+                    self._failed(error)
+                    stop.wait(wait)
+                    wait = min(2 * wait, RETRY_MOST_S)
+                    continue
+                wait = RETRY_S
 
     def drain(self) -> None:
-        """Work until the log is empty and the detectors have seen it all.
+        """Work until the source is empty and the detectors have seen it all.
 
-        Raises OSError where the store keeps failing; then the log still holds what is not in.
+        Raises OSError where the store keeps failing; then the source still holds what is not in.
         """
         never = threading.Event()
-        self._patiently(self._prepare)
-        while self._patiently(lambda: self._take(never)):
-            self._patiently(lambda: self._round_when_due(idle=False))
-        if self._spans:
-            self._patiently(self._round)
+        wait_s = POLL_S if self.source.shared else 0.0
+        while self._patiently(lambda: self._take(never, wait_s)) or self.status["backlog_messages"] != 0:
+            pass
+        while self.source.leads() and self._patiently(self._round):
+            pass
 
     def _patiently(self, step: Callable[[], Any]) -> Any:
         wait = RETRY_S
@@ -152,97 +140,137 @@ class Worker:
                 wait *= 2
         return None
 
-    def _prepare(self) -> None:
-        if self._ready:
-            return
-        self.log.register(CONSUMER)
-        for row in self.store.rows(UNCOVERED):
-            self._uncovered(row["sensor"], row["boot"], row["sequence"], row["first_us"], row["last_us"])
-        self._round_at = time.monotonic()
-        self._ready = True
-
-    def _take(self, stop: threading.Event) -> int:
-        """Work on what can be read now; messages done."""
-        entries = self.log.read(CONSUMER, READ)
+    def _take(self, stop: threading.Event, wait_s: float) -> int:
+        """Work on what there is now; messages done."""
+        if not self._ready:
+            self.source.open()
+            self._ready = True
+        portions = self.source.take(wait_s)
+        known = self._known([message for portion in portions for message in portion.messages])
         done = 0
-        if entries:
-            inserted = self._inserted([entry.message for entry in entries])
-            for entry in entries:
-                if stop.is_set():
-                    break
-                if entry.message.token in inserted:
-                    self.status["repeated"] += 1
-                else:
-                    self._work(entry)
-                self.log.acknowledge(CONSUMER, entry.id)
-                done += 1
-        self.status["backlog_messages"], self.status["backlog_bytes"] = self.log.waiting(CONSUMER)
+        for portion in portions:
+            if stop.is_set():
+                break
+            self._work(portion, known)
+            self.source.acknowledge(portion)
+            done += len(portion.messages) + len(portion.broken)
+        waiting = self.source.waiting()
+        self.status["backlog_messages"], self.status["backlog_bytes"] = waiting.messages, waiting.bytes
+        self.status["partitions"] = waiting.partitions
+        self.status["leads"] = self.source.leads()
         self.status["error"] = ""
+        self._idle = not done
         return done
 
-    def _inserted(self, messages: list[Message]) -> set[str]:
+    def _known(self, messages: Sequence[Message]) -> Known:
+        if not messages:
+            return {}
         names = {
             "sensors": [message.sensor for message in messages],
             "boots": [message.boot for message in messages],
             "sequences": [message.sequence for message in messages],
         }
-        rows = self.store.rows(INSERTED, names)
-        return {f"{row['sensor']}/{row['boot']}/{row['sequence']}" for row in rows}
+        return {
+            (row["sensor"], row["boot"], row["sequence"]): (row["of"], set(row["known"]))
+            for row in self.store.rows(INSERTED, names)
+        }
 
-    def _work(self, entry: Entry) -> None:
-        message = entry.message
+    def _work(self, portion: Portion, known: Known) -> None:
+        for place, reason in portion.broken:
+            self._set_aside(portion, place, "a message", reason)
+        classifier = self.classifier
+        decoded: list[Decoded] = []
+        for place, message in zip(portion.places, portion.messages, strict=True):
+            of, there = known.setdefault(message[:3], (message.parts, set()))
+            if message.part in there if of == message.parts else len(there) == of:
+                self.status["repeated"] += 1
+                continue
+            try:
+                if of != message.parts:
+                    raise ValueError(f"it came in {of} part(s) before, and not all of them are in the store")
+                decoded.append(Decoded(place, message, decode(message)))
+            except Exception as error:
+                self._set_aside(portion, place, f"message {message.token}", _reason(error))
+            there.add(message.part)
+        inserted = self._insert(portion, classifier, decoded)
+        if not inserted:
+            return
+        self.store.insert("batches", _batches_rows(inserted), portion.token)
+        rows = sum(message.rows for message in inserted)
+        self.status["messages"] += len(inserted)
+        self.status["rows"] += rows
+        if rows:
+            last = max(message.last for message in inserted if message.rows)
+            self.status["last_event_us"] = max(last, self.status["last_event_us"] or last)
+            self._fresh = True
+
+    def _insert(self, portion: Portion, classifier: Classifying, decoded: list[Decoded]) -> list[Message]:
+        """Insert them as one; where that cannot be, each alone. Returns the messages whose rows are in."""
         try:
-            classifier = self.classifier
-            batch = classifier.classify(message.records, decode(message), message.sensor)
-            self.store.insert(message.records, batch, message.token)
+            self._insert_rows(portion.records, classifier, decoded, portion.token)
         except OSError:
             raise
         except Exception as error:
-            # Whatever a message breaks, the ones behind it must not wait for it.
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            self.log.set_aside(entry.id, reason)
-            self.status["dead"] += 1
-            self._complain("warning", "dead", f"message {message.token} was set aside: {reason}")
-            return
-        self.store.insert("batches", _batches_row(message), message.token)
-        self.status["messages"] += 1
-        self.status["rows"] += message.rows
-        if message.rows:
-            self.status["last_event_us"] = max(message.last, self.status["last_event_us"] or message.last)
-            self._uncovered(message.sensor, message.boot, message.sequence, message.first, message.last)
+            # Whatever a message breaks, the others must not wait for it.
+            if len(decoded) == 1:
+                place, message, _ = decoded[0]
+                self._set_aside(portion, place, f"message {message.token}", _reason(error))
+                return []
+            alone = [
+                portion._replace(token=one.message.token, messages=(one.message,), places=(one.place,))
+                for one in decoded
+            ]
+            return [
+                message
+                for one, single in zip(decoded, alone, strict=True)
+                for message in self._insert(single, classifier, [one])
+            ]
+        return [one.message for one in decoded]
 
-    def _uncovered(self, sensor: str, boot: str, sequence: int, first: int, last: int) -> None:
-        self._spans = merged([*self._spans, (first, last)])
-        self._covered[sensor, boot] = max(sequence, self._covered.get((sensor, boot), 0))
+    def _insert_rows(self, records: str, classifier: Classifying, decoded: list[Decoded], token: str) -> None:
+        by_sensor: dict[str, list[pa.RecordBatch]] = {}
+        for _, message, batch in decoded:
+            if batch.num_rows:
+                by_sensor.setdefault(message.sensor, []).append(batch)
+        classified = [
+            classifier.classify(records, pa.concat_batches(batches), sensor)
+            for sensor, batches in by_sensor.items()
+        ]
+        if classified:
+            self.store.insert(records, pa.Table.from_batches(classified), token)
+            self.status["inserts"] += 1
 
-    def _round_when_due(self, idle: bool) -> None:
-        since = time.monotonic() - self._round_at
-        if self._spans and since >= (IDLE_ROUND_S if idle else ROUND_S):
+    def _set_aside(self, portion: Portion, place: int, what: str, reason: str) -> None:
+        self.source.set_aside(portion, place, reason)
+        self.status["dead"] += 1
+        self._complain("warning", "dead", f"{what} was set aside: {reason}")
+
+    def _judge(self, stop: threading.Event) -> None:
+        """Rounds, as long as they are this worker's, until `stop` is set."""
+        while not stop.wait(LOOK_S):
+            if not self.source.leads():
+                self.judging.forget()
+                continue
+            since = time.monotonic() - self._round_at
+            if since < (IDLE_ROUND_S if self._idle else ROUND_S) or not (self._fresh or self.source.shared):
+                continue
+            self._fresh = False
             try:
                 self._round()
-            except OSError:
-                raise
             except Exception as error:
-                # Rows keep coming in; the ranges are judged with the next round.
+                # Rows keep coming in; they are judged with the next round.
+                self._fresh = True
+                self._round_at = time.monotonic()
                 self.status["retries"] += 1
                 self._complain("round_error", "round", f"cannot judge what came in: {_line(error)}")
-                self._round_at = time.monotonic()
 
-    def _round(self) -> None:
-        """Judge the ranges that are left and note how far that is. What fails is left for the next round."""
-        begun = time.monotonic()
-        spans, covered = list(self._spans), dict(self._covered)
-        for first, last in spans:
-            judged = self.detectors.round(first, last)
-            self.status["attempts"] += judged.attempts
-            self.status["findings"] += judged.findings
-        token = hashlib.sha256(repr((spans, sorted(covered.items()))).encode()).hexdigest()
-        self.store.insert("rounds", _rounds_rows(covered), token)
-        self._spans, self._covered = [], {}
+    def _round(self) -> bool:
+        judged = self.judging.round()
         self._round_at = time.monotonic()
-        self.status["rounds"] += 1
+        for name in ("rounds", "attempts", "findings", "last_round_seconds"):
+            self.status[name] = getattr(self.judging, name)
         self.status["round_error"] = ""
-        self.status["last_round_seconds"] = self._round_at - begun
+        return judged
 
     def _failed(self, error: OSError) -> None:
         self.status["retries"] += 1
@@ -262,26 +290,23 @@ def _line(error: Exception) -> str:
     return " ".join(reason.split()) or type(error).__name__
 
 
-def _batches_row(message: Message) -> pa.RecordBatch:
-    values = {
-        "sensor": pa.array([message.sensor]),
-        "boot": pa.array([message.boot]),
-        "sequence": pa.array([message.sequence], pa.uint64()),
-        "records": pa.array([message.records]),
-        "rows": pa.array([message.rows], pa.uint64()),
-        "first": pa.array([message.first], TIME),
-        "last": pa.array([message.last], TIME),
-        "sha256": pa.array([hashlib.sha256(message.payload).hexdigest()]),
-        "inserted": pa.array([time.time_ns() // 1_000_000], pa.timestamp("ms", "UTC")),
-    }
-    return pa.record_batch(values)
+def _reason(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _rounds_rows(covered: dict[tuple[str, str], int]) -> pa.RecordBatch:
+def _batches_rows(messages: list[Message]) -> pa.RecordBatch:
+    now = time.time_ns() // 1_000_000
     values = {
-        "sensor": pa.array([sensor for sensor, _ in covered]),
-        "boot": pa.array([boot for _, boot in covered]),
-        "sequence": pa.array(covered.values(), pa.uint64()),
-        "finished": pa.array([time.time_ns() // 1_000_000] * len(covered), pa.timestamp("ms", "UTC")),
+        "sensor": pa.array([message.sensor for message in messages]),
+        "boot": pa.array([message.boot for message in messages]),
+        "sequence": pa.array([message.sequence for message in messages], pa.uint64()),
+        "part": pa.array([message.part for message in messages], pa.uint32()),
+        "parts": pa.array([message.parts for message in messages], pa.uint32()),
+        "records": pa.array([message.records for message in messages]),
+        "rows": pa.array([message.rows for message in messages], pa.uint64()),
+        "first": pa.array([message.first for message in messages], TIME),
+        "last": pa.array([message.last for message in messages], TIME),
+        "sha256": pa.array([hashlib.sha256(message.payload).hexdigest() for message in messages]),
+        "inserted": pa.array([now] * len(messages), pa.timestamp("ms", "UTC")),
     }
     return pa.record_batch(values)

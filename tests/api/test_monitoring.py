@@ -33,7 +33,7 @@ def asked() -> set[str]:
 def test_every_metric_asked_for_is_there(school: Running) -> None:
     """No alert is silent, and no panel empty, because of a name."""
     nothing: Any = None
-    worker = Worker(nothing, nothing, nothing, nothing, nothing)
+    worker = Worker(nothing, nothing, nothing, nothing)
     school.get("/v1/health", "engineer")
     text = school.get("/metrics", "administrator").text
     told = set(METRIC.findall(text)) | {f"spanwatch_worker_{name}" for name in worker.status}

@@ -21,9 +21,10 @@ from pipeline.settings import Settings
 from pipeline.store.client import Store
 from pipeline.stream.log import Log
 from pipeline.stream.message import Message, encode
+from pipeline.stream.source import CONSUMER, LogSource
 from spanwatch import reload as module
 from spanwatch.reload import Reload, read_files, reloading
-from spanwatch.worker import CONSUMER, Worker
+from spanwatch.worker import Worker
 from tests.classifiers.policy_text import BASE
 from tests.pipeline.batches import batch
 from tests.spanwatch.worker_process import RoundNotes, settings_in
@@ -267,7 +268,7 @@ def test_a_working_worker_loses_no_row(
     monkeypatch.setattr(policy_versions, "AHEAD_US", 300_000)
     with Log(settings.log_file, 1 << 30) as log:
         log.register(CONSUMER)
-        worker = Worker(settings, log, store, reload.judge, RoundNotes())
+        worker = Worker(LogSource(log), store, reload.judge, RoundNotes())
         stop = threading.Event()
         thread = threading.Thread(target=worker.run, args=(stop,))
         thread.start()

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pipeline.settings import Settings
 from pipeline.store.client import open_store
 from pipeline.stream.log import Log
+from pipeline.stream.source import LogSource
 from spanwatch.worker import Worker
 
 
@@ -55,7 +56,7 @@ def main(state: str) -> None:
     with log, open_store(settings) as store:
         store.migrate()
         print("ready", flush=True)
-        Worker(settings, log, store, SiteClassifier(), RoundNotes()).drain()
+        Worker(LogSource(log), store, SiteClassifier(), RoundNotes()).drain()
         print("done", flush=True)
 
 

@@ -181,7 +181,7 @@ def test_every_table_has_a_retention(opened: Opener) -> None:
     found = store.rows(
         "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
     )
-    kept = {"schema_migrations", "rounds", "lists", "policies", "inventory"}
+    kept = {"schema_migrations", "judged", "lists", "policies", "inventory"}
     assert {row["name"] for row in found} == set(migrate.read_retention()) | kept
 
 
