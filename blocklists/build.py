@@ -227,7 +227,7 @@ class Builder:
         block_start = np.zeros(-(-count // BLOCK), np.uint32)
         front = np.empty(front_code(offsets, data, count, np.zeros(0, np.uint8), block_start), np.uint8)
         front_code(offsets, data, count, front, block_start)
-        fingerprint_bits = 32 - (len(block_start) + 1).bit_length()
+        fingerprint_bits = 32 - (count + 1).bit_length()
         slots = np.zeros(max(int(count / LOAD) + 1, 8), np.uint32)
         fill_slots(slots, count, fingerprint_bits, offsets, data)
         sections = {

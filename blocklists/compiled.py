@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-MAGIC = b"SPANLST3"
+MAGIC = b"SPANLST4"
 #: Hex digits of a version.
 VERSION = 16
 _HEAD = len(MAGIC) + 32

@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.kernels import inline_kernel, kernel
 
 #: Names a block holds: fewer cost memory, more cost time per hit.
-BLOCK = 16
+BLOCK = 8
 
 
 @inline_kernel

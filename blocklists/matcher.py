@@ -1,7 +1,7 @@
 """The compiled suffix matcher: which listed name, if any, a domain name equals or lies below.
 
 The longest listed suffix wins, at label boundaries only. A fingerprint in a hash table finds the
-block of front-coded names (`front.py`) where a suffix would stand; the suffix is then compared byte by
+front-coded name (`front.py`) that a suffix would be; the suffix is then compared byte by
 byte, so no match rests on a hash. Names are stored reversed and sorted.
 """
 
@@ -171,7 +171,7 @@ class Matcher:
         offsets.flags.writeable = data.flags.writeable = False
         s = self._sections
         find_suffixes(
-            s["front"], s["block_start"], s["slots"], self.names, self._fingerprint_bits, exact,
+            s["front"], s["block_start"], s["slots"], self._fingerprint_bits, exact,
             offsets, data, names.offset, out,
         )  # fmt: skip
         return out

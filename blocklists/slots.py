@@ -1,6 +1,6 @@
-"""The hash table of listed names: slots that say in which block of front-coded text a suffix would stand.
+"""The hash table of listed names: slots that say where in the front-coded text a suffix would stand.
 
-A slot is (block + 1, fingerprint); 0 is free. Its text decides, so no match rests on a hash.
+A slot is (entry + 1, fingerprint); 0 is free. The entry's text decides, so no match rests on a hash.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from blocklists.names import MAX_NAME
 from pipeline.kernels import inline_kernel, kernel
 
 #: Part of the hash table's slots in use: more cost time, fewer cost memory.
-LOAD = 0.65
+LOAD = 0.7
 #: Names the kernel works on at a time.
 GROUP = 64
 
@@ -24,39 +24,40 @@ def _mix(h):
     return h ^ (h >> 15)
 
 
-@kernel
-def _equal_in_block(front, block_start, names, block, data, floor, begin, end):
-    """Entry id in `block` whose reversed name is data[begin:end] read backwards, or -1.
+@inline_kernel
+def _is_entry(front, block_start, entry, text_at, common_of, data, floor, begin, end):
+    """Whether the reversed name of `entry` is data[begin:end] read backwards.
 
     `floor` is where the whole name begins; a `begin` one below it asks for the name with `EXACT` before it.
-    `shared` is how many leading (reversed) bytes the current entry has in common with the query;
-    sorted order makes it never necessary to look at bytes before it again.
+    The entries of the block up to this one are walked through, and compared from the last backwards: each
+    says the bytes that the ones behind it share. `text_at` and `common_of` have room for a block.
     """
-    length = end - begin
-    at = np.int64(block_start[block])
-    first = block * BLOCK
-    last = min(first + BLOCK, names)
-    shared = np.int64(0)
-    for entry in range(first, last):
+    at = np.int64(block_start[entry // BLOCK])
+    last = entry % BLOCK
+    tail = np.int64(0)
+    for e in range(last + 1):
         common, tail, at = name_at(front, at)
-        if common < shared:
-            return -1
-        if common == shared:
-            k = np.int64(0)
-            while k < tail and shared < length:
-                place = end - 1 - shared
-                if front[at + k] != (data[place] if place >= floor else 61):
-                    break
-                k += 1
-                shared += 1
-            if shared == length and k == tail:
-                return entry
+        common_of[e] = common
+        text_at[e] = at
         at += tail
-    return -1
+    left = end - begin
+    if common_of[last] + tail != left:
+        return False
+    for e in range(last, -1, -1):
+        common = common_of[e]
+        text = text_at[e] - common
+        for k in range(common, left):
+            place = end - 1 - k
+            if front[text + k] != (data[place] if place >= floor else 61):
+                return False
+        left = min(left, common)
+        if left == 0:
+            return True
+    return False
 
 
 @kernel
-def find_suffixes(front, block_start, slots, names, fingerprint_bits, exact, offsets, data, first, out):
+def find_suffixes(front, block_start, slots, fingerprint_bits, exact, offsets, data, first, out):
     """out[i] = entry id of the longest listed suffix of name i, or -1.
 
     Works on `GROUP` names at a time: hashes of all their suffixes, then the table, then the text of
@@ -71,6 +72,8 @@ def find_suffixes(front, block_start, slots, names, fingerprint_bits, exact, off
     fingerprint = np.empty(most, np.int64)
     begin_of = np.empty(most, np.int64)
     name_of = np.empty(most, np.int64)
+    text_at = np.empty(BLOCK, np.int64)
+    common_of = np.empty(BLOCK, np.int64)
     touched = np.int64(0)
     end_of_text = np.int64(len(front) - 1)
     for group in range(0, len(out), GROUP):
@@ -132,8 +135,8 @@ def find_suffixes(front, block_start, slots, names, fingerprint_bits, exact, off
                 name_of[kept] = name_of[n]
                 kept += 1
         for n in range(kept):
-            block = (np.int64(slots[position[n]]) >> fingerprint_bits) - 1
-            at = np.int64(block_start[block])
+            entry = (np.int64(slots[position[n]]) >> fingerprint_bits) - 1
+            at = np.int64(block_start[entry // BLOCK])
             touched += np.int64(front[at]) + np.int64(front[min(at + 64, end_of_text)])
             touched += np.int64(front[min(at + 128, end_of_text)])
         for n in range(kept):
@@ -144,9 +147,10 @@ def find_suffixes(front, block_start, slots, names, fingerprint_bits, exact, off
             slot = np.int64(slots[place])
             while slot != 0:
                 if slot & fingerprint_mask == fingerprint[n]:
-                    block = (slot >> fingerprint_bits) - 1
-                    entry = _equal_in_block(front, block_start, names, block, data, floor, begin_of[n], end)
-                    if entry >= 0:
+                    entry = (slot >> fingerprint_bits) - 1
+                    if _is_entry(
+                        front, block_start, entry, text_at, common_of, data, floor, begin_of[n], end
+                    ):
                         # Suffixes of a name come the shortest first: the last one found is the longest.
                         out[i] = entry
                         break
@@ -159,7 +163,7 @@ def find_suffixes(front, block_start, slots, names, fingerprint_bits, exact, off
 
 @kernel
 def fill_slots(slots, names, fingerprint_bits, offsets, data):
-    """Enters names (reversed, sorted) into an empty hash table; a slot is (block + 1, fingerprint)."""
+    """Enters names (reversed, sorted) into an empty hash table; a slot is (entry + 1, fingerprint)."""
     size = np.int64(len(slots))
     fingerprint_mask = (np.int64(1) << fingerprint_bits) - 1
     for i in range(names):
@@ -168,7 +172,7 @@ def fill_slots(slots, names, fingerprint_bits, offsets, data):
             h = ((h ^ np.int64(data[k])) * 16777619) & 0xFFFFFFFF
         mixed = _mix(h)
         position = (mixed * size) >> 32
-        value = ((np.int64(i) // BLOCK + 1) << fingerprint_bits) | (mixed & fingerprint_mask)
+        value = ((np.int64(i) + 1) << fingerprint_bits) | (mixed & fingerprint_mask)
         while slots[position] != 0:
             position += 1
             if position == size:

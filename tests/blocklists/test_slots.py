@@ -35,7 +35,7 @@ def test_equal_hashes_are_told_apart(monkeypatch):
     ends = np.cumsum([0] + [len(name) for name in asked])
     out = np.full(len(asked), -1, np.int32)
     match(
-        sections["front"], sections["block_start"], slots, len(names), bits, False, ends,
+        sections["front"], sections["block_start"], slots, bits, False, ends,
         np.frombuffer(text, np.uint8), 0, out,
     )  # fmt: skip
     assert mix is not slots_module._mix
