@@ -46,6 +46,19 @@ _Function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
 _dtypes: dict[np.dtype, str] = {}
 
 
+def _processor() -> tuple[str, str]:
+    """Name and features of the processor that is compiled for.
+
+    That is this one, or what NUMBA_CPU_NAME and NUMBA_CPU_FEATURES say by Numba's rules: code for `x86-64-v3`
+    runs on every machine that has its instructions.
+    """
+    import llvmlite.binding as llvm
+
+    name = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
+    features = os.environ.get("NUMBA_CPU_FEATURES", "" if name == "generic" else None)
+    return name, llvm.get_host_cpu_features().flatten() if features is None else features
+
+
 def _dtype_text(dtype: np.dtype) -> str:
     text = _dtypes.get(dtype)
     if text is None:
@@ -186,11 +199,8 @@ class Image:
 
     @property
     def path(self) -> Path:
-        """Where the image of these sources stands on a processor like this one."""
-        import llvmlite.binding as llvm
-
-        features = llvm.get_host_cpu_features().flatten()
-        digest = hashlib.blake2b(f"{llvm.get_host_cpu_name()} {features}".encode(), digest_size=6)
+        """Where the image of these sources stands, for a processor like this or the one asked for."""
+        digest = hashlib.blake2b(" ".join(_processor()).encode(), digest_size=6)
         for source in LINKER:
             digest.update((Path(__file__).parent / source).read_bytes())
         program = program_fingerprint(tuple(self.entries.values()))

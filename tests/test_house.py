@@ -218,16 +218,3 @@ def test_make_targets_in_the_documents_exist() -> None:
             r"(?:^|`)make (?:-C \S+ )?([a-z]+)", document.read_text("utf-8"), re.MULTILINE
         ):
             assert target in targets, f"{document.name}: make {target}"
-
-
-@pytest.mark.parametrize("unit", ["spanwatch.service", "spanwatch-sensor.service", "spanwatch-lists.service"])
-def test_units_start_commands_that_exist(unit: str) -> None:
-    """The command line of each service is one the program has, and it runs as a user of its own."""
-    text = (ROOT / "deploy" / unit).read_text("utf-8")
-    words = re.search(r"^ExecStart=\S+/spanwatch (.+)$", text, re.MULTILINE)
-    assert words is not None
-    name = " ".join(word for word in words.group(1).split() if not word.startswith("-"))
-    options = {word for word in words.group(1).split() if word.startswith("-")}
-    assert options <= _commands()[name]
-    assert "User=spanwatch" in text
-    assert "NoNewPrivileges=yes" in text

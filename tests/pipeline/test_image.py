@@ -224,3 +224,20 @@ def test_the_sensor_starts_without_the_compiler(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["True", "set()", "set()"]
+
+
+def test_code_for_a_named_processor_is_found_on_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code for x86-64-v3 has one place wherever it was compiled, code for this processor another."""
+    import llvmlite.binding as llvm
+
+    made = image.Image("named", ())
+    here = made.path
+    monkeypatch.setattr(llvm, "get_host_cpu_name", lambda: "elsewhere")
+    assert made.path != here
+    monkeypatch.setenv("NUMBA_CPU_NAME", "x86-64-v3")
+    monkeypatch.setenv("NUMBA_CPU_FEATURES", "")
+    elsewhere = made.path
+    monkeypatch.undo()
+    monkeypatch.setenv("NUMBA_CPU_NAME", "x86-64-v3")
+    monkeypatch.setenv("NUMBA_CPU_FEATURES", "")
+    assert made.path == elsewhere != here
