@@ -24,6 +24,7 @@ from spanwatch.invocation import DONE, FAILED, USAGE, Invocation, capture_files
 from spanwatch.list_commands import lists_app, lookup
 from spanwatch.policy_commands import policy_app
 from spanwatch.token_commands import token_app
+from spanwatch.topic_commands import topics
 
 #: As a shell reports a program that Ctrl-C ended.
 INTERRUPTED = 130
@@ -59,6 +60,7 @@ app.add_typer(policy_app, name="policy")
 app.add_typer(token_app, name="token")
 app.command("lookup")(lookup)
 app.command("detect")(detect)
+app.command("topics")(topics)
 app.command("backup")(backup)
 app.command("restore")(restore)
 
@@ -142,10 +144,22 @@ def sensor(
     from spanwatch.sensing import run_sensor, run_sensors
 
     settings = context.obj.settings(sensor={"interface": interface, "processes": processes, "fanout": fanout})
-    if settings.sensor.processes > 1 and not files:
+    relays = bool(settings.stream.kafka.brokers) and not supervised
+    if (settings.sensor.processes > 1 or relays) and not files:
         run_sensors(context.obj, settings, supervised=supervised)
     elif run_sensor(settings, capture_files(files or []), supervised=supervised):
         raise typer.Exit(FAILED)
+
+
+@app.command()
+def relay(
+    context: typer.Context,
+    supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
+) -> None:
+    """This host's log to Kafka. A live sensor does that by itself where there is Kafka."""
+    from spanwatch.relay import run_relay
+
+    run_relay(context.obj.settings(), supervised=supervised)
 
 
 @app.command()
@@ -267,7 +281,7 @@ def describe(error: Exception) -> tuple[str, int]:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command. Returns 0 done, 1 the work failed, 2 wrong usage or configuration."""
     logging.basicConfig(level=logging.WARNING, format="spanwatch: %(message)s")
-    for told in ("spanwatch.sensor", "spanwatch.reload"):
+    for told in ("spanwatch.sensor", "spanwatch.reload", "spanwatch.relay"):
         logging.getLogger(told).setLevel(logging.INFO)
     try:
         code: Any = typer.main.get_command(app)(arguments, standalone_mode=False)

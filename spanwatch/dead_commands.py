@@ -4,14 +4,21 @@ import contextlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.settings import SettingsError
+
 if TYPE_CHECKING:
+    from pipeline.settings import KafkaSettings
     from pipeline.stream.log import Log
 
 dead_app = typer.Typer(no_args_is_help=True, help="Messages that no worker could use.")
+
+Local = Annotated[
+    bool, typer.Option("--local", help="those of this host's log, though there is Kafka: the relay's")
+]
 
 
 @contextlib.contextmanager
@@ -30,13 +37,39 @@ def _time(us: int) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def _line(fields: dict[str, Any]) -> str:
+    """JSON of a message, its times as text; unknown ones are null."""
+    for name in ("first", "last"):
+        fields[name] = _time(fields[name]) if fields["rows"] else None
+    return json.dumps(fields | {"ts": _time(fields["ts"])}, ensure_ascii=False)
+
+
+def _on_kafka(context: typer.Context, local: bool) -> bool:
+    return bool(context.obj.settings().stream.kafka.brokers) and not local
+
+
+def _kafka_lines(settings: "KafkaSettings") -> Iterator[str]:
+    from pipeline.stream.dead import listed
+    from pipeline.stream.kafka_headers import NAMES, NUMBERS
+
+    for dead in listed(settings):
+        said = {name: getattr(dead.message, name, None) for name in (*NAMES, *NUMBERS)}
+        yield _line(
+            {"id": dead.id, **said, "size": dead.size, "reason": dead.reason, "ts": dead.ts}
+            | dead.origin._asdict()
+        )
+
+
 @dead_app.command("list")
-def list_dead(context: typer.Context) -> None:
+def list_dead(context: typer.Context, local: Local = False) -> None:
     """Messages set aside, oldest first: one JSON object a line, with the reason."""
+    if _on_kafka(context, local):
+        for line in _kafka_lines(context.obj.settings().stream.kafka):
+            print(line)
+        return
     with _log(context) as log:
         for dead in log.dead():
-            spans = {name: _time(getattr(dead, name)) if dead.rows else None for name in ("first", "last")}
-            print(json.dumps(dead._asdict() | spans | {"ts": _time(dead.ts)}, ensure_ascii=False))
+            print(_line(dead._asdict()))
 
 
 @dead_app.command("replay")
@@ -45,11 +78,19 @@ def replay_dead(
     ids: Annotated[
         list[int] | None, typer.Argument(metavar="[ID...]", help="as in `dead list`; without any, all")
     ] = None,
+    local: Local = False,
 ) -> None:
     """Give them back to the workers, once the reason is mended. What fails again is set aside again."""
-    with _log(context) as log:
-        try:
-            revived = log.revive(ids or ())
-        except ValueError as error:
-            raise typer.BadParameter(f"{error}; `spanwatch dead list` shows those there are") from None
+    try:
+        if _on_kafka(context, local):
+            from pipeline.stream.dead import put_back
+
+            revived = put_back(context.obj.settings().stream.kafka, ids or ())
+        else:
+            with _log(context) as log:
+                revived = log.revive(ids or ())
+    except SettingsError:
+        raise
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; `spanwatch dead list` shows those there are") from None
     print(f"{revived} message{'' if revived == 1 else 's'} given back")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipeline.settings import Settings, SettingsError
 from spanwatch.invocation import Invocation
+from spanwatch.relaying import relaying
 from spanwatch.services import make_state, stopped_by_signals
 from spanwatch.supervision import keep_running, running
 
@@ -56,11 +57,14 @@ def run_sensors(invocation: Invocation, settings: Settings, *, supervised: bool)
     """`sensor.processes` sensors that share the interface's frames by PACKET_FANOUT, until stopped.
 
     The kernel gives all packets of a conversation to one of them. Each has a ring, a flow table and a boot of
-    its own, and is started again where it fails. Raises OSError, SettingsError.
+    its own, and is started again where it fails. Where there is Kafka, a relay runs beside them, unless
+    whoever supervises us has one. Raises OSError, SettingsError.
     """
     check_interface(settings.sensor.interface)
     make_state(settings.state)
-    group = settings.sensor.fanout or os.getpid() & 0xFFFF or 1
+    group = settings.sensor.fanout
+    if settings.sensor.processes > 1:
+        group = group or os.getpid() & 0xFFFF or 1
     command = invocation.command(
         settings.state, "sensor", "--interface", settings.sensor.interface, "--supervised",
         "--processes", "1", "--fanout", str(group),
@@ -69,6 +73,8 @@ def run_sensors(invocation: Invocation, settings: Settings, *, supervised: bool)
         stop = stack.enter_context(stopped_by_signals())
         if supervised:
             stop_with_parent()
+        else:
+            stack.enter_context(relaying(invocation, settings, stop))
         for number in range(settings.sensor.processes):
             stack.enter_context(running(f"sensor {number}", partial(keep_running, command), stop))
         stop.wait()

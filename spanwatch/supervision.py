@@ -62,17 +62,17 @@ def child(arguments: list[str], stdout: int | None = None) -> Iterator[subproces
                     process.kill()
 
 
-def failure(code: int) -> OSError:
-    """The error of a sensor process that ended by itself; it has had its own line, unless a signal ended it.
+def failure(code: int, what: str = "sensor") -> OSError:
+    """The error of a process that ended by itself; it has had its own line, unless a signal ended it.
 
     ChildProcessError carries the exit code and nothing more to say.
     """
     if code < 0:
-        return OSError(f"the sensor process was ended by signal {-code}; start again")
+        return OSError(f"the {what} process was ended by signal {-code}; start again")
     return ChildProcessError(code)
 
 
-def keep_running(arguments: list[str], stop: threading.Event) -> None:
+def keep_running(arguments: list[str], stop: threading.Event, what: str = "sensor") -> None:
     """Start the process, and start it again with growing pauses, until `stop`.
 
     Raises as `failure` says where it ends before it ran for `SETTLED_S`: it will not do better again.
@@ -88,10 +88,10 @@ def keep_running(arguments: list[str], stop: threading.Event) -> None:
         lived = time.monotonic() - started
         settled = settled or lived >= SETTLED_S
         if not settled:
-            raise failure(process.returncode)
+            raise failure(process.returncode, what)
         pause = 1.0 if lived >= BACKOFF_MAX_S else min(pause * 2, BACKOFF_MAX_S)
         print(
-            f"spanwatch: the sensor ended (exit code {process.returncode}); again in {pause:.0f} s",
+            f"spanwatch: the {what} ended (exit code {process.returncode}); again in {pause:.0f} s",
             file=sys.stderr,
         )
         stop.wait(pause)

@@ -210,13 +210,14 @@ class Log:
             self._purge()
         self._shrink()
 
-    def read(self, consumer: str, limit: int, limit_bytes: int = 64 << 20) -> list[Entry]:
-        """Oldest messages that `consumer` has not acknowledged: up to `limit`, and no further one once
-        `limit_bytes` of payload are together. Empty where none wait. Raises ValueError (unknown consumer)."""
+    def read(self, consumer: str, limit: int, limit_bytes: int = 64 << 20, after: int = 0) -> list[Entry]:
+        """Oldest messages that `consumer` has not acknowledged, behind the id `after`: up to `limit`, and no
+        further one once `limit_bytes` of payload are together. Empty where none wait. Raises ValueError
+        (unknown consumer)."""
         entries: list[Entry] = []
         kept = 0
         with self._lock, self._faults("read"):
-            after = self._acknowledged(consumer)
+            after = max(after, self._acknowledged(consumer))
             found = self._db.execute(
                 f"SELECT id, {HEADERS} FROM messages WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
             )
@@ -244,13 +245,21 @@ class Log:
 
     def _acknowledge(self, consumer: str, id_: int) -> None:
         self._acknowledged(consumer)
-        given = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
-        if id_ > (0 if given is None else given[0]):
+        if id_ > self._newest():
             raise ValueError(f"cannot acknowledge {id_} in the log {self.path}: no message has that id")
         self._db.execute(
             "UPDATE consumers SET acknowledged = max(acknowledged, ?) WHERE name = ?", (id_, consumer)
         )
         self._purge()
+
+    def newest(self) -> int:
+        """Highest id ever given to a message; 0 before any."""
+        with self._lock, self._faults("read"):
+            return self._newest()
+
+    def _newest(self) -> int:
+        given = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
+        return 0 if given is None else int(given[0])
 
     def _acknowledged(self, consumer: str) -> int:
         row = self._db.execute("SELECT acknowledged FROM consumers WHERE name = ?", (consumer,)).fetchone()

@@ -59,16 +59,45 @@ def encode(records: str, batch: pa.RecordBatch, *, sensor: str, boot: str, seque
             raise ValueError(f"cannot encode a batch of {records}: column {field.name} holds nulls")
     if sequence < 0:
         raise ValueError(f"cannot encode a batch of {records}: sequence {sequence} is below 0")
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, PLAIN[records], options=WRITE_OPTIONS) as writer:
-        writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=PLAIN[records]))
-    first = last = 0
-    if batch.num_rows:
-        start, end = SPAN[records]
-        first = int(batch[start].view(pa.int64()).to_numpy().min())
-        last = int(batch[end].view(pa.int64()).to_numpy().max())
-    payload = sink.getvalue().to_pybytes()
+    first, last = _span(records, batch)
+    payload = _payload(batch.columns, PLAIN[records], WRITE_OPTIONS)
     return Message(sensor, boot, sequence, records, SCHEMA_VERSION, batch.num_rows, first, last, payload)
+
+
+def part_of(message: Message, batch: pa.RecordBatch, *, part: int, parts: int, compression: str) -> Message:
+    """The message with the rows of `batch` alone, some of those it decodes to; in its own schema version."""
+    schema = PLAIN[message.records]
+    columns = batch.columns
+    if message.schema < SCHEMA_VERSION:
+        sent = [i for i, field in enumerate(RECORDS[message.records]) if field.since <= message.schema]
+        schema, columns = pa.schema([schema.field(i) for i in sent]), [columns[i] for i in sent]
+    first, last = _span(message.records, batch)
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    return message._replace(
+        rows=batch.num_rows,
+        first=first,
+        last=last,
+        payload=_payload(columns, schema, options),
+        part=part,
+        parts=parts,
+    )
+
+
+def _payload(columns: list[pa.Array], schema: pa.Schema, options: pa.ipc.IpcWriteOptions) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema, options=options) as writer:
+        writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+    payload: bytes = sink.getvalue().to_pybytes()
+    return payload
+
+
+def _span(records: str, batch: pa.RecordBatch) -> tuple[int, int]:
+    """First and last event time, µs; 0 without rows."""
+    if not batch.num_rows:
+        return 0, 0
+    start, end = SPAN[records]
+    first = int(batch[start].view(pa.int64()).to_numpy().min())
+    return first, int(batch[end].view(pa.int64()).to_numpy().max())
 
 
 def decode(message: Message) -> pa.RecordBatch:
