@@ -55,7 +55,7 @@ bench: setup ## packets a second of the sensor on a generated capture
 
 test: lint ## everything that needs neither root nor minutes
 	@$(BIN)/spanwatch warm
-	$(BIN)/python -m pytest -m "not slow and not service" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not service" $(ARGS)
 
 lint: .venv/stamp-dev ## ruff, the import contract, mypy
 	$(BIN)/ruff check .

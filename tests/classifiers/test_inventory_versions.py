@@ -8,15 +8,14 @@ import pytest
 from classifiers.inventory import InventoryError
 from classifiers.inventory_versions import note_inventories, read_inventories
 from pipeline.store.client import Store
+from tests.pipeline.stores import made_store
 
 ONE, TWO, THREE = (f"00:16:3e:00:00:0{n}" for n in (1, 2, 3))
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    with Store("chdb://:memory:/inventory", {"raw_days": 0, "summary_days": 0}) as opened:
-        opened.migrate()
-        opened.command("TRUNCATE TABLE inventory")
+def store(tmp_path: Path) -> Iterator[Store]:
+    with made_store(tmp_path / "made") as opened:
         yield opened
 
 

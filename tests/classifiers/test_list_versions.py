@@ -8,6 +8,7 @@ from blocklists.lists import load_matcher
 from blocklists.matcher import Matcher
 from classifiers.list_versions import note_lists
 from pipeline.store.client import Store
+from tests.pipeline.stores import made_store
 
 
 def matcher(folder: Path, names: str) -> Matcher:
@@ -19,10 +20,9 @@ def matcher(folder: Path, names: str) -> Matcher:
 
 
 @pytest.fixture
-def store():
-    with Store("chdb://:memory:/list_versions", {"raw_days": 0, "summary_days": 0}) as store:
-        store.migrate()
-        yield store
+def store(tmp_path: Path):
+    with made_store(tmp_path / "made") as opened:
+        yield opened
 
 
 def test_a_version_is_noted_once(store: Store, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Rounds over what came into a real store, by its own clock."""
 
 from collections.abc import Iterator
-from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,17 +11,16 @@ from pipeline.records import TIME
 from pipeline.store.client import Store
 from spanwatch import judging
 from spanwatch.judging import Judging
+from tests.pipeline.stores import made_store
 from tests.spanwatch.worker_process import RoundNotes
 
-DATABASES = count()
 HOUR_MS = 3_600_000
 HOUR_US = 1000 * HOUR_MS
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    with Store(f"chdb://:memory:/j{next(DATABASES)}", {"raw_days": 0, "summary_days": 0}) as opened:
-        opened.migrate()
+def store(tmp_path: Path) -> Iterator[Store]:
+    with made_store(tmp_path) as opened:
         yield opened
 
 

@@ -25,6 +25,7 @@ from spanwatch import judging
 from spanwatch import worker as worker_module
 from spanwatch.worker import Worker
 from tests.pipeline.batches import MORNING_US, message
+from tests.pipeline.stores import made_store
 from tests.spanwatch.worker_process import RoundNotes, SiteClassifier, settings_in
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,9 +45,8 @@ def log(settings: Settings) -> Iterator[Log]:
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    with Store(f"chdb://:memory:/w{next(DATABASES)}", {"raw_days": 0, "summary_days": 0}) as opened:
-        opened.migrate()
+def store(tmp_path: Path) -> Iterator[Store]:
+    with made_store(tmp_path / "made") as opened:
         yield opened
 
 

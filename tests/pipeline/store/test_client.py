@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,14 @@ from pipeline.records import ADDRESS, TIME, address_bytes, community_id
 from pipeline.settings import Settings
 from pipeline.store.client import Store, open_store, split_dsn
 from tests.pipeline.batches import MINUTE_US, MORNING_US, batch
+from tests.pipeline.stores import FOR_EVER, made_store
 
 ROOT = Path(__file__).resolve().parents[3]
-DATABASES = count()
-FOR_EVER = {"raw_days": 0, "summary_days": 0}
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    with Store(f"chdb://:memory:/c{next(DATABASES)}", FOR_EVER) as opened:
-        opened.migrate()
+def store(tmp_path: Path) -> Iterator[Store]:
+    with made_store(tmp_path) as opened:
         yield opened
 
 
