@@ -18,6 +18,7 @@ import time
 import uuid
 from base64 import b64decode
 from collections import OrderedDict
+from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -150,6 +151,17 @@ def _quoted(value: str) -> str:
     return f"'{escaped}'"
 
 
+def _form(kind: str, body: bytes) -> dict[str, str]:
+    """Fields of a form (RFC 7578) by their names; files are none of ours."""
+    whole = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
+    return {
+        str(part.get_param("name", header="Content-Disposition")): part.get_payload(decode=True).decode(
+            "utf-8", "surrogateescape"
+        )
+        for part in whole.get_payload()
+    }
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1
@@ -228,6 +240,11 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         asked = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True, errors="surrogateescape"))
         body = self._body()
+        kind = self.headers.get("Content-Type", "")
+        if kind.startswith("multipart/form-data"):
+            # Long parameters come this way.
+            asked |= _form(kind, body)
+            body = b""
         headers = {"X-ClickHouse-Query-Id": asked.get("query_id") or str(uuid.uuid4())}
         if asked.get("enable_http_compression") == "1":
             headers["compress"] = "yes"

@@ -12,6 +12,8 @@ from pathlib import Path
 import lz4.frame
 import pytest
 
+from pipeline.settings import load_settings
+from pipeline.store.client import open_store
 from tests.services.clickhouse import CurrentServer, small_disk
 
 pytestmark = pytest.mark.service
@@ -47,6 +49,14 @@ def test_statements_come_in_url_and_body(current: CurrentServer) -> None:
     assert ask(current, "?param_a=x", b"SELECT {a:String} FORMAT JSONCompact")[0].count(b'"x"') == 1
     assert ask(current, "?max_block_size=77", b"SELECT getSetting('max_block_size')")[0] == b"77\n"
     assert ask(current, "", b"SELECT getSetting('max_block_size')")[0] != b"77\n"
+
+
+def test_long_parameters_come_as_a_form(current: CurrentServer) -> None:
+    """A client that has more to say than fits into the URL sends a form, which is the same question."""
+    settings = load_settings(store={"dsn": current.dsn()})
+    with open_store(settings) as store:
+        [row] = store.rows("SELECT length({many:Array(String)}) AS n", {"many": ["10.20.0.1"] * 2_000})
+    assert row == {"n": 2_000}
 
 
 def test_rows_in_a_body_are_inserted(current: CurrentServer) -> None:
