@@ -77,6 +77,7 @@ class Worker:
             "inserts": 0,
             "repeated": 0,
             "dead": 0,
+            "lost": 0,
             "retries": 0,
             "rounds": 0,
             "attempts": 0,
@@ -91,10 +92,10 @@ class Worker:
             "round_error": "",
             "error": "",
         }
-        """Counts since the start; `last_event_us` is the latest event time inserted, `partitions` how many
-        messages wait in each that this worker has, `leads` whether it runs the detectors, `warning` the
-        last message set aside, `error` and `round_error` why messages or rounds are
-        not done, in one line and empty when they are."""
+        """Counts since the start. `last_event_us` is the latest event time inserted, `partitions` how many
+        messages wait in each that this worker has, `lost` how many were deleted before it had them, `leads`
+        whether it runs the detectors, `warning` the last message set aside, `error` and `round_error` why
+        messages or rounds are not done, in one line and empty when they are."""
         self._ready = False
         self._idle = True
         self._fresh = True
@@ -145,18 +146,10 @@ class Worker:
         if not self._ready:
             self.source.open()
             self._ready = True
-        portions = self.source.take(wait_s)
-        known = self._known([message for portion in portions for message in portion.messages])
-        done = 0
-        for portion in portions:
-            if stop.is_set():
-                break
-            self._work(portion, known)
-            self.source.acknowledge(portion)
-            done += len(portion.messages) + len(portion.broken)
+        done = self._work(self.source.take(wait_s), stop)
         waiting = self.source.waiting()
         self.status["backlog_messages"], self.status["backlog_bytes"] = waiting.messages, waiting.bytes
-        self.status["partitions"] = waiting.partitions
+        self.status["partitions"], self.status["lost"] = waiting.partitions, waiting.lost
         self.status["leads"] = self.source.leads()
         self.status["error"] = ""
         self._idle = not done
@@ -175,7 +168,37 @@ class Worker:
             for row in self.store.rows(INSERTED, names)
         }
 
-    def _work(self, portion: Portion, known: Known) -> None:
+    def _work(self, portions: Sequence[Portion], stop: threading.Event) -> int:
+        """Insert the rows of each, note all messages at once, acknowledge; messages done."""
+        known = self._known([message for portion in portions for message in portion.messages])
+        inserted: list[Message] = []
+        finished: list[Portion] = []
+        for portion in portions:
+            if stop.is_set():
+                break
+            inserted += self._insert_new(portion, known)
+            finished.append(portion)
+        if inserted:
+            token = "+".join(portion.token for portion in finished)
+            if len(finished) > 1:
+                token = hashlib.sha256(token.encode()).hexdigest()
+            self.store.insert("batches", _batches_rows(inserted), token)
+            self._count(inserted)
+        for portion in finished:
+            self.source.acknowledge(portion)
+        return sum(len(portion.messages) + len(portion.broken) for portion in finished)
+
+    def _count(self, inserted: list[Message]) -> None:
+        self.status["messages"] += len(inserted)
+        filled = [message for message in inserted if message.rows]
+        if filled:
+            self.status["rows"] += sum(message.rows for message in filled)
+            last = max(message.last for message in filled)
+            self.status["last_event_us"] = max(last, self.status["last_event_us"] or last)
+            self._fresh = True
+
+    def _insert_new(self, portion: Portion, known: Known) -> list[Message]:
+        """Insert what the store does not know yet; the messages whose rows are in now."""
         for place, reason in portion.broken:
             self._set_aside(portion, place, "a message", reason)
         classifier = self.classifier
@@ -192,17 +215,7 @@ class Worker:
             except Exception as error:
                 self._set_aside(portion, place, f"message {message.token}", _reason(error))
             there.add(message.part)
-        inserted = self._insert(portion, classifier, decoded)
-        if not inserted:
-            return
-        self.store.insert("batches", _batches_rows(inserted), portion.token)
-        rows = sum(message.rows for message in inserted)
-        self.status["messages"] += len(inserted)
-        self.status["rows"] += rows
-        if rows:
-            last = max(message.last for message in inserted if message.rows)
-            self.status["last_event_us"] = max(last, self.status["last_event_us"] or last)
-            self._fresh = True
+        return self._insert(portion, classifier, decoded)
 
     def _insert(self, portion: Portion, classifier: Classifying, decoded: list[Decoded]) -> list[Message]:
         """Insert them as one; where that cannot be, each alone. Returns the messages whose rows are in."""

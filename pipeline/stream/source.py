@@ -49,6 +49,8 @@ class Waiting(NamedTuple):
     """None: the source does not count them."""
     partitions: dict[str, int]
     """Messages by partition; empty for the log."""
+    lost: int = 0
+    """Messages that the source deleted before this worker could take them; a log counts them in `health`."""
 
 
 class Source(Protocol):
@@ -67,7 +69,8 @@ class Source(Protocol):
         without anything."""
 
     def acknowledge(self, portion: Portion) -> None:
-        """Done with all of it. Where another worker has it by now, nothing happens."""
+        """Done with all of it: handed in when what waits is asked for, or more is taken, at the latest. Where
+        another worker has it by now, nothing happens."""
 
     def set_aside(self, portion: Portion, place: int, reason: str) -> None:
         """Keep what is at that place of the portion with those that no worker could use. To be acknowledged
@@ -89,27 +92,37 @@ class LogSource:
 
     def __init__(self, log: Log) -> None:
         self.log = log
+        self._done = 0
 
     def open(self) -> None:
         self.log.register(CONSUMER)
 
     def take(self, wait_s: float) -> list[Portion]:
+        self._hand_in()
         entries = self.log.read(CONSUMER, READ)
         if not entries:
             time.sleep(wait_s)
         return [Portion(message.token, message.records, (message,), (place,)) for place, message in entries]
 
     def acknowledge(self, portion: Portion) -> None:
-        self.log.acknowledge(CONSUMER, portion.places[-1])
+        # One transaction for all portions of a read.
+        self._done = max(self._done, portion.places[-1])
+
+    def _hand_in(self) -> None:
+        if self._done:
+            self.log.acknowledge(CONSUMER, self._done)
+            self._done = 0
 
     def set_aside(self, portion: Portion, place: int, reason: str) -> None:
         self.log.set_aside(place, reason)
 
     def waiting(self) -> Waiting:
+        self._hand_in()
         return Waiting(*self.log.waiting(CONSUMER), {})
 
     def leads(self) -> bool:
         return True
 
     def close(self) -> None:
-        """Nothing: whoever opened the log closes it."""
+        """Whoever opened the log closes it."""
+        self._hand_in()

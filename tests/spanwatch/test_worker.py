@@ -492,7 +492,7 @@ def work(worker: Worker, messages: list[Message], token: str = "") -> None:
     """One portion of the messages through the worker, as its run would."""
     token = token or "+".join(one.token for one in messages)
     portion = Portion(token, "flows", tuple(messages), tuple(range(len(messages))))
-    worker._work(portion, worker._known(messages))
+    worker._work([portion], threading.Event())
 
 
 def test_a_portion_is_inserted_as_one(log: Log, store: Store, detectors: RoundNotes) -> None:

@@ -57,3 +57,15 @@ def test_a_portion_of_the_log_is_one_message(tmp_path: Path) -> None:
     assert [(portion.token, portion.messages) for portion in portions] == [
         (one.token, (one,)) for one in sent[:READ]
     ]
+
+
+def test_a_kind_of_the_future_is_given(tmp_path: Path) -> None:
+    """A word for records that this program does not know is the worker's to set aside."""
+    sent = message("dns", 5, 0)._replace(records="frobs", schema=99)
+    with Log(tmp_path / "outbox.sqlite", 1 << 30) as log:
+        log.append([sent])
+        source = LogSource(log)
+        source.open()
+        [portion] = source.take(0)
+    assert portion.records == "frobs"
+    assert portion.messages == (sent,)
