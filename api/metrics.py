@@ -50,6 +50,17 @@ class Fleet(Collector):
         self._sensors = sensors
         self._status = status
 
+    def _lag(self) -> Metric:
+        lag = GaugeMetricFamily(
+            "spanwatch_kafka_lag_messages",
+            "Messages that wait for this worker",
+            labels=["topic", "partition"],
+        )
+        partitions = self._status().get("partitions", {}) if self._status else {}
+        for name, waiting in sorted(partitions.items()):
+            lag.add_metric(name.rsplit("/", 1), waiting)
+        return lag
+
     def describe(self) -> Iterable[Metric]:
         return []
 
@@ -58,6 +69,7 @@ class Fleet(Collector):
             for name, value in sorted(self._status().items()):
                 if isinstance(value, bool | int | float):
                     yield GaugeMetricFamily(f"spanwatch_worker_{name}", f"Worker: {name}", value=float(value))
+            yield self._lag()
         try:
             rows = self._sensors()
         except Problem:

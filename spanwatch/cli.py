@@ -164,7 +164,7 @@ def relay(
 
 @app.command()
 def worker(context: typer.Context) -> None:
-    """Log into the store: classify, insert, detect."""
+    """This host's log, or Kafka, into the store: classify, insert, detect."""
     from spanwatch.services import run_worker
 
     run_worker(context.obj.settings())

@@ -63,17 +63,19 @@ def _feed(files: list[str], settings: Settings, log: Log, consumer: str, stop: t
 
 
 def _beside_worker(files: list[str], settings: Settings) -> int:
-    """Into the log alone: the spanwatch that runs on this state folder takes it from there."""
-    from pipeline.stream.source import CONSUMER
+    """Into the log alone: the spanwatch that runs on this state folder takes it from there, or its relay."""
+    from pipeline.stream import source
+    from spanwatch import relay
 
+    consumer = relay.CONSUMER if settings.stream.kafka.brokers else source.CONSUMER
     with contextlib.closing(Log(settings.log_file, settings.stream.log_bytes)) as log:
-        log.register(CONSUMER)
+        log.register(consumer)
         with stopped_by_signals() as stop:
-            bad = _feed(files, settings, log, CONSUMER, stop)
+            bad = _feed(files, settings, log, consumer, stop)
             with waiting_for("the running spanwatch takes it into its store"):
-                while log.waiting(CONSUMER)[0] and worker_running(settings) and not stop.is_set():
+                while log.waiting(consumer)[0] and worker_running(settings) and not stop.is_set():
                     time.sleep(LOOK_S)
-            left = log.waiting(CONSUMER)[0]
+            left = log.waiting(consumer)[0]
     print(
         "in the log of the spanwatch that runs on this state folder"
         + (f"; {left} batches wait" if left else "")

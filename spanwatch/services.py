@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from classifiers.judge import Judge
     from pipeline.store.client import Store
     from pipeline.stream.log import Log
+    from pipeline.stream.source import Source
     from spanwatch.reload import Reload
     from spanwatch.worker import Worker
 
@@ -37,11 +38,19 @@ FIRST_TOKEN_DAYS = 365
 class Parts(NamedTuple):
     """What worker and API have in common."""
 
-    log: "Log"
+    source: "Source"
     store: "Store"
     judge: "Judge"
     worker: "Worker"
     reload: "Reload"
+
+    @property
+    def log(self) -> "Log":
+        """The sensor's log, where the messages come from there."""
+        from pipeline.stream.source import LogSource
+
+        assert isinstance(self.source, LogSource)
+        return self.source.log
 
 
 def make_state(state: Path) -> None:
@@ -89,24 +98,48 @@ def open_judge(settings: Settings) -> "Judge":
 
 
 @contextlib.contextmanager
-def open_parts(settings: Settings) -> Iterator[Parts]:
-    """Log, store (migrated), judge, a worker over them and what reloads. Raises ValueError, OSError."""
-    from classifiers.rounds import Rounds
-    from pipeline.store.client import open_store
+def _log_source(settings: Settings) -> "Iterator[Source]":
     from pipeline.stream.log import Log
     from pipeline.stream.source import LogSource
+
+    with contextlib.closing(Log(settings.log_file, settings.stream.log_bytes)) as log:
+        yield LogSource(log)
+
+
+@contextlib.contextmanager
+def _kafka_source(settings: Settings) -> "Iterator[Source]":
+    from pipeline.stream.consumer import KafkaSource
+    from pipeline.stream.log import Log
+    from pipeline.stream.source import CONSUMER
+
+    if settings.log_file.exists():
+        with contextlib.closing(Log(settings.log_file, settings.stream.log_bytes)) as log:
+            # From now on the relay takes what is there; nobody must wait for us.
+            log.forget(CONSUMER)
+    with contextlib.closing(KafkaSource(settings.stream.kafka)) as source:
+        yield source
+
+
+@contextlib.contextmanager
+def open_parts(settings: Settings, *, shared: bool = False) -> Iterator[Parts]:
+    """A source, the store (migrated), judge, a worker over them and what reloads. Raises ValueError, OSError.
+
+    The source is this folder's log; with `shared`, Kafka where the settings name brokers.
+    """
+    from classifiers.rounds import Rounds
+    from pipeline.store.client import open_store
     from spanwatch.reload import Reload, read_files
     from spanwatch.worker import Worker
 
     make_state(settings.state)
     # What is broken stops us before there is a store.
     files = read_files(settings)
-    log = Log(settings.log_file, settings.stream.log_bytes)
-    with contextlib.closing(log), contextlib.closing(open_store(settings)) as store:
+    opened = _kafka_source if shared and settings.stream.kafka.brokers else _log_source
+    with opened(settings) as source, contextlib.closing(open_store(settings)) as store:
         store.migrate()
         reload = Reload(settings, files, store, notes=True)
-        worker = Worker(LogSource(log), store, reload.judge, Rounds(store, reload.judge))
-        yield Parts(log, store, reload.judge, worker, reload)
+        worker = Worker(source, store, reload.judge, Rounds(store, reload.judge))
+        yield Parts(source, store, reload.judge, worker, reload)
 
 
 @contextlib.contextmanager
@@ -213,18 +246,20 @@ def announce(listener: socket.socket, token: str | None) -> None:
 
 
 def run_worker(settings: Settings) -> None:
-    """Work on the log until stopped, then on what is left in it. Raises OSError, ValueError."""
+    """Work until stopped; on what is left then, too, where nobody else would. Raises OSError, ValueError."""
     from spanwatch.reload import reloading
+    from spanwatch.textfile import writing
 
     with (
         only_worker(settings),
         stopped_by_signals() as stop,
-        open_parts(settings) as parts,
+        open_parts(settings, shared=True) as parts,
         reloading(parts.reload, stop),
+        writing(settings.state / "worker.prom", "spanwatch_worker", lambda: parts.worker.status),
     ):
         print("worker ready", flush=True)
         parts.worker.run(stop)
-        parts.worker.drain()
+        parts.worker.finish()
 
 
 def run_serve(settings: Settings) -> None:
@@ -249,8 +284,9 @@ def run_serve(settings: Settings) -> None:
 
 
 def run_up(invocation: Invocation, settings: Settings, *, with_sensor: bool = True) -> None:
-    """Sensor, worker and API until stopped; then the sensor writes out, the worker drains, the API ends."""
+    """Sensor, relay, worker and API until stopped; then the sensor writes out and the worker takes that."""
     from api.access import Access
+    from spanwatch.relaying import relaying
     from spanwatch.reload import reloading
     from spanwatch.sensing import check_interface
 
@@ -261,7 +297,7 @@ def run_up(invocation: Invocation, settings: Settings, *, with_sensor: bool = Tr
         only_worker(settings),
         stopped_by_signals() as stop,
         bind(settings.api.host, settings.api.port) as listener,
-        open_parts(settings) as parts,
+        open_parts(settings, shared=True) as parts,
         contextlib.closing(Access(settings.access_file)) as access,
         reloading(parts.reload, stop),
     ):
@@ -271,6 +307,10 @@ def run_up(invocation: Invocation, settings: Settings, *, with_sensor: bool = Tr
             sensing = running("sensor", sensor, stop)
             print(f"sensor {settings.sensor.name} on {settings.sensor.interface}", flush=True)
         announce(listener, first_token(access))
-        with running("worker", parts.worker.run, stop), sensing:
+        with (
+            running("worker", parts.worker.run, stop),
+            sensing,
+            relaying(invocation, settings, stop) if with_sensor else contextlib.nullcontext(),
+        ):
             serve_pages(settings, listener, parts.store, access, parts.judge, stop, parts.worker)
-        parts.worker.drain()
+        parts.worker.finish()

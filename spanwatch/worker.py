@@ -128,6 +128,14 @@ class Worker:
         while self.source.leads() and self._patiently(self._round):
             pass
 
+    def finish(self) -> None:
+        """After `run`: drain, unless what is left is for other workers, or for this one when it starts again.
+
+        Raises as `drain`.
+        """
+        if not self.source.shared:
+            self.drain()
+
     def _patiently(self, step: Callable[[], Any]) -> Any:
         wait = RETRY_S
         for left in range(DRAIN_TRIES - 1, -1, -1):

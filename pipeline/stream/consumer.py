@@ -23,7 +23,7 @@ from kafka.structs import OffsetAndMetadata
 from pipeline.records import SCHEMAS
 from pipeline.settings import KafkaSettings
 from pipeline.stream.dead import DeadTopic, Origin
-from pipeline.stream.kafka import fault, open_admin, options
+from pipeline.stream.kafka import connecting, fault, open_admin
 from pipeline.stream.kafka_headers import headers_of, message_of
 from pipeline.stream.message import Message
 from pipeline.stream.source import Broken, Portion, Waiting
@@ -43,8 +43,8 @@ POLL_MS = 900_000
 JOIN_S = 60.0
 #: Milliseconds that leaving the group may take. Our default.
 CLOSE_MS = 5_000
-#: Seconds that a call gets to take a place in the group while partitions are handed out. Our default.
-PLACE_S = 0.5
+#: Milliseconds that a call waits for a place in the group, while others come back for theirs. Our default.
+PLACE_MS = 15_000
 #: What Kafka keeps beside an offset by default (offset.metadata.max.bytes) is 4,096 bytes.
 METADATA_BYTES = 4_000
 #: Refused commits that say: these partitions are not ours now, or are being handed out.
@@ -191,9 +191,9 @@ class KafkaSource:
             return
         with open_admin(self.settings) as admin:
             make(admin, wanted(self.settings))
-        try:
+        with connecting(self.settings, "worker") as chosen:
             self._consumer = KafkaConsumer(
-                **options(self.settings, "worker"),
+                **chosen,
                 group_id=self.settings.group,
                 group_instance_id=self.settings.instance,
                 # Each worker gets its share of every topic, by its name: of flows, too, which are most.
@@ -208,8 +208,6 @@ class KafkaSource:
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
             )
-        except kafka_errors.KafkaError as error:
-            raise fault("cannot reach Kafka", error, self.settings) from None
         self._moves = _Moves()
         self._consumer.subscribe(list(self._kinds), listener=self._moves)
         self._joined_at = time.monotonic()
@@ -313,9 +311,10 @@ class KafkaSource:
         paused = self._consumer.paused()
         self._consumer.pause(*(p for p in over if p not in paused))
         self._consumer.resume(*(p for p in paused if p not in over))
-        if self._consumer.group_metadata().state is not MemberState.STABLE:
-            # Without time the library never takes its place in the group.
-            wait_s = max(wait_s, PLACE_S)
+        if self._consumer._coordinator.need_rejoin():
+            # A place that is given between two calls the library gives up again: all members would go on
+            # asking for ever. One long call waits for it.
+            self._take_place()
         came: dict[TopicPartition, list[Any]] = {}
         try:
             came = self._call("take messages", "poll", timeout_ms=int(wait_s * 1000))
@@ -329,6 +328,13 @@ class KafkaSource:
             for record in records:
                 held = self._expected(place, record.offset)
                 held.add(self._item(place, record, now))
+
+    def _take_place(self) -> None:
+        assert self._consumer is not None
+        try:
+            self._consumer._coordinator.poll(timeout_ms=PLACE_MS)
+        except kafka_errors.KafkaError as error:
+            raise self._fault("take a place in the group", error) from None
 
     def _moved(self) -> set[TopicPartition]:
         """Forget partitions that went, begin with those that came; those whose records of now don't count."""
@@ -416,10 +422,13 @@ class KafkaSource:
             return getattr(self._consumer, method)(*given, **named)
         except (*_NOT_OURS, kafka_errors.CorruptRecordError):
             raise
-        except kafka_errors.FencedInstanceIdError:
-            raise ValueError(
+        except kafka_errors.KafkaError as error:
+            raise self._fault(what, error) from None
+
+    def _fault(self, what: str, error: kafka_errors.KafkaError) -> Exception:
+        if isinstance(error, kafka_errors.FencedInstanceIdError):
+            return ValueError(
                 f"another worker is {self.settings.instance!r} in group {self.settings.group!r}; "
                 "give each its own stream.kafka.instance"
-            ) from None
-        except kafka_errors.KafkaError as error:
-            raise fault(f"cannot {what}", error, self.settings) from None
+            )
+        return fault(f"cannot {what}", error, self.settings)

@@ -1,5 +1,6 @@
 """Kafka as a source fulfils the contract, and what only Kafka can do to it. Real brokers."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -177,13 +178,26 @@ def test_what_was_set_aside_is_left_out_when_a_portion_is_repeated(way: KafkaWay
     assert [one.sequence for one in again.messages] == [0, 2]
 
 
-def in_turns(condition: Callable[[], bool], *sources: Source) -> None:
-    """Both are asked until it holds, as two workers would ask."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it never came about"
-        for source in sources:
+def together(condition: Callable[[], bool], *sources: Source) -> None:
+    """Each takes in a thread of its own until it holds, as workers would."""
+    stop = threading.Event()
+
+    def work(source: Source) -> None:
+        while not stop.is_set():
             source.take(0.1)
+
+    threads = [threading.Thread(target=work, args=(source,)) for source in sources]
+    for thread in threads:
+        thread.start()
+    try:
+        deadline = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < deadline, "it never came about"
+            time.sleep(0.1)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_a_partition_that_moves_is_taken_where_it_was_left(way: KafkaWay) -> None:
@@ -195,7 +209,7 @@ def test_a_partition_that_moves_is_taken_where_it_was_left(way: KafkaWay) -> Non
         held = taken(one, 4)
         assert {portion.partition[-1] for portion in held} == {"0", "1"}
         with way.opened(instance="two") as two:
-            in_turns(lambda: bool(two.waiting().messages), one, two)
+            together(lambda: bool(two.waiting().messages), one, two)
             [moved] = taken(two, 1)
             assert moved in held
             for portion in held:
@@ -213,7 +227,7 @@ def test_a_second_worker_of_the_same_name_ends_the_first(way: KafkaWay) -> None:
     with way.opened() as one:
         [portion] = taken(one, 1)
         with way.opened() as two:
-            taken(two, 1)
+            together(lambda: two.waiting().messages == 1, two)
             one.acknowledge(portion)
             with pytest.raises(ValueError, match=r"another worker is 'one' in group .*give each its own"):
                 one.take(1.0)
@@ -226,7 +240,7 @@ def test_a_partition_that_stays_goes_on(way: KafkaWay) -> None:
     with way.opened(instance="a") as one:
         [portion] = taken(one, 1)
         with way.opened(instance="b") as two:
-            in_turns(lambda: two.waiting().messages is not None and not two.leads(), one, two)
+            together(lambda: two.waiting().messages is not None and not two.leads(), one, two)
             one.acknowledge(portion)
             way.send([message("flows", 600, 3)])
             [rest] = taken(one, 2)
