@@ -1,7 +1,7 @@
 """The topics on Kafka: as the settings want them, as they are, and what differs."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kafka import errors as kafka_errors
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
@@ -65,12 +65,7 @@ def _wanted(settings: KafkaSettings, records: str, partitions: int, hours: int) 
 
 def find(admin: KafkaAdminClient, topics: Iterable[Topic]) -> dict[str, Found]:
     """Those of the topics that there are, by name."""
-    names = [topic.name for topic in topics]
-    there = {
-        topic["name"]: topic["partitions"]
-        for topic in admin.describe_topics(names)
-        if not topic["error_code"] and topic["partitions"]
-    }
+    there = _partitions(admin, topics)
     if not there:
         return {}
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in there]
@@ -84,6 +79,15 @@ def find(admin: KafkaAdminClient, topics: Iterable[Topic]) -> dict[str, Found]:
             {key: str(config["value"]) for key, config in configs[name].items()},
         )
         for name, partitions in there.items()
+    }
+
+
+def _partitions(admin: KafkaAdminClient, topics: Iterable[Topic]) -> dict[str, list[dict[str, Any]]]:
+    """What the brokers say of each partition, by the names of the topics that there are."""
+    return {
+        topic["name"]: topic["partitions"]
+        for topic in admin.describe_topics([topic.name for topic in topics])
+        if not topic["error_code"] and topic["partitions"]
     }
 
 
@@ -103,7 +107,7 @@ def differences(topic: Topic, found: Found) -> list[str]:
 def make(admin: KafkaAdminClient, topics: Iterable[Topic]) -> list[str]:
     """Make the topics that are missing; names of those made. What is there already stays as it is."""
     topics = list(topics)
-    there = find(admin, topics)
+    there = _partitions(admin, topics)
     missing = [topic for topic in topics if topic.name not in there]
     made = []
     for topic in missing:
@@ -125,11 +129,11 @@ def make(admin: KafkaAdminClient, topics: Iterable[Topic]) -> list[str]:
 def grow(admin: KafkaAdminClient, topics: Iterable[Topic]) -> list[str]:
     """Give topics with too few partitions as many as wanted; names of those that grew. None ever shrinks."""
     topics = list(topics)
-    there = find(admin, topics)
+    there = _partitions(admin, topics)
     short = {
         topic.name: topic.partitions
         for topic in topics
-        if topic.name in there and there[topic.name].partitions < topic.partitions
+        if topic.name in there and len(there[topic.name]) < topic.partitions
     }
     if short:
         admin.create_partitions(short)

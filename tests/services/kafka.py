@@ -8,25 +8,22 @@
 Each broker is a controller, too, with a heap of 256 MiB. Its jars come once from Maven Central.
 """
 
-import fcntl
-import hashlib
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import time
-from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
 from tests.lab.certificates import Certificates
+from tests.services import maven
+from tests.services.processes import free_ports
 
 POM = Path(__file__).with_name("kafka.pom.xml")
 HEAP = ("-Xms128m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
-#: Seconds that a broker gets to start on a busy machine, and the jars to come.
-START_S, FETCH_S = 120.0, 600.0
+#: Seconds that a broker gets to start on a busy machine.
+START_S = 120.0
 #: Between a broker and us: when its standard input closes, however we end, the broker ends for good.
 GUARD = '"$@" & broker=$!; echo $broker; read -r _; kill -9 $broker; wait $broker 2>/dev/null'
 #: User and password of the SCRAM variant.
@@ -45,48 +42,7 @@ class Security(StrEnum):
 
 def missing() -> str:
     """What this machine lacks to run a broker, empty where nothing."""
-    if shutil.which("java") is None:
-        return "no java: apt-get install openjdk-17-jre-headless"
-    if _jars().is_dir() or shutil.which("mvn"):
-        return ""
-    return "no mvn, which fetches Kafka's jars: apt-get install maven"
-
-
-def _jars() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    version = hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
-    return (Path(base) if base else Path.home() / ".cache") / "spanwatch-tests" / f"kafka-{version}"
-
-
-def jars() -> Path:
-    """Folder of Kafka's jars, fetched now where they are not there yet. Raises OSError."""
-    folder = _jars()
-    if folder.is_dir():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir():
-            new = folder.with_suffix(".new")
-            shutil.rmtree(new, ignore_errors=True)
-            done = subprocess.run(
-                ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", "-DincludeScope=runtime",
-                 f"-DoutputDirectory={new}"],
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=FETCH_S, check=False,
-            )  # fmt: skip
-            if done.returncode:
-                raise OSError(f"mvn could not fetch Kafka: {done.stdout.strip()[-2000:]}")
-            new.rename(folder)
-    return folder
-
-
-def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Ports that nobody listened on a moment ago, all different."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((host, 0))
-        return [one.getsockname()[1] for one in sockets]
+    return maven.missing(POM)
 
 
 class Kafka:
@@ -146,8 +102,8 @@ class Kafka:
         for number in wanted:
             command = [
                 "java", *HEAP, "-Dorg.slf4j.simpleLogger.showDateTime=true",
-                "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS", "-cp", f"{jars()}/*", "kafka.Kafka",
-                str(self._properties(number)),
+                "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS", "-cp", f"{maven.jars(POM)}/*",
+                "kafka.Kafka", str(self._properties(number)),
             ]  # fmt: skip
             with open(self._log(number), "a") as log:
                 guard = subprocess.Popen(
@@ -178,6 +134,10 @@ class Kafka:
         except OSError:
             return False
         return status.rpartition(")")[2].split()[0] not in "ZX"
+
+    def pid(self, number: int) -> int:
+        """Process of a broker that was started."""
+        return self._pids[number]
 
     def kill(self, number: int) -> None:
         """End the broker at once (SIGKILL), as a power cut would; gone when this returns."""
@@ -274,7 +234,7 @@ group.initial.rebalance.delay.ms=0
 
     def _format(self, number: int) -> None:
         command = [
-            "java", *HEAP, "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", f"{jars()}/*",
+            "java", *HEAP, "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", f"{maven.jars(POM)}/*",
             "kafka.tools.StorageTool", "format", "--cluster-id", "c3BhbndhdGNoLXRlc3RzMA",
             "--config", str(self._properties(number)),
         ]  # fmt: skip

@@ -41,7 +41,7 @@ def test_three_brokers_keep_a_message_while_one_is_killed(tmp_path: Path) -> Non
                 found += [record.value for record in records]
         consumer.close()
         assert sorted(found) == [b"before"] * 3 + [b"paused"] * 3 + [b"without"] * 3
-        pids = list(kafka._pids.values())
+        pids = [kafka.pid(number) for number in kafka.numbers]
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
