@@ -19,6 +19,7 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError
 from pipeline.lock_file import hold
 from pipeline.records import SCHEMAS
 from pipeline.settings import Settings, SettingsError
+from pipeline.stream import source
 from pipeline.stream.kafka import fault, open_admin, open_producer, options
 from pipeline.stream.kafka_headers import headers_of
 from pipeline.stream.log import Entry, Log
@@ -26,11 +27,11 @@ from pipeline.stream.split import split
 from pipeline.stream.split_plan import SplitPlan
 from pipeline.stream.topics import make, topic_of, wanted
 from spanwatch.sensing import stop_with_parent
-from spanwatch.services import make_state, stopped_by_signals
+from spanwatch.services import RELAY, make_state, stopped_by_signals
 from spanwatch.textfile import writing
 
 #: Name under which the relay reads the log.
-CONSUMER = "relay"
+CONSUMER = RELAY
 #: Messages read at once, and bytes on their way to the brokers at most. Our defaults.
 READ, FLYING_BYTES = 32, 32 << 20
 #: Seconds between two looks at an empty log. Our default.
@@ -159,6 +160,8 @@ class Relay:
         """Be known to the log before anything else: it must not drop what waits for us."""
         if not self._ready:
             self.log.register(CONSUMER)
+            # This host's worker, if it had one, takes from Kafka now: nothing may be kept for it here.
+            self.log.forget(source.CONSUMER)
             self._ready = True
         self._waiting()
 

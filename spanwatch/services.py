@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from spanwatch.reload import Reload
     from spanwatch.worker import Worker
 
+#: Name under which a relay reads the log.
+RELAY = "relay"
 #: Days that the token of the first start holds.
 FIRST_TOKEN_DAYS = 365
 
@@ -103,7 +105,12 @@ def _log_source(settings: Settings) -> "Iterator[Source]":
     from pipeline.stream.source import LogSource
 
     with contextlib.closing(Log(settings.log_file, settings.stream.log_bytes)) as log:
-        yield LogSource(log)
+        source = LogSource(log)
+        if not settings.stream.kafka.brokers:
+            # Where there was Kafka: what the relay left is ours.
+            source.open()
+            log.forget(RELAY)
+        yield source
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from pipeline.stream.message import PLAIN, Message, decode
 from pipeline.stream.topics import grow, make, topic_of, wanted
 from spanwatch import relay as module
 from spanwatch.relay import CONSUMER, Relay, only_relay, open_relay
+from spanwatch.services import _log_source
 from tests.pipeline.batches import batch, message
 from tests.services.kafka import Kafka, missing
 from tests.services.topics import Kept, kept
@@ -295,6 +296,24 @@ def test_without_brokers_there_is_nothing_to_do(tmp_path: Path) -> None:
     done = run("--state", tmp_path, "relay")
     assert done.returncode == 2
     assert "set stream.kafka.brokers" in one_line(done)
+
+
+def test_a_host_moves_to_kafka_and_back(tmp_path: Path) -> None:
+    """What the log still holds goes to whoever reads it now, and nobody else is waited for."""
+    kafka = load_settings(state=tmp_path, stream={"kafka": {"brokers": ["127.0.0.1:1"]}})
+    with Log(kafka.log_file, kafka.stream.log_bytes) as log:
+        log.register("worker")
+        log.append(sample(3))
+        Relay(kafka, log)._prepare()
+        assert log.waiting(CONSUMER)[0] == 3
+        with pytest.raises(ValueError, match="knows no consumer 'worker'"):
+            log.waiting("worker")
+    with _log_source(load_settings(state=tmp_path)) as source:
+        assert source.waiting().messages == 3
+    with Log(kafka.log_file, kafka.stream.log_bytes) as log:
+        assert log.waiting("worker")[0] == 3
+        with pytest.raises(ValueError, match="knows no consumer 'relay'"):
+            log.waiting(CONSUMER)
 
 
 def test_only_one_relays_a_log(tmp_path: Path) -> None:
