@@ -143,7 +143,8 @@ def fault(what: str, error: Exception, settings: KafkaSettings) -> OSError:
     )
     for kinds, mend in mends:
         if isinstance(error, kinds):
-            return OSError(f"{what}: {mend}")
+            kind = PermissionError if isinstance(error, kafka_errors.AuthorizationError) else OSError
+            return kind(f"{what}: {mend}")
     if isinstance(error, OSError) and error.strerror:
         return OSError(f"{what}: {error.strerror}; check the network to {where}")
     return OSError(f"{what}: {name}; look at the brokers' log")
