@@ -12,17 +12,16 @@ import struct
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
 
 from pipeline.settings import Settings
+from spanwatch.check import FAIL, OK, WARN, Check
 from spanwatch.listening import Heard, listen
 from spanwatch.sensing import INTERFACES, check_interface
 from spanwatch.services import bind, make_state, open_judge, worker_running
 
-OK, WARN, FAIL = "ok", "warn", "fail"
 COLOURS = {OK: "green", WARN: "yellow", FAIL: "red"}
 
 #: linux/sockios.h
@@ -48,15 +47,6 @@ FIXED_BYTES = (180 + 300) << 20
 DUPLICATES, ONE_SIDED, TRUNCATED, UNKNOWN = 0.01, 0.5, 0.01, 0.2
 #: Connections needed before anything is said about their sides; our default.
 CONNECTIONS = 20
-
-
-class Check(NamedTuple):
-    """What one check found."""
-
-    name: str
-    level: str
-    text: str
-    mend: str = ""
 
 
 def _ethtool(interface: str, question: int) -> int | None:
@@ -255,6 +245,17 @@ def store(settings: Settings) -> Iterator[Check]:
         yield Check("store", OK, f"{batches:,} batches")
 
 
+def kafka(settings: Settings) -> Iterator[Check]:
+    if not settings.stream.kafka.brokers:
+        return
+    if importlib.util.find_spec("kafka") is None:
+        yield Check("brokers", FAIL, "no kafka-python", "make setup EXTRAS=sensor, or server")
+        return
+    from spanwatch.kafka_checks import check_kafka
+
+    yield from check_kafka(settings)
+
+
 def port(settings: Settings) -> Iterator[Check]:
     try:
         bind(settings.api.host, settings.api.port).close()
@@ -277,7 +278,7 @@ def compiled(_settings: Settings) -> Iterator[Check]:
 
 
 CHECKS: tuple[Callable[[Settings], Iterator[Check]], ...] = (
-    privileges, interface, memory, clock, disk, rules, store, port, compiled,
+    privileges, interface, memory, clock, disk, rules, kafka, store, port, compiled,
 )  # fmt: skip
 
 

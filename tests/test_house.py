@@ -21,6 +21,7 @@ UNTESTED = {
     "capture/frames.py": "a tuple of arrays; every test of a source uses it",
     "capture/protocols/outcomes.py": "four numbers; the test of every reader uses them",
     "spanwatch/__main__.py": "one line; tests/spanwatch/program.py starts every process through it",
+    "spanwatch/check.py": "a tuple; every test of the doctor uses it",
     "spanwatch/progress.py": "draws on a terminal only",
     "spanwatch/invocation.py": "what test_cli.py calls with",
 }

@@ -1,9 +1,7 @@
-"""One client for both kinds of store: ClickHouse in the process (chDB), or a server over HTTP."""
+"""One client for every kind of store: ClickHouse in the process, or a server over HTTP or its own port."""
 
 import errno
 import fcntl
-import json
-import logging
 import os
 import re
 import threading
@@ -13,25 +11,19 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
 
-import clickhouse_connect
 import pyarrow as pa
-from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, ProgrammingError
 
 from pipeline.settings import Settings
 from pipeline.store import migrate
-from pipeline.text import valid_batch
+from pipeline.store.connections import ConnectConnection, Connection
+from pipeline.store.faults import faults
+from pipeline.store.native import NativeConnection
 
 DATABASE = "spanwatch"
 #: Questions at the same time; the others wait. chDB serialises within one handle. Our default.
 READERS = 4
 #: Inserts at the same time. They have places of their own: readers never hold up the worker.
 WRITERS = 2
-SESSION = {
-    "session_timezone": "UTC",
-    "date_time_output_format": "iso",
-    "output_format_json_quote_64bit_integers": 0,
-}
 #: One block an insert, written before the call returns; retried ones are recognised by their token,
 #: in the table and in the targets of its views; a batch may hold any mixture of months.
 INSERT = {
@@ -40,16 +32,6 @@ INSERT = {
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "max_partitions_per_insert_block": 0,
 }
-#: Codes with which ClickHouse says that statement or data are wrong, and a retry is in vain.
-FAULTS = {
-    int(line.split("\t")[0])
-    for line in Path(__file__).with_name("faults.tsv").read_text("utf-8").splitlines()[1:]
-}
-#: ClickHouse's code for a disk that is full.
-NOT_ENOUGH_SPACE = 243
-
-# The driver reports through exceptions, which is enough.
-logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL + 1)
 
 
 class Store:
@@ -61,32 +43,30 @@ class Store:
         self.days = dict(days)
         self._readers = threading.BoundedSemaphore(READERS)
         self._writers = threading.BoundedSemaphore(WRITERS)
-        self._idle: list[Client] = []
+        self._idle: list[Connection] = []
         self._lock = threading.Lock()
         self._closed = False
         _refuse_held(self.dsn)
         # Runs nothing else: chDB in memory lives as long as one handle does.
         self._anchor = self._connect(None)
         try:
-            with _faults(f"make database {self.database}"):
-                self._anchor.command(f"CREATE DATABASE IF NOT EXISTS `{self.database}`")
+            with faults(f"make database {self.database}"):
+                self._anchor.command(f"CREATE DATABASE IF NOT EXISTS `{self.database}`", None, {})
             self._idle.append(self._connect(self.database))
         except BaseException:
             self._anchor.close()
             raise
 
-    def _connect(self, database: str | None) -> Client:
-        options: dict[str, Any] = {"settings": SESSION, "database": database}
-        if not self.dsn.startswith("chdb:"):
-            options |= {"autogenerate_session_id": False, "connect_timeout": 10}
+    def _connect(self, database: str | None) -> Connection:
+        kind = NativeConnection if self.dsn.startswith("clickhouse") else ConnectConnection
         try:
-            with _faults(f"open the store {_shown(self.dsn)}"):
-                return clickhouse_connect.get_client(dsn=self.dsn, **options)
+            with faults(f"open the store {_shown(self.dsn)}"):
+                return kind(self.dsn, database)
         except OSError as error:
             raise _opening_fault(self.dsn, error) from None
 
     @contextmanager
-    def _client(self, places: threading.BoundedSemaphore) -> Iterator[Client]:
+    def _client(self, places: threading.BoundedSemaphore) -> Iterator[Connection]:
         with places:
             with self._lock:
                 if self._closed:
@@ -130,8 +110,8 @@ class Store:
             return
         whole = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
         settings = INSERT | {"insert_deduplication_token": token}
-        with self._client(self._writers) as client, _faults(f"insert into {table}"):
-            client.insert_arrow(table, whole.combine_chunks(), settings=settings)
+        with self._client(self._writers) as client, faults(f"insert into {table}"):
+            client.insert(table, whole.combine_chunks(), settings)
 
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Result of a query as a table: IPv6 as 16 bytes, DateTime64 as timestamps, DateTime as uint32
@@ -139,11 +119,8 @@ class Store:
 
         `parameters` fill `{name:Type}` in the query. Raises ValueError (query), OSError (store).
         """
-        with self._client(self._readers) as client, _faults("answer a query"):
-            raw = client.raw_query(sql, dict(parameters or {}), fmt="ArrowStream")
-        with pa.ipc.open_stream(raw) as reader:
-            batches = [valid_batch(batch) for batch in reader]
-            return pa.Table.from_batches(batches, reader.schema)
+        with self._client(self._readers) as client, faults("answer a query"):
+            return client.arrow(sql, parameters)
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Result of a query as JSON-ready dictionaries.
@@ -152,21 +129,13 @@ class Store:
         times), addresses text with IPv4-mapped ones as dotted quads, NaN and infinity None, maps
         dictionaries, bytes of text that are no UTF-8 U+FFFD. Raises as `arrow`.
         """
-        with self._client(self._readers) as client, _faults("answer a query"):
-            raw = client.raw_query(sql, dict(parameters or {}), fmt="JSONCompact")
-        answer = json.loads(raw)
-        names = [column["name"] for column in answer["meta"]]
-        rows = answer["data"]
-        for index, column in enumerate(answer["meta"]):
-            if "IPv6" in column["type"]:
-                for row in rows:
-                    row[index] = _dotted(row[index])
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        with self._client(self._readers) as client, faults("answer a query"):
+            return client.rows(sql, parameters)
 
     def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """Run a statement that has no result, or one value. Raises as `arrow`."""
-        with self._client(self._readers) as client, _faults("run a statement"):
-            return client.command(sql, dict(parameters or {}))
+        with self._client(self._readers) as client, faults("run a statement"):
+            return client.command(sql, parameters, {})
 
     def close(self) -> None:
         """Close what is idle now and the rest when its statement ends; the engine goes with the last."""
@@ -186,9 +155,9 @@ class Store:
 def open_store(settings: Settings) -> Store:
     """The store of `settings.store_dsn`, its database made where it is not there; not migrated.
 
-    `chdb:///folder`, `chdb://:memory:` (gone when closed), `http(s)://user:password@host:port/database`;
-    a database other than `spanwatch` in chDB: `?database=…`. Raises OSError (held by another process,
-    not writable, not reachable), ValueError (DSN).
+    `chdb:///folder`, `chdb://:memory:` (gone when closed), `http(s)://user:password@host:port/database`,
+    `clickhouse(s)://user:password@host:port/database`; a database other than `spanwatch` in chDB:
+    `?database=…`. Raises OSError (held by another process, not writable, not reachable), ValueError (DSN).
     """
     return Store(
         settings.store_dsn,
@@ -204,13 +173,14 @@ def split_dsn(dsn: str) -> tuple[str, str]:
         bare = parts._replace(query="", path="" if parts.netloc else parts.path)
         bare_dsn = f"chdb://{parts.netloc}{bare.path}"
         named = named or (unquote(parts.path.strip("/")) if parts.netloc else "")
-    elif parts.scheme in ("http", "https"):
+    elif parts.scheme in ("http", "https", "clickhouse", "clickhouses"):
         named = named or unquote(parts.path.strip("/"))
         query = "&".join(part for part in parts.query.split("&") if part and not part.startswith("database="))
         bare_dsn = urlunsplit(parts._replace(path="", query=query))
     else:
         raise ValueError(
-            f"store.dsn {_shown(dsn)} is no store; give chdb:///folder or http(s)://host:port/database"
+            f"store.dsn {_shown(dsn)} is no store; give chdb:///folder, http(s)://host:port/database or "
+            "clickhouse(s)://host:port/database"
         )
     named = named or DATABASE
     if not re.fullmatch(r"\w+", named):
@@ -252,6 +222,8 @@ def _refuse_held(dsn: str) -> None:
 
 
 def _opening_fault(dsn: str, error: OSError) -> OSError:
+    if isinstance(error, PermissionError):
+        return error
     if not dsn.startswith("chdb:"):
         return OSError(error.errno, f"{error.strerror}; start the server or mend store.dsn")
     folder = _folder(dsn)
@@ -277,37 +249,3 @@ def _holder(status: Path) -> str | None:
     except OSError:
         pass
     return None
-
-
-def _dotted(value: Any) -> Any:
-    if isinstance(value, str):
-        return value[7:] if value.startswith("::ffff:") and "." in value else value
-    if isinstance(value, list):
-        return [_dotted(item) for item in value]
-    if isinstance(value, dict):
-        return {_dotted(key): _dotted(item) for key, item in value.items()}
-    return value
-
-
-@contextmanager
-def _faults(doing: str) -> Iterator[None]:
-    """The driver's errors as ValueError (what was asked is wrong) or OSError (it could not be done)."""
-    try:
-        yield
-    except ClickHouseError as error:
-        code = getattr(error, "code", None)
-        line = " ".join(re.sub(r"^.*?DB::Exception: ", "", str(error), flags=re.S).split())[:500]
-        if code in FAULTS and not isinstance(error, ProgrammingError):
-            raise ValueError(f"the store cannot {doing}: {line}") from None
-        if code == NOT_ENOUGH_SPACE or "No space left" in line or "errno: 28" in line:
-            raise _full(doing) from None
-        raise OSError(errno.EIO, f"the store cannot {doing}: {line}") from None
-    except OSError as error:
-        # The driver hands batches to chDB through a temporary file.
-        if error.errno == errno.ENOSPC:
-            raise _full(doing) from None
-        raise OSError(error.errno, f"the store cannot {doing}: {error.strerror or error}") from None
-
-
-def _full(doing: str) -> OSError:
-    return OSError(errno.ENOSPC, f"the store cannot {doing}: its disk is full; free space there")

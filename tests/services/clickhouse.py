@@ -117,7 +117,9 @@ class DebianServer(Program):
         (folder / "users.xml").write_text(USERS.format(password=password))
         (folder / "config.xml").write_text(self._text)
         super().__init__(
-            [DEBIAN, f"--config-file={folder}/config.xml"], folder / "log", lambda: answers(self.port)
+            [DEBIAN, f"--config-file={folder}/config.xml"],
+            folder / "log",
+            lambda: answers(self.port) and (not tls or answers(self.secure_port)),
         )
 
     def add(self, more: str) -> None:

@@ -12,7 +12,8 @@ import pytest
 from capture.table import new_table
 from pipeline.settings import ApiSettings, SensorSettings, Settings, StoreSettings
 from spanwatch import doctor
-from spanwatch.doctor import FAIL, OK, WARN, Check, run_doctor
+from spanwatch.check import FAIL, OK, WARN, Check
+from spanwatch.doctor import run_doctor
 from spanwatch.listening import Heard
 from spanwatch.services import bind
 
@@ -181,3 +182,8 @@ def test_a_mirror_that_needs_mending(change: dict[str, int], name: str) -> None:
 def test_without_an_interface_nothing_is_listened_to() -> None:
     """A machine that only replays has no mirror to judge."""
     assert list(doctor.mirror(Settings(), 1.0)) == []
+
+
+def test_without_kafka_nothing_is_said_of_it() -> None:
+    """A machine by itself has no brokers to check."""
+    assert list(doctor.kafka(Settings())) == []

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,26 @@ from pipeline.settings import Settings
 from pipeline.store.client import Store, open_store, split_dsn
 from tests.pipeline.batches import MINUTE_US, MORNING_US, batch
 from tests.pipeline.stores import FOR_EVER, made_store
+from tests.services.clickhouse import CurrentServer
 
 ROOT = Path(__file__).resolve().parents[3]
+DATABASES = count()
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with made_store(tmp_path) as opened:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CurrentServer]:
+    with CurrentServer(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(params=["chdb", pytest.param("http", marks=pytest.mark.service)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "chdb":
+        opened = made_store(tmp_path)
+    else:
+        opened = Store(request.getfixturevalue("server").dsn(f"c{next(DATABASES)}"), FOR_EVER)
+        opened.migrate()
+    with opened:
         yield opened
 
 

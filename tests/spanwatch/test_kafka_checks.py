@@ -1,0 +1,122 @@
+"""The doctor's look at Kafka: from nothing there to all well, and each thing that goes wrong."""
+
+from pathlib import Path
+
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+from kafka.structs import OffsetAndMetadata
+
+from pipeline.settings import Settings, load_settings
+from pipeline.stream.dead import DeadTopic, Origin
+from pipeline.stream.kafka import options
+from pipeline.stream.log import Log
+from pipeline.stream.topics import Found, topic_of, wanted
+from spanwatch import kafka_checks
+from spanwatch.check import FAIL, OK, WARN, Check
+from spanwatch.doctor import run_doctor
+from spanwatch.kafka_checks import check_kafka, check_topics
+from spanwatch.relay import CONSUMER, Relay
+from tests.pipeline.batches import message
+from tests.services.kafka import Kafka, missing
+
+
+def found(settings: Settings) -> dict[str, Check]:
+    """The worst check of each name."""
+    order = (OK, WARN, FAIL)
+    worst: dict[str, Check] = {}
+    for check in check_kafka(settings):
+        assert bool(check.mend) == (check.level != OK), check
+        if check.name not in worst or order.index(check.level) > order.index(worst[check.name].level):
+            worst[check.name] = check
+    return worst
+
+
+def test_topics_are_judged() -> None:
+    """Missing and different ones are warnings with the command that mends them."""
+    kafka = load_settings(stream={"kafka": {"brokers": ["127.0.0.1:1"]}}).stream.kafka
+    topics = wanted(kafka)
+    good = {topic.name: Found(topic.partitions, 3, 3, 0, topic.configs) for topic in topics}
+    assert [check.level for check in check_topics(topics, good)] == [OK]
+    flows = topics[0].name
+    changed = good[flows]._replace(partitions=1, configs=topics[0].configs | {"retention.ms": "1"})
+    bad = good | {flows: changed}
+    del bad[topics[1].name]
+    told = list(check_topics(topics, bad))
+    assert [check.level for check in told] == [WARN] * 3
+    assert told[0].mend == "spanwatch topics --grow"
+    assert "retention.ms is 1" in told[1].text
+    assert "is missing" in told[2].text
+
+
+def test_nobody_there_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the addresses, what to do, and what waits in the log meanwhile."""
+    monkeypatch.setattr("pipeline.stream.kafka.BOOTSTRAP_MS", 500)
+    settings = load_settings(
+        state=tmp_path, stream={"log_bytes": 1 << 20, "kafka": {"brokers": ["127.0.0.1:1"]}}
+    )
+    worst = found(settings)
+    assert list(worst) == ["brokers"]
+    assert worst["brokers"].level == FAIL
+    assert "127.0.0.1:1" in worst["brokers"].text
+    with Log(settings.log_file, 1 << 20) as log:
+        log.register(CONSUMER)
+        assert found(settings)["relay"].level == OK
+        for n in range(9):
+            log.append([message("flows", 900, n)._replace(payload=b"x" * 90_000)])
+        assert found(settings)["relay"].level == FAIL
+
+
+@pytest.mark.service
+@pytest.mark.slow
+@pytest.mark.skipif(bool(missing()), reason=missing())
+def test_a_cluster_from_nothing_to_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No topics, nobody reading, all well, late, something set aside, too few copies."""
+    with Kafka(tmp_path / "kafka", brokers=3) as kafka:
+        settings = load_settings(
+            state=tmp_path / "state", sensor={"name": "gate"},
+            stream={"kafka": kafka.settings | {"partitions": 2}},
+        )  # fmt: skip
+        chosen = settings.stream.kafka
+        worst = found(settings)
+        assert worst["brokers"] == Check("brokers", OK, "3 of Kafka answer")
+        assert (worst["topics"].level, worst["workers"].level) == (WARN, OK)
+
+        with Log(settings.log_file, settings.stream.log_bytes) as log:
+            log.register(CONSUMER)
+            log.append([message("flows", 100, n) for n in range(6)])
+            Relay(settings, log).drain()
+        worst = found(settings)
+        assert {name: check.level for name, check in worst.items()} == {
+            "brokers": OK, "topics": OK, "copies": OK, "workers": WARN, "set aside": OK, "relay": OK,
+        }  # fmt: skip
+        assert worst["workers"].text == "group spanwatch has 12 messages to read, and no worker runs"
+
+        flows = topic_of(chosen, "flows")
+        consumer = KafkaConsumer(flows, **options(chosen, "worker"), group_id=chosen.group,
+                                 enable_auto_commit=False, auto_offset_reset="earliest")  # fmt: skip
+        while not consumer.assignment():
+            consumer.poll(200)
+        consumer.commit({TopicPartition(flows, 0): OffsetAndMetadata(4, "", -1)})
+        assert found(settings)["workers"].text == "group spanwatch has 8 messages to read, 1 workers"
+        monkeypatch.setattr(kafka_checks, "LATE", 5)
+        assert found(settings)["workers"].level == WARN
+        consumer.close()
+
+        dead = DeadTopic(chosen)
+        dead.put(Origin(flows, 0, 0), [], b"x", "ValueError: nonsense")
+        dead.close()
+        worst = found(settings)
+        assert worst["set aside"].level == WARN
+        assert "1 messages" in worst["set aside"].text
+
+        kafka.kill(3)
+        for _ in range(60):
+            worst = found(settings)
+            if "copies" in worst and {worst["copies"].level, worst["brokers"].level} == {WARN}:
+                break
+        assert "2 of 3 in sync" in worst["copies"].text
+        assert "2 of Kafka answer, messages should have 3 copies" in worst["brokers"].text
+        run_doctor(settings)
+        assert "warn copies:" in capsys.readouterr().out
