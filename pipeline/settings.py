@@ -155,7 +155,18 @@ class StreamSettings(Section):
 
 class StoreSettings(Section):
     dsn: str = ""
-    """`chdb:///folder`, `http(s)://user:password@host:port/database`; empty: chDB below `state`."""
+    """`chdb:///folder`, `http(s)://user:password@host:port/database`, `clickhouse(s)://…` for the native
+    port; empty: chDB below `state`."""
+    password_file: Path | None = None
+    """File whose first line is the password of the DSN's user."""
+    cluster: str = Field("", pattern=r"^\w*$")
+    """Name of the cluster in the servers' settings; empty: one server."""
+    quorum: int = Field(0, ge=0, le=16)
+    """In a cluster, replicas that must have an insert before it is acknowledged; 0: one."""
+    storage_policy: str = Field("", pattern=r"^\w*$")
+    """Storage policy in the server's settings for all tables; empty: its default."""
+    cold_days: int = Field(0, ge=0)
+    """Days after which rows go to the storage policy's volume `cold`; 0 never."""
     raw_days: int = Field(90, ge=0)
     """Days that flows, dns, sightings and attempts are kept after they arrived in the store; 0 for ever."""
     summary_days: int = Field(3_653, ge=0)

@@ -6,20 +6,24 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
 import pyarrow as pa
 
 from pipeline.settings import Settings
 from pipeline.store import migrate
+from pipeline.store.cluster import ClusterCommand, cluster_settings, distribute, local, shards
 from pipeline.store.connections import ConnectConnection, Connection
 from pipeline.store.faults import faults
 from pipeline.store.native import NativeConnection
 
 DATABASE = "spanwatch"
+#: The first server whose views know the tokens of what feeds them (ClickHouse, pull request 61601), with a
+#: long-term support.
+OLDEST = (24, 8)
 #: Questions at the same time; the others wait. chDB serialises within one handle. Our default.
 READERS = 4
 #: Inserts at the same time. They have places of their own: readers never hold up the worker.
@@ -37,10 +41,26 @@ INSERT = {
 class Store:
     """An opened store. Every method may be called from any thread."""
 
-    def __init__(self, dsn: str, days: Mapping[str, int]) -> None:
-        """`days`: `raw_days` and `summary_days`, 0 for ever. Raises as `open_store`."""
+    def __init__(
+        self,
+        dsn: str,
+        days: Mapping[str, int],
+        *,
+        cluster: str = "",
+        quorum: int = 0,
+        policy: str = "",
+        cold_days: int = 0,
+    ) -> None:
+        """`days`: `raw_days` and `summary_days`, 0 for ever; the rest as in the settings.
+
+        Raises as `open_store`.
+        """
         self.dsn, self.database = split_dsn(dsn)
-        self.days = dict(days)
+        self.keeping = migrate.Keeping(dict(days), policy, cold_days)
+        self.cluster = cluster
+        if cluster and embedded(self.dsn):
+            raise ValueError("store.cluster needs a server; set store.dsn, or leave store.cluster out")
+        self._settings = cluster_settings(quorum) if cluster else {}
         self._readers = threading.BoundedSemaphore(READERS)
         self._writers = threading.BoundedSemaphore(WRITERS)
         self._idle: list[Connection] = []
@@ -51,17 +71,34 @@ class Store:
         self._anchor = self._connect(None)
         try:
             with faults(f"make database {self.database}"):
-                self._anchor.command(f"CREATE DATABASE IF NOT EXISTS `{self.database}`", None, {})
+                self._make_databases()
             self._idle.append(self._connect(self.database))
         except BaseException:
             self._anchor.close()
             raise
 
+    def _make_databases(self) -> None:
+        if not self.cluster:
+            self._anchor.command(f"CREATE DATABASE IF NOT EXISTS `{self.database}`", None, {})
+            return
+        clusters = {row["cluster"] for row in self._anchor.rows("SELECT cluster FROM system.clusters", None)}
+        if self.cluster not in clusters:
+            raise ValueError(
+                f"the server knows no cluster {self.cluster!r}; set store.cluster to one of its "
+                f"<remote_servers>: {', '.join(sorted(clusters)) or 'none there'}"
+            )
+        there = {row["name"] for row in self._anchor.rows("SELECT name FROM system.databases", None)}
+        # What is there needs no other server to be up.
+        for name in {self.database, local(self.database)} - there:
+            self._anchor.command(
+                f"CREATE DATABASE IF NOT EXISTS `{name}` ON CLUSTER `{self.cluster}`", None, {}
+            )
+
     def _connect(self, database: str | None) -> Connection:
         kind = NativeConnection if self.dsn.startswith("clickhouse") else ConnectConnection
         try:
             with faults(f"open the store {_shown(self.dsn)}"):
-                return kind(self.dsn, database)
+                return kind(self.dsn, database, self._settings)
         except OSError as error:
             raise _opening_fault(self.dsn, error) from None
 
@@ -87,14 +124,63 @@ class Store:
                     # chDB may hand what a failed statement had begun to write to the next one.
                     client.close()
 
-    def migrate(self) -> list[str]:
+    def migrate(self, folder: Path = migrate.FOLDER) -> list[str]:
         """Bring tables and TTLs up to date; names of the migrations applied now.
 
-        Raises ValueError (a changed or unknown migration), OSError.
+        In a cluster all servers must be up where there is something to do. Raises ValueError (a changed or
+        unknown migration, a server that is too old), OSError.
         """
-        fresh = migrate.apply(self._run, self.rows)
-        migrate.apply_retention(self._run, self.rows, self.days)
+        if folder == migrate.FOLDER:
+            self._refuse_old()
+        if self.cluster:
+            return self._migrate_cluster(folder)
+        fresh = migrate.apply(self._run, self.rows, folder)
+        migrate.apply_retention(self._run, self.rows, self.keeping)
         return fresh
+
+    def _refuse_old(self) -> None:
+        [row] = self.rows("SELECT version() AS version")
+        if tuple(int(part) for part in row["version"].split(".")[:2]) < OLDEST:
+            oldest = ".".join(map(str, OLDEST))
+            raise ValueError(f"the server is ClickHouse {row['version']}; install {oldest} or newer")
+
+    def _migrate_cluster(self, folder: Path) -> list[str]:
+        with closing(self._connect(local(self.database))) as connection:
+
+            def run(sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+                with faults("run a statement"):
+                    connection.command(sql, parameters, {})
+
+            def rows(sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+                with faults("answer a query"):
+                    return connection.rows(sql, parameters)
+
+            def each_shard(sql: str) -> None:
+                for replicas in shards(rows, self.dsn, self.cluster):
+                    if replicas:
+                        self._run_on_one(replicas, sql)
+                    else:
+                        run(sql)
+
+            command = ClusterCommand(self.cluster, self.database, run, each_shard)
+            fresh = migrate.apply(command, rows, folder)
+            migrate.apply_retention(command, rows, self.keeping)
+            distribute(run, rows, self.cluster, self.database)
+        return fresh
+
+    def _run_on_one(self, replicas: list[str], sql: str) -> None:
+        """Run a statement in the local database of the first of a shard's replicas that takes connections."""
+        for last, dsn in zip([*[False] * (len(replicas) - 1), True], replicas, strict=True):
+            try:
+                with faults(f"open the store {_shown(dsn)}"):
+                    connection = NativeConnection(dsn, local(self.database), self._settings)
+            except OSError:
+                if last:
+                    raise
+                continue
+            with closing(connection), faults("run a statement"):
+                connection.command(sql, None, {})
+            return
 
     def _run(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         self.command(sql, parameters)
@@ -159,10 +245,36 @@ def open_store(settings: Settings) -> Store:
     `clickhouse(s)://user:password@host:port/database`; a database other than `spanwatch` in chDB:
     `?database=…`. Raises OSError (held by another process, not writable, not reachable), ValueError (DSN).
     """
+    kept = settings.store
     return Store(
-        settings.store_dsn,
-        {"raw_days": settings.store.raw_days, "summary_days": settings.store.summary_days},
+        _with_password(settings.store_dsn, kept.password_file),
+        {"raw_days": kept.raw_days, "summary_days": kept.summary_days},
+        cluster=kept.cluster,
+        quorum=kept.quorum,
+        policy=kept.storage_policy,
+        cold_days=kept.cold_days,
     )
+
+
+def _with_password(dsn: str, file: Path | None) -> str:
+    """The DSN with the first line of the file as its password. Raises OSError."""
+    if file is None or embedded(dsn):
+        return dsn
+    try:
+        password = file.read_text("utf-8").split("\n", 1)[0]
+    except OSError as error:
+        raise OSError(
+            error.errno, f"cannot read store.password_file {file}: {error.strerror}; make it readable"
+        ) from None
+    parts = urlsplit(dsn)
+    host = parts.netloc.rpartition("@")[2]
+    user = quote(unquote(parts.username or "default"), safe="")
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
+
+
+def embedded(dsn: str) -> bool:
+    """Whether the store is in the process."""
+    return dsn.startswith("chdb:")
 
 
 def split_dsn(dsn: str) -> tuple[str, str]:

@@ -47,8 +47,8 @@ class Connection(Protocol):
 class ConnectConnection:
     """chDB, or a server over HTTP, through clickhouse-connect."""
 
-    def __init__(self, dsn: str, database: str | None) -> None:
-        options: dict[str, Any] = {"settings": SESSION, "database": database}
+    def __init__(self, dsn: str, database: str | None, settings: Mapping[str, Any]) -> None:
+        options: dict[str, Any] = {"settings": SESSION | dict(settings), "database": database}
         if not dsn.startswith("chdb:"):
             options |= {"autogenerate_session_id": False, "connect_timeout": CONNECT_S}
             # The driver goes by the port, not by the DSN's scheme.

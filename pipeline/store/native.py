@@ -102,7 +102,7 @@ def _none(kind: native_block.Type) -> pa.Array:
 class NativeConnection:
     """A server's native port. It connects when it is first used, and anew where the connection was lost."""
 
-    def __init__(self, dsn: str, database: str | None) -> None:
+    def __init__(self, dsn: str, database: str | None, settings: Mapping[str, Any]) -> None:
         """`clickhouse://user:password@host:port`, `clickhouses://` with TLS. Raises ValueError (DSN)."""
         parts = urlsplit(dsn)
         options: dict[str, Any] = {"connect_timeout": CONNECT_S, "send_receive_timeout": ANSWER_S}
@@ -128,6 +128,7 @@ class NativeConnection:
             # A refused password leaves the driver's socket open.
             self._client.disconnect()
             raise
+        self._session = SESSION | dict(settings)
         #: Settings that the server knows; None: it passes over those that it doesn't.
         self._known: set[str] | None = None
         revision = self._client.connection.server_info.used_revision
@@ -165,8 +166,8 @@ class NativeConnection:
                     yield packet.block
 
     def _settings(self, more: Mapping[str, Any]) -> dict[str, Any]:
-        """SESSION and more, without what an old server would refuse."""
-        wanted = SESSION | dict(more)
+        """The session's settings and more, without what an old server would refuse."""
+        wanted = self._session | dict(more)
         known = self._known
         return {name: value for name, value in wanted.items() if known is None or name in known}
 

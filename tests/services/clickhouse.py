@@ -51,7 +51,10 @@ SECURE = """<tcp_port_secure>{port}</tcp_port_secure>
 class CurrentServer(Program):
     """The current engine in a process of its own: many workers, one store. `folder` holds data and log."""
 
-    def __init__(self, folder: Path, password: str = "", certificate: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, password: str = "", certificate: Path | None = None, cluster: str = ""
+    ) -> None:
+        """`certificate`: PEM of certificate and key, for https. `cluster`: it is the only shard of it."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         [self.port] = free_ports(1)
@@ -59,6 +62,7 @@ class CurrentServer(Program):
         self._password = password
         command = [sys.executable, "-m", "tests.services.clickhouse_http", str(folder), str(self.port)]
         command += ["--password", password] if password else []
+        command += ["--cluster", cluster] if cluster else []
         command += ["--certificate", str(certificate)] if certificate else []
         super().__init__(command, folder / "log", self._answers)
 

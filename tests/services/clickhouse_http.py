@@ -4,6 +4,9 @@ As much of the interface as clients ask: statements and settings in the URL, `pa
 in any format, compression both ways, chunked bodies, codes of errors in headers, `/ping`. Sessions,
 progress, roles and several statements in one request are left out. Rows are stored below FOLDER/data;
 where FOLDER/delay holds a number, every statement waits for so many seconds first.
+
+`--cluster NAME` makes it a cluster of that name, one shard alone. The embedded engine takes no orders from a
+keeper and copies nothing to replicas, so `ON CLUSTER` is left out and a Replicated engine is its plain one.
 """
 
 import argparse
@@ -51,6 +54,16 @@ STATUS = {
     241: 500,
 }
 AUTHENTICATION_FAILED = 516
+#: Settings of a server that is the only one of its cluster; nobody listens on the port.
+CLUSTER = """<clickhouse><tcp_port>9000</tcp_port><remote_servers><{name}><shard>
+<internal_replication>true</internal_replication><replica><host>127.0.0.1</host><port>9000</port></replica>
+</shard></{name}></remote_servers></clickhouse>"""
+ALONE = [
+    (re.compile(rb" ON CLUSTER `\w+`"), b""),
+    (re.compile(rb"\bReplicated(\w*MergeTree)\('[^']*', '[^']*'(?:, |(?=\)))"), rb"\1("),
+    (re.compile(rb"\breplicated_deduplication_window_seconds = \d+"), b"index_granularity = 8192"),
+    (re.compile(rb"\breplicated_deduplication_window"), b"non_replicated_deduplication_window"),
+]
 #: Connections to the engine kept for the next statement with the same settings.
 IDLE = 16
 
@@ -169,6 +182,7 @@ class Handler(BaseHTTPRequestHandler):
     engine: Engine
     folder: Path
     password: str
+    cluster: str
 
     def log_message(self, template: str, *args: Any) -> None:
         print(f"{time.time():.3f} {template % args}"[:200], flush=True)
@@ -270,6 +284,9 @@ class Handler(BaseHTTPRequestHandler):
         parameters = {name[6:]: value for name, value in asked.items() if name.startswith("param_")}
         database = asked.get("database", "") or self.headers.get("X-ClickHouse-Database", "")
         insert = INSERT.match(whole)
+        if self.cluster:
+            for pattern, plain in ALONE if insert is None else []:
+                whole = pattern.sub(plain, whole)
         if insert is None or insert[2].lower() == b"values":
             return self.engine.run(whole, database, settings, parameters, asked.get("default_format", ""))
         with tempfile.NamedTemporaryFile(suffix=".insert") as file:
@@ -297,9 +314,15 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("--password", default="")
     parser.add_argument("--certificate", type=Path, help="PEM with certificate and key: https")
+    parser.add_argument("--cluster", default="")
     options = parser.parse_args()
-    Handler.engine = Engine(str(options.folder / "data"))
+    path = str(options.folder / "data")
+    if options.cluster:
+        (options.folder / "cluster.xml").write_text(CLUSTER.format(name=options.cluster))
+        path += f"?config-file={options.folder / 'cluster.xml'}"
+    Handler.engine = Engine(path)
     Handler.folder, Handler.password = options.folder, options.password
+    Handler.cluster = options.cluster
     server = Server(("127.0.0.1", options.port), Handler)
     if options.certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -15,7 +15,7 @@ clientPort={port}
 clientPortAddress=127.0.0.1
 maxClientCnxns=0
 admin.enableServer=false
-4lw.commands.whitelist=ruok
+4lw.commands.whitelist=isro
 """
 
 
@@ -38,11 +38,11 @@ class ZooKeeper(Program):
         super().__init__(command, folder / "log", self._serves)
 
     def _serves(self) -> bool:
-        """Whether it says `imok` to `ruok` (ZooKeeper Administrator's Guide, four letter words)."""
+        """Whether it says `rw` to `isro` (ZooKeeper Administrator's Guide, four letter words)."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
-                connection.sendall(b"ruok")
-                return connection.recv(4) == b"imok"
+                connection.sendall(b"isro")
+                return connection.recv(2) == b"rw"
         except OSError:
             return False
 

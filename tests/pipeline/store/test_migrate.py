@@ -212,7 +212,7 @@ def test_retention_follows_the_settings(opened: Opener) -> None:
     assert ttls(store)["traffic_1m"] == "arrived + toIntervalDay(3653)"
     assert ttls(store).keys() == migrate.read_retention().keys()
     store = opened({"raw_days": 30, "summary_days": 0}, "kept")
-    assert migrate.apply_retention(store.command, store.rows, store.days) != []
+    assert migrate.apply_retention(store.command, store.rows, store.keeping) != []
     assert ttls(store) == {
         "flows": "arrived + toIntervalDay(30)",
         "dns": "arrived + toIntervalDay(30)",
@@ -222,4 +222,4 @@ def test_retention_follows_the_settings(opened: Opener) -> None:
         "bindings": "updated + toIntervalDay(30)",
         "hosts_1h": "arrived + toIntervalDay(30)",
     }
-    assert migrate.apply_retention(store.command, store.rows, store.days) == []
+    assert migrate.apply_retention(store.command, store.rows, store.keeping) == []

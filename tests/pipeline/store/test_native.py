@@ -57,7 +57,7 @@ def test_tls_trusts_the_authority_that_is_named(tmp_path: Path) -> None:
 def test_wrong_dsns_are_refused(dsn: str, reason: str) -> None:
     """A DSN without a host, or with an option that means nothing here, is refused before any work."""
     with pytest.raises(ValueError, match=reason):
-        NativeConnection(dsn, None)
+        NativeConnection(dsn, None, {})
 
 
 def test_a_server_out_of_reach_is_named_without_its_password() -> None:

@@ -97,7 +97,9 @@ def test_changed_days_reach_rows_that_are_there() -> None:
     with keeping(90) as store:
         put(store, "flows", [0, 20, 40])
         assert ages(store, "flows") == [0, 20, 40]
-        migrate.apply_retention(store.command, store.rows, {"raw_days": 30, "summary_days": 30})
+        migrate.apply_retention(
+            store.command, store.rows, migrate.Keeping({"raw_days": 30, "summary_days": 30})
+        )
         assert ages(store, "flows") == [0, 20]
 
 
