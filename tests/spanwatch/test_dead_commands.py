@@ -5,12 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.settings import load_settings
+from pipeline.settings import KafkaSettings, load_settings
+from pipeline.stream.dead import DeadTopic, Origin
+from pipeline.stream.kafka import open_admin
+from pipeline.stream.kafka_headers import headers_of
 from pipeline.stream.log import Log
 from pipeline.stream.message import encode
+from pipeline.stream.topics import make, wanted
 from spanwatch.cli import DONE, FAILED, USAGE, main
 from spanwatch.services import open_parts
-from tests.pipeline.batches import batch
+from tests.pipeline.batches import batch, message
+from tests.services.kafka import Kafka, missing
+from tests.services.topics import kept
+from tests.spanwatch.program import environment, one_line, run
 
 Captured = pytest.CaptureFixture[str]
 
@@ -50,3 +57,45 @@ def test_without_a_log_there_is_nothing_to_list(tmp_path: Path, capsys: Captured
     assert main(["--state", str(tmp_path), "dead", "list"]) == FAILED
     assert "outbox.sqlite" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.service
+@pytest.mark.skipif(bool(missing()), reason=missing())
+def test_with_kafka_its_topic_is_meant(tmp_path: Path) -> None:
+    """Listed with what the headers say and where it was, put back once; `--local` is the host's log."""
+    with Kafka(tmp_path / "kafka") as kafka:
+        variables = {
+            "SPANWATCH_STREAM__KAFKA__BROKERS": ",".join(kafka.addresses),
+            "SPANWATCH_STREAM__KAFKA__REPLICATION": "1",
+            "SPANWATCH_STREAM__KAFKA__MIN_INSYNC": "1",
+            "SPANWATCH_STATE": str(tmp_path / "state"),
+        }
+        settings = KafkaSettings(brokers=kafka.addresses, replication=1, min_insync=1)
+        with open_admin(settings) as admin:
+            make(admin, wanted(settings))
+        one = message("flows", 20, 1)
+        dead = DeadTopic(settings)
+        dead.put(Origin("spanwatch.flows.v1", 2, 7), headers_of(one), one.payload, "ValueError: nonsense")
+        dead.put(Origin("spanwatch.dns.v1", 0, 0), [], b"x", "header sensor is missing")
+        dead.close()
+
+        done = run("dead", "list", env=environment(**variables))
+        assert done.returncode == 0
+        first, second = (json.loads(line) for line in done.stdout.decode().splitlines())
+        assert (first["sensor"], first["boot"], first["sequence"], first["rows"]) == ("gate", "b1", 1, 20)
+        assert (first["topic"], first["partition"], first["offset"]) == ("spanwatch.flows.v1", 2, 7)
+        assert first["reason"] == "ValueError: nonsense"
+        assert first["first"].startswith("2026-03-02T08:00")
+        assert (second["sensor"], second["first"], second["size"]) == (None, None, 1)
+
+        done = run("dead", "replay", "99", env=environment(**variables))
+        assert done.returncode == 2
+        assert "no message set aside has the id 99" in one_line(done)
+        done = run("dead", "replay", str(first["id"]), env=environment(**variables))
+        assert done.stdout.decode() == "1 message given back\n"
+        assert [each.message for each in kept(settings)] == [one]
+        done = run("dead", "list", env=environment(**variables))
+        assert len(done.stdout.decode().splitlines()) == 1
+        done = run("dead", "list", "--local", env=environment(**variables))
+        assert done.returncode == 1
+        assert "there is no log" in one_line(done)
