@@ -66,6 +66,10 @@ class Flying(NamedTuple):
     """Of its parts; none where it was set aside."""
 
 
+class Afresh(Exception):  # noqa: N818
+    """The brokers are well, the producer is of no more use."""
+
+
 class Relay:
     """Moves one log to Kafka. `run` and `drain` belong to one thread; `status` may be read from any."""
 
@@ -95,6 +99,8 @@ class Relay:
         self._read_to = 0
         self._moved_at = self._acknowledged_at = 0.0
         self._done_to = 0
+        self._alone_to = 0
+        """Up to this place of the log messages go one by one: one of them was too large."""
         self._landed = threading.Event()
         self._complaints: dict[str, float] = {}
         self._ready = False
@@ -134,27 +140,35 @@ class Relay:
             made = make(admin, wanted(kafka))
             if made:
                 logger.info("made the topics %s", ", ".join(made))
-        with open_producer(kafka, "relay") as producer:
-            self._flying.clear()
-            self._flying_bytes = 0
-            self._read_to = 0
-            self._moved_at = time.monotonic()
+        while True:
             try:
-                looked = -PARTITIONS_S
-                while not stop.is_set():
-                    if time.monotonic() - looked >= PARTITIONS_S:
-                        self._plan(producer)
-                        looked = time.monotonic()
-                        self.status["connected"] = True
-                    busy = self._send(producer)
-                    busy = self._settle() or busy
-                    if drain and not busy and not self._flying:
-                        break
-                    if not busy:
-                        self._idle(stop)
-                self._flush(producer)
-            finally:
-                self.status["connected"] = False
+                with open_producer(kafka, "relay") as producer:
+                    return self._move(producer, stop, drain=drain)
+            except Afresh:
+                continue
+
+    def _move(self, producer: KafkaProducer, stop: threading.Event, *, drain: bool) -> None:
+        """Relay with one producer. Raises OSError, Afresh."""
+        self._flying.clear()
+        self._flying_bytes = 0
+        self._read_to = self._done_to
+        self._moved_at = time.monotonic()
+        looked = -PARTITIONS_S
+        try:
+            while not stop.is_set():
+                if time.monotonic() - looked >= PARTITIONS_S:
+                    self._plan(producer)
+                    looked = time.monotonic()
+                    self.status["connected"] = True
+                busy = self._send(producer)
+                busy = self._settle() or busy
+                if drain and not busy and not self._flying:
+                    break
+                if not busy:
+                    self._idle(stop)
+            self._flush(producer)
+        finally:
+            self.status["connected"] = False
 
     def _prepare(self) -> None:
         """Be known to the log before anything else: it must not drop what waits for us."""
@@ -167,7 +181,6 @@ class Relay:
 
     def _plan(self, producer: KafkaProducer) -> None:
         """Note how what comes next is split, where that changed. Raises OSError."""
-
         kafka = self.settings.stream.kafka
         for records in SCHEMAS:
             topic = topic_of(kafka, records)
@@ -188,9 +201,11 @@ class Relay:
 
     def _send(self, producer: KafkaProducer) -> bool:
         """Give the next messages to the producer, while there is room; whether there were any."""
-        if self._flying_bytes >= FLYING_BYTES:
+        alone = self._read_to < self._alone_to
+        if self._flying_bytes >= FLYING_BYTES or (alone and self._flying):
             return False
-        entries = self.log.read(CONSUMER, READ, FLYING_BYTES - self._flying_bytes, after=self._read_to)
+        room = FLYING_BYTES - self._flying_bytes
+        entries = self.log.read(CONSUMER, 1 if alone else READ, room, after=self._read_to)
         for entry in entries:
             futures = self._parts(producer, entry)
             size = len(entry.message.payload)
@@ -200,7 +215,6 @@ class Relay:
         return bool(entries)
 
     def _parts(self, producer: KafkaProducer, entry: Entry) -> list[Any]:
-
         kafka = self.settings.stream.kafka
         message = entry.message
         topic = topic_of(kafka, message.records)
@@ -225,15 +239,13 @@ class Relay:
 
     def _settle(self) -> bool:
         """Take out of the log what all brokers have; whether that was anything. Raises OSError."""
-
         self._landed.clear()
         moved = False
         while self._flying and all(future.is_done for future in self._flying[0].futures):
             first = self._flying[0]
             failures = [future.exception for future in first.futures if future.failed()]
             if any(isinstance(one, MessageSizeTooLargeError) for one in failures):
-                why = str(fault("cannot be sent", failures[0], self.settings.stream.kafka))
-                self._set_aside(first.id, f"at {first.id} of the log", why)
+                self._refused(first, failures[0])
             elif failures:
                 raise fault("cannot relay the log", failures[0], self.settings.stream.kafka)
             elif first.futures:
@@ -256,6 +268,16 @@ class Relay:
         if now - self._acknowledged_at >= ACKNOWLEDGE_S:
             self._acknowledge()
         return moved
+
+    def _refused(self, first: Flying, error: Exception) -> None:
+        """A topic takes no message so large, and with it the library failed all that were on their way."""
+        if first.id > self._alone_to:
+            self._alone_to = self._read_to
+        else:
+            why = str(fault("cannot be sent", error, self.settings.stream.kafka))
+            self._set_aside(first.id, f"at {first.id} of the log", why)
+            self._done_to = max(self._done_to, first.id)
+        raise Afresh
 
     def _stalled(self, seconds: float) -> None:
         where = ", ".join(self.settings.stream.kafka.brokers)

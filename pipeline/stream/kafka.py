@@ -134,7 +134,7 @@ def fault(what: str, error: Exception, settings: KafkaSettings) -> OSError:
         ),
         (
             (kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLargeError),
-            "it is larger than the topic takes; raise stream.kafka.message_bytes and run `spanwatch topics`",
+            "it is larger than the topic takes; raise stream.kafka.message_bytes and its max.message.bytes",
         ),
         (
             (kafka_errors.RetriableError,),

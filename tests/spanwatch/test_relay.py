@@ -204,6 +204,26 @@ def test_what_cannot_be_sent_is_set_aside(kafka: Kafka, tmp_path: Path) -> None:
 
 @service
 @needs_kafka
+def test_what_a_topic_refuses_is_set_aside(kafka: Kafka, tmp_path: Path) -> None:
+    """A topic may take less than the settings say: what the brokers refuse leaves, the others arrive."""
+    settings = settings_for(kafka, tmp_path)
+    small = settings.stream.kafka.model_copy(update={"message_bytes": 1 << 20})
+    with open_admin(small) as admin:
+        make(admin, wanted(small))
+    large = message("health", 1, 10)._replace(payload=os.urandom(1 << 21))
+    sent = sample(10, 2_000)
+    later = [one._replace(sequence=11 + one.sequence) for one in sent]
+    with filled(settings, [*sent, large, *later]) as log:
+        relay = Relay(settings, log)
+        relay.drain()
+        assert [one.sequence for one in log.dead()] == [10]
+        assert "raise stream.kafka.message_bytes" in log.dead()[0].reason
+        assert log.waiting(CONSUMER) == (0, 0)
+    assert rows_of(once(kept(settings.stream.kafka))) == rows_of([*sent, *later])
+
+
+@service
+@needs_kafka
 @pytest.mark.slow
 def test_kills_in_the_middle_lose_nothing(kafka: Kafka, tmp_path: Path) -> None:
     """kill -9 of the relay again and again while the sensor writes: all rows arrive, repeats are the same."""
