@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes what compose.yaml calls secrets, in a folder that only its owner may enter: an authority of our own, a
-# certificate (with its key, PEM) for each broker, relay and worker, and the password of the store.
+# certificate (with its key, PEM) for each broker, relay and worker, and the passwords of the store.
 #   deploy/make-secrets.sh                     what is missing, in deploy/secrets
 #   deploy/make-secrets.sh FOLDER relay-west   for one more sensor elsewhere
 # Nothing that exists is made anew: delete a file to renew it. ca.key signs further certificates; keep it elsewhere.
@@ -36,7 +36,15 @@ for name in "${@:-}"; do
 done
 if [ $# -eq 0 ]; then
     for name in kafka-1 kafka-2 kafka-3 relay worker; do certificate "$name"; done
+    [ -e cluster_secret ] || openssl rand -hex 24 >cluster_secret
     [ -e store_password ] || openssl rand -hex 24 >store_password
+    # ClickHouse keeps a digest of it, in a file of its own settings.
+    digest=$(tr -d '\n' <store_password | openssl dgst -sha256 -r | cut -d' ' -f1)
+    [ -e store_user.xml ] || cat >store_user.xml <<END
+<clickhouse>
+    <users><spanwatch><password_sha256_hex>$digest</password_sha256_hex></spanwatch></users>
+</clickhouse>
+END
 fi
 # Containers read them as users of their own, through mounts; the folder keeps everybody else out.
 chmod 444 ./*

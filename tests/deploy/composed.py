@@ -34,6 +34,11 @@ def filled(text: str) -> str:
     return re.sub(r"\$\{([A-Z_]+)(?::?[?-]([^}]*))?\}", lambda m: values.get(m[1], m[2] or ""), text)
 
 
+def secrets_of(service: dict[str, Any]) -> list[str]:
+    """Names of the secrets that a service is given."""
+    return [one if isinstance(one, str) else one["source"] for one in service.get("secrets", [])]
+
+
 def mounts(service: dict[str, Any]) -> list[tuple[str, str, bool]]:
     """Source, target, and whether it is read-only, of each mount."""
     found = []
