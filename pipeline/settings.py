@@ -195,6 +195,11 @@ class Settings(Section):
         return self.state / "outbox.sqlite"
 
     @property
+    def split_file(self) -> Path:
+        """How the log's messages were split for Kafka."""
+        return self.state / "outbox-split.json"
+
+    @property
     def site(self) -> str:
         """Site of this host's sensor."""
         return self.stream.site or self.sensor.name

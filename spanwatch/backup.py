@@ -82,6 +82,9 @@ def write_backup(settings: Settings, target: BinaryIO, config: Path | None) -> T
             if (settings.state / name).exists():
                 with _snapshot(settings.state / name) as copy:
                     _add(tar, copy, f"state/{name}", files)
+        # After the log: what it says of newer messages than are in there does no harm.
+        if settings.split_file.exists():
+            _add(tar, settings.split_file, f"state/{settings.split_file.name}", files)
         for path, name in _settings_files(settings, config):
             _add(tar, path, f"settings/{name}", files)
         manifest = {

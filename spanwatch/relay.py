@@ -77,7 +77,7 @@ class Relay:
         """Raises ValueError (damaged plan), OSError."""
         self.settings = settings
         self.log = log
-        self.plan = SplitPlan(settings.log_file.with_name("outbox-split.json"))
+        self.plan = SplitPlan(settings.split_file)
         self.status: dict[str, Any] = {
             "messages": 0,
             "rows": 0,

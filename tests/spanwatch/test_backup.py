@@ -12,6 +12,7 @@ import pytest
 from pipeline.settings import Settings, load_settings
 from pipeline.stream.log import Log
 from pipeline.stream.message import encode
+from pipeline.stream.split_plan import Entry, SplitPlan
 from spanwatch.backup import BackupError, restore_backup, write_backup
 from spanwatch.services import only_worker, open_parts
 from tests.pipeline.batches import batch
@@ -44,6 +45,7 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Settings:
             parts.log.append([encode(records, made, sensor="gate", boot="b1", sequence=sequence)])
         parts.worker.drain()
         parts.log.append([encode("dns", batch("dns", 7), sensor="gate", boot="b1", sequence=9)])
+    SplitPlan(settings.split_file).note("dns", 0, "north", 6)
     return settings
 
 
@@ -73,6 +75,7 @@ def test_everything_comes_back(school: Settings, saved: bytes, tmp_path: Path) -
     told, placed = restore_backup(there, io.BytesIO(saved))
     assert told.rows is not None
     assert told.rows["flows"] == told.rows["dns"] == 300
+    assert SplitPlan(there.split_file).latest("dns") == Entry(0, "north", 6)
     again = load_settings(state=there.state, policy=placed / "policy.toml", lists=placed / "lists")
     assert contents(again) == contents(school)
     assert contents(again)["waiting"][0] == 1
