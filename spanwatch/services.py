@@ -316,8 +316,9 @@ def run_up(invocation: Invocation, settings: Settings, *, with_sensor: bool = Tr
         announce(listener, first_token(access))
         with (
             running("worker", parts.worker.run, stop),
-            sensing,
+            # It ends after the sensor, whose last rows it has to take along.
             relaying(invocation, settings, stop) if with_sensor else contextlib.nullcontext(),
+            sensing,
         ):
             serve_pages(settings, listener, parts.store, access, parts.judge, stop, parts.worker)
         parts.worker.finish()

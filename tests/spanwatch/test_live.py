@@ -1,5 +1,6 @@
 """`spanwatch up` on a mirror port: every frame counted, privileges gone, a clean end, restarts."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -15,11 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.settings import Settings
+from pipeline.settings import KafkaSettings, Settings
 from pipeline.store.client import open_store
 from pipeline.stream.log import Log
 from pipeline.stream.message import decode
 from spanwatch.cli import DONE, FAILED
+from tests.services.kafka import Kafka, missing
+from tests.services.topics import kept
 from tests.spanwatch.program import COMMAND, environment, one_line, run
 
 pytestmark = [
@@ -98,6 +101,19 @@ def _sensor_of(process: subprocess.Popen[str]) -> int:
                     return int(child)
         time.sleep(0.05)
     pytest.fail("the sensor never dropped its privileges")
+
+
+def _listened(interface: str, sensors: int) -> None:
+    """Wait until so many have joined: the kernel lists their packet sockets on the interface."""
+    index = str(socket.if_nametoindex(interface))
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        rows = [line.split() for line in Path("/proc/net/packet").read_text().splitlines()[1:]]
+        if sum(row[4] == index and row[5] == "1" for row in rows) == sensors:
+            time.sleep(1)
+            return
+        time.sleep(0.2)
+    pytest.fail(f"{sensors} sensors never listened")
 
 
 def test_frames_sent_are_frames_counted(mirror: tuple[str, str], tmp_path: Path) -> None:
@@ -239,17 +255,7 @@ def test_several_processes_share_the_interface(mirror: tuple[str, str], tmp_path
         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(), text=True,
     )  # fmt: skip
     try:
-        # Both have joined once the kernel lists two more packet sockets on the interface.
-        index = str(socket.if_nametoindex(far))
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            rows = [line.split() for line in Path("/proc/net/packet").read_text().splitlines()[1:]]
-            if sum(row[4] == index and row[5] == "1" for row in rows) == 2:
-                break
-            time.sleep(0.2)
-        else:
-            pytest.fail("the two sensors never listened")
-        time.sleep(1)
+        _listened(far, 2)
         _send(near, 5_000)
         time.sleep(2)
     finally:
@@ -274,3 +280,40 @@ def test_several_processes_share_the_interface(mirror: tuple[str, str], tmp_path
     assert len(totals) == 2
     assert min(totals.values()) > 500
     assert all(len(boots) == 1 for boots in flows.values())
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing())
+def test_a_sensor_with_brokers_relays_its_log(mirror: tuple[str, str], tmp_path: Path) -> None:
+    """Sensor and relay start and end together; what the sensor wrote last is on the topics, too."""
+    near, far = mirror
+    with Kafka(tmp_path / "kafka") as kafka:
+        settings = KafkaSettings(brokers=kafka.addresses, replication=1, min_insync=1, partitions=3)
+        variables = {
+            "SPANWATCH_STREAM__KAFKA__BROKERS": ",".join(kafka.addresses),
+            "SPANWATCH_STREAM__KAFKA__REPLICATION": "1",
+            "SPANWATCH_STREAM__KAFKA__MIN_INSYNC": "1",
+            "SPANWATCH_STREAM__KAFKA__PARTITIONS": "3",
+        }
+        state = tmp_path / "state"
+        process = subprocess.Popen(
+            [*COMMAND, "--state", str(state), "sensor", "--interface", far],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=environment(**variables), text=True,
+        )  # fmt: skip
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("relay ready")
+            _listened(far, 1)
+            _send(near, 5_000)
+            time.sleep(1)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            said = process.communicate(timeout=60)[1]
+        assert process.returncode == DONE, said
+        found = [one.message for one in kept(settings)]
+    packets = sum(sum(decode(one)["packets_up"].to_pylist()) for one in found if one.records == "flows")
+    events = [event for one in found if one.records == "health" for event in decode(one)["event"].to_pylist()]
+    assert packets == 5_000
+    assert (events[0], events[-1]) == ("start", "stop")
+    with contextlib.closing(Log(Settings(state=state).log_file, 1 << 30)) as log:
+        assert log.waiting("relay") == (0, 0)
