@@ -18,7 +18,7 @@ import pyarrow as pa
 from pipeline.records import TIME
 from pipeline.store.client import Store
 from pipeline.stream.message import Message, decode
-from pipeline.stream.source import Portion, Source
+from pipeline.stream.source import Place, Portion, Source
 from spanwatch.judging import Detecting, Judging
 from spanwatch.supervision import running
 
@@ -47,7 +47,7 @@ Known = dict[tuple[str, str, int], tuple[int, set[int]]]
 
 
 class Decoded(NamedTuple):
-    place: int
+    place: Place
     message: Message
     batch: pa.RecordBatch
 
@@ -261,7 +261,7 @@ class Worker:
             self.store.insert(records, pa.Table.from_batches(classified), token)
             self.status["inserts"] += 1
 
-    def _set_aside(self, portion: Portion, place: int, what: str, reason: str) -> None:
+    def _set_aside(self, portion: Portion, place: Place, what: str, reason: str) -> None:
         self.source.set_aside(portion, place, reason)
         self.status["dead"] += 1
         self._complain("warning", "dead", f"{what} was set aside: {reason}")

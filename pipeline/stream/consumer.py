@@ -1,14 +1,16 @@
 """Kafka as a source: a consumer group with static members, and inserts that come to one effect.
 
-Messages of a partition are gathered until they are many rows or old enough, and given as one portion. Before
-it is given, its end is written beside the offset that the group has committed: whoever has the partition
-after a kill reads there exactly which messages belong together, and inserts them again under the same token.
-The offset itself moves after the insert.
+Messages of a kind are gathered from all partitions that this worker has, until they are many rows or old
+enough, and given as one portion: an insert costs the store as much as tens of thousands of rows, however
+few it has. Before it is given, the plan of it (which offsets of which partitions, and the token) is written
+beside the offsets that the group has committed: whoever has one of the partitions after a kill repeats
+exactly that portion under the same token, and reads by the side what lies in partitions of others. The
+offsets themselves move after the insert.
 """
 
 import contextlib
-import hashlib
 import json
+import secrets
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -24,13 +26,17 @@ from pipeline.records import SCHEMAS
 from pipeline.settings import KafkaSettings
 from pipeline.stream.dead import DeadTopic, Origin
 from pipeline.stream.kafka import connecting, fault, open_admin
-from pipeline.stream.kafka_headers import headers_of, message_of
+from pipeline.stream.kafka_headers import message_of
 from pipeline.stream.message import Message
 from pipeline.stream.source import Broken, Portion, Waiting
 from pipeline.stream.topics import make, topic_of, wanted
 
-#: Bytes and messages after which a portion is full, however few rows they have. Our default.
-PORTION_BYTES, PORTION_MESSAGES = 32 << 20, 1_000
+#: Bytes and messages of a partition that wait here at most, however few rows they have. Our default.
+HELD_BYTES, HELD_MESSAGES = 16 << 20, 1_000
+#: Partitions whose messages make one portion, at most: their plan must fit beside an offset. Our default.
+TOGETHER = 64
+#: Seconds that reading what another worker has gets. Our default.
+ASIDE_S = 15.0
 #: Bytes that a broker sends at once, of all partitions and of one. A larger message comes alone. Our default.
 FETCH_BYTES, PARTITION_BYTES = 32 << 20, 4 << 20
 #: Records taken over from the library at once. Our default.
@@ -66,81 +72,89 @@ class Item(NamedTuple):
     value: bytes | None
     came: float
 
+    @property
+    def rows(self) -> int:
+        return self.message.rows if self.message else 0
+
+    @property
+    def size(self) -> int:
+        return len(self.value or b"")
+
+
+class Plan:
+    """A portion that is begun: what it takes from where, and its token."""
+
+    def __init__(self, token: str, ranges: dict[int, tuple[int, int]], dead: set[tuple[int, int]]) -> None:
+        self.token = token
+        self.ranges = ranges
+        """Partition → first offset, and the one after the last."""
+        self.dead = dead
+        """Partition and offset of what was set aside."""
+
+    def text(self) -> str:
+        """As it is written beside an offset."""
+        ranges = {str(partition): bounds for partition, bounds in sorted(self.ranges.items())}
+        plan: dict[str, Any] = {"token": self.token, "ranges": ranges}
+        full = json.dumps(plan | ({"dead": sorted(self.dead)} if self.dead else {}))
+        return full if len(full) <= METADATA_BYTES else json.dumps(plan)
+
+
+def read_plan(text: str, partition: int, offset: int) -> Plan | None:
+    """The plan in the text beside an offset; None where there is none, or it is somebody else's text."""
+    try:
+        plan = json.loads(text)
+        ranges = {int(key): (int(begin), int(end)) for key, (begin, end) in plan["ranges"].items()}
+        dead = {(int(key), int(at)) for key, at in plan.get("dead", ())}
+        token = str(plan["token"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return Plan(token, ranges, dead) if partition in ranges and ranges[partition][0] == offset else None
+
 
 class Held:
     """A partition that this worker has."""
 
-    def __init__(self, offset: int, metadata: str) -> None:
+    def __init__(self, partition: int, offset: int, metadata: str) -> None:
         self.done = offset
         """Everything before it is in the store."""
         self.next = offset
         """Where the next record is expected."""
         self.items: deque[Item] = deque()
         self.rows = self.bytes = 0
-        self.end: int | None = None
-        """Where the portion ends that is begun: planned here, or by the worker before."""
-        self.dead: set[int] = set()
-        """Offsets of that portion that were set aside."""
-        self.given: Portion | None = None
-        self.raw: dict[int, Item] = {}
-        """What was given, by offset."""
+        self.plan = read_plan(metadata, partition, offset)
+        """Of the portion that is begun, here or by the worker before."""
         self.committed = (offset, metadata)
-        try:
-            plan = json.loads(metadata or "{}")
-            self.end, self.dead = plan.get("to"), set(plan.get("dead", ()))
-        except (ValueError, AttributeError, TypeError):
-            # Somebody else's text: no plan of ours.
-            self.end, self.dead = None, set()
 
-    def plan(self) -> tuple[int, str]:
+    def wanted(self) -> tuple[int, str]:
         """Offset and text that are to be committed now."""
-        if self.end is None:
-            return self.done, ""
-        text = json.dumps({"to": self.end} | ({"dead": sorted(self.dead)} if self.dead else {}))
-        return self.done, text if len(text) <= METADATA_BYTES else json.dumps({"to": self.end})
+        return self.done, self.plan.text() if self.plan else ""
 
     def add(self, item: Item) -> None:
         self.items.append(item)
         self.next = item.offset + 1
-        self.rows += item.message.rows if item.message else 0
-        self.bytes += len(item.value or b"")
+        self.rows += item.rows
+        self.bytes += item.size
 
     def full(self, rows: int) -> bool:
-        return self.rows >= rows or self.bytes >= PORTION_BYTES or len(self.items) >= PORTION_MESSAGES
+        return self.rows >= rows or self.bytes >= HELD_BYTES or len(self.items) >= HELD_MESSAGES
 
-    def cut(self, rows: int) -> int:
-        """Where a portion ends that takes what there is, up to the bounds."""
-        size = taken = 0
-        for count, item in enumerate(self.items, 1):
-            taken += item.message.rows if item.message else 0
-            size += len(item.value or b"")
-            if taken >= rows or size >= PORTION_BYTES or count >= PORTION_MESSAGES:
-                return item.offset + 1
-        return self.items[-1].offset + 1
-
-    def give(self, place: TopicPartition, records: str) -> Portion:
-        """The planned portion, out of the items."""
-        assert self.end is not None
-        digest = hashlib.sha256()
+    def take(self, end: int) -> list[Item]:
+        """The items before that offset, which are gone from here."""
         taken: list[Item] = []
-        while self.items and self.items[0].offset < self.end:
+        while self.items and self.items[0].offset < end:
             item = self.items.popleft()
-            self.rows -= item.message.rows if item.message else 0
-            self.bytes -= len(item.value or b"")
-            digest.update(f"{item.offset} {item.message.token if item.message else ''}\n".encode())
-            if item.offset not in self.dead:
-                taken.append(item)
-        name = f"{place.topic}/{place.partition}"
-        self.raw = {item.offset: item for item in taken}
-        self.given = Portion(
-            f"{name}/{self.done}-{self.end}/{digest.hexdigest()[:32]}",
-            records,
-            tuple(item.message for item in taken if item.message),
-            tuple(item.offset for item in taken if item.message),
-            tuple(Broken(item.offset, item.reason) for item in taken if not item.message),
-            name,
-        )
-        return self.given
+            self.rows -= item.rows
+            self.bytes -= item.size
+            taken.append(item)
+        return taken
+
+
+class Given(NamedTuple):
+    portion: Portion
+    topic: str
+    plan: Plan
+    items: dict[tuple[int, int], Item]
+    """By partition and offset."""
 
 
 class _Moves(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -182,6 +196,7 @@ class KafkaSource:
         self._consumer: KafkaConsumer | None = None
         self._moves = _Moves()
         self._held: dict[TopicPartition, Held] = {}
+        self._given: list[Given] = []
         self._dead = DeadTopic(settings)
         self._joined_at = time.monotonic()
         self._leads = False
@@ -198,85 +213,169 @@ class KafkaSource:
                 group_instance_id=self.settings.instance,
                 # Each worker gets its share of every topic, by its name: of flows, too, which are most.
                 partition_assignment_strategy=(RangePartitionAssignor,),
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
                 session_timeout_ms=SESSION_MS,
                 max_poll_interval_ms=POLL_MS,
-                max_poll_records=RECORDS,
-                fetch_max_bytes=FETCH_BYTES,
-                max_partition_fetch_bytes=PARTITION_BYTES,
-                allow_auto_create_topics=False,
-                metrics_enabled=False,
+                **self._fetching(),
             )
         self._moves = _Moves()
         self._consumer.subscribe(list(self._kinds), listener=self._moves)
         self._joined_at = time.monotonic()
 
+    def _fetching(self) -> dict[str, Any]:
+        return {
+            "enable_auto_commit": False,
+            "auto_offset_reset": "earliest",
+            "max_poll_records": RECORDS,
+            "fetch_max_bytes": FETCH_BYTES,
+            "max_partition_fetch_bytes": PARTITION_BYTES,
+            "allow_auto_create_topics": False,
+            "metrics_enabled": False,
+        }
+
     def take(self, wait_s: float) -> list[Portion]:
         until = time.monotonic() + wait_s
         while True:
-            given = [held.given for held in self._held.values() if held.given]
-            self._poll(0.0 if given else self._patience(until))
-            given = [held.given for held in self._held.values() if held.given]
-            if not given:
+            self._poll(0.0 if self._given else self._patience(until))
+            if not self._given:
                 self._plan()
-            # Until the brokers have the plans, nothing goes by them.
-            if self._commit() and not given:
-                given = [
-                    held.give(place, self._kinds[place.topic])
-                    for place, held in self._held.items()
-                    if self._complete(place, held)
-                ]
-            if given or time.monotonic() >= until:
-                return given
+                # Until the brokers have the plans, nothing goes by them.
+                if self._commit():
+                    self._give()
+            if self._given or time.monotonic() >= until:
+                return [given.portion for given in self._given]
 
     def _patience(self, until: float) -> float:
         """Seconds until something is due, or `until`."""
-        due = [held.items[0].came + self.settings.batch_seconds for held in self._held.values() if held.items]
-        if any(held.full(self.settings.batch_rows) for held in self._held.values()):
+        if any(self._due(topic) for topic in self._kinds):
             return 0.0
+        due = [held.items[0].came + self.settings.batch_seconds for held in self._held.values() if held.items]
         return max(0.0, min([until, *due]) - time.monotonic())
 
-    def _plan(self) -> None:
-        now = time.monotonic()
-        for held in self._held.values():
-            if held.end is None and held.items:
-                old = now - held.items[0].came >= self.settings.batch_seconds
-                if old or held.full(self.settings.batch_rows):
-                    held.end, held.dead = held.cut(self.settings.batch_rows), set()
+    def _free(self, topic: str) -> dict[int, Held]:
+        """Partitions of the topic with something that is in no plan."""
+        return {
+            place.partition: held
+            for place, held in sorted(self._held.items())
+            if place.topic == topic and held.items and held.plan is None
+        }
 
-    def _complete(self, place: TopicPartition, held: Held) -> bool:
-        """Whether all of a planned portion is here."""
-        if held.end is None:
-            return False
-        if held.next < held.end and self._call("ask where it is", "position", place) >= held.end:
+    def _due(self, topic: str) -> bool:
+        free = self._free(topic).values()
+        oldest = min((held.items[0].came for held in free), default=float("inf"))
+        rows = self.settings.batch_rows
+        return (
+            time.monotonic() - oldest >= self.settings.batch_seconds
+            or sum(held.rows for held in free) >= rows
+            or any(held.full(rows) for held in free)
+        )
+
+    def _plan(self) -> None:
+        """Plan a portion of each kind that is due: what there is of it, up to the rows of a batch."""
+        for topic in self._kinds:
+            if not self._due(topic):
+                continue
+            plan = Plan(f"{topic}/{secrets.token_hex(16)}", {}, set())
+            rows = 0
+            for partition, held in list(self._free(topic).items())[:TOGETHER]:
+                end = held.done
+                for item in held.items:
+                    if rows >= self.settings.batch_rows:
+                        break
+                    rows += item.rows
+                    end = item.offset + 1
+                if end > held.done:
+                    plan.ranges[partition] = (held.done, end)
+                    held.plan = plan
+
+    def _give(self) -> None:
+        plans = {held.plan.token: (place.topic, held.plan) for place, held in self._held.items() if held.plan}
+        for topic, plan in plans.values():
+            mine = self._mine(topic, plan)
+            if all(self._complete(TopicPartition(topic, n), held, plan) for n, held in mine.items()):
+                self._given.append(self._portion(topic, plan, mine))
+
+    def _mine(self, topic: str, plan: Plan) -> dict[int, Held]:
+        """What is here of the plan."""
+        found = {partition: self._held.get(TopicPartition(topic, partition)) for partition in plan.ranges}
+        return {
+            partition: held
+            for partition, held in found.items()
+            if held is not None and held.plan is not None and held.plan.token == plan.token
+        }
+
+    def _complete(self, place: TopicPartition, held: Held, plan: Plan) -> bool:
+        """Whether all that the plan takes of a partition is here."""
+        end = plan.ranges[place.partition][1]
+        if held.next < end and self._call("ask where it is", "position", place) >= end:
             # What the plan ended with was deleted meanwhile.
-            held.next = held.end
-        return held.next >= held.end
+            held.next = end
+        return held.next >= end
+
+    def _portion(self, topic: str, plan: Plan, mine: dict[int, Held]) -> Given:
+        aside = {
+            partition: self._aside(TopicPartition(topic, partition), *bounds)
+            for partition, bounds in plan.ranges.items()
+            if partition not in mine
+        }
+        taken = {
+            (partition, item.offset): item
+            for partition, (_, end) in sorted(plan.ranges.items())
+            for item in (mine[partition].take(end) if partition in mine else aside[partition])
+            if (partition, item.offset) not in plan.dead
+        }
+        portion = Portion(
+            plan.token,
+            self._kinds[topic],
+            tuple(item.message for item in taken.values() if item.message),
+            tuple(place for place, item in taken.items() if item.message),
+            tuple(Broken(place, item.reason) for place, item in taken.items() if not item.message),
+        )
+        return Given(portion, topic, plan, taken)
+
+    def _aside(self, place: TopicPartition, begin: int, end: int) -> list[Item]:
+        """What lies in a partition that another worker has. Raises OSError."""
+        with connecting(self.settings, "aside") as chosen:
+            consumer = KafkaConsumer(**chosen, **self._fetching())
+        try:
+            consumer.assign([place])
+            consumer.seek(place, begin)
+            found: list[Item] = []
+            deadline = time.monotonic() + ASIDE_S
+            while (at := consumer.position(place)) < end and time.monotonic() < deadline:
+                try:
+                    records = consumer.poll(500).get(place, [])
+                except kafka_errors.CorruptRecordError as error:
+                    consumer.seek(place, at + 1)
+                    found.append(_damaged(at, error))
+                    continue
+                found += [self._item(place, record, 0.0) for record in records]
+            if at < end:
+                raise fault(f"cannot read {place.topic}", kafka_errors.KafkaTimeoutError(), self.settings)
+            return [item for item in found if begin <= item.offset < end]
+        except kafka_errors.KafkaError as error:
+            raise fault(f"cannot read {place.topic}", error, self.settings) from None
+        finally:
+            consumer.close()
 
     def acknowledge(self, portion: Portion) -> None:
-        for held in self._held.values():
-            if held.given is portion:
-                assert held.end is not None
-                held.done, held.end, held.given, held.raw, held.dead = held.end, None, None, {}, set()
-
-    def set_aside(self, portion: Portion, place: int, reason: str) -> None:
-        topic, _, partition = portion.partition.rpartition("/")
-        at = TopicPartition(topic, int(partition))
-        held = self._held.get(at)
-        item = held.raw.get(place) if held is not None and held.given is portion else None
-        if item is not None:
-            headers, value = item.headers, item.value
-        else:
-            messages = dict(zip(portion.places, portion.messages, strict=True))
-            if place not in messages:
-                # Lost with its partition: whoever has that now meets it, too.
+        for given in self._given:
+            if given.portion is portion:
+                for partition, held in self._mine(given.topic, given.plan).items():
+                    held.done, held.plan = given.plan.ranges[partition][1], None
+                self._given.remove(given)
                 return
-            headers, value = [*headers_of(messages[place])], messages[place].payload
-        self._dead.put(Origin(topic, int(partition), place), headers, value, reason)
-        if held is not None and held.given is portion:
-            held.dead.add(place)
-            self._commit()
+
+    def set_aside(self, portion: Portion, place: Any, reason: str) -> None:
+        for given in self._given:
+            if given.portion is portion:
+                partition, offset = place
+                item = given.items[place]
+                self._dead.put(Origin(given.topic, partition, offset), item.headers, item.value, reason)
+                for held in self._mine(given.topic, given.plan).values():
+                    assert held.plan is not None
+                    held.plan.dead.add(place)
+                self._commit()
+                return
 
     def waiting(self) -> Waiting:
         if self._consumer is None or self._consumer.group_metadata().state is not MemberState.STABLE:
@@ -297,7 +396,7 @@ class KafkaSource:
             # What is not handed in comes again, and the store knows it.
             with contextlib.suppress(OSError, ValueError):
                 self._commit()
-        self._held, self._leads = {}, False
+        self._held, self._given, self._leads = {}, [], False
         self._dead.close()
         if self._consumer is not None:
             self._consumer.close(timeout_ms=CLOSE_MS)
@@ -307,7 +406,7 @@ class KafkaSource:
         """Take over what came, and the partitions that came or went."""
         assert self._consumer is not None
         rows = self.settings.batch_rows
-        over = [place for place, held in self._held.items() if held.end is None and held.full(rows)]
+        over = [place for place, held in self._held.items() if held.plan is None and held.full(rows)]
         paused = self._consumer.paused()
         self._consumer.pause(*(p for p in over if p not in paused))
         self._consumer.resume(*(p for p in paused if p not in over))
@@ -356,8 +455,10 @@ class KafkaSource:
                 begin = self._call("find the first message", "beginning_offsets", [place])[place]
                 at = OffsetAndMetadata(begin, "", -1)
             self._consumer.seek(place, at.offset)
-            self._held[place] = Held(at.offset, at.metadata)
+            self._held[place] = Held(place.partition, at.offset, at.metadata)
         fresh |= kept
+        # Of what is given, that stays which at least one partition is here of.
+        self._given = [given for given in self._given if self._mine(given.topic, given.plan)]
         self._leads = self._first in self._held
         if assigned or self._consumer.group_metadata().state is MemberState.STABLE:
             self._joined_at = time.monotonic()
@@ -371,11 +472,11 @@ class KafkaSource:
         held = self._held[place]
         if offset > held.next:
             self.lost += offset - held.next
-            if not held.items and held.end is None:
+            if not held.items and held.plan is None:
                 held.done = offset
         elif offset < held.next:
             # The topic was made anew: its offsets begin again.
-            held = self._held[place] = Held(offset, "")
+            held = self._held[place] = Held(place.partition, offset, "")
         return held
 
     def _item(self, place: TopicPartition, record: Any, now: float) -> Item:
@@ -396,12 +497,12 @@ class KafkaSource:
         self._consumer.seek(place, offset + 1)
         if place in self._held and offset >= self._held[place].next:
             held = self._expected(place, offset)
-            held.add(Item(offset, None, f"CorruptRecordError: {error}", [], None, time.monotonic()))
+            held.add(_damaged(offset, error))
 
     def _commit(self) -> bool:
         """Hand in plans and what was acknowledged; False where they are not to be had now."""
         changed = {
-            place: plan for place, held in self._held.items() if (plan := held.plan()) != held.committed
+            place: plan for place, held in self._held.items() if (plan := held.wanted()) != held.committed
         }
         if not changed:
             return True
@@ -432,3 +533,7 @@ class KafkaSource:
                 "give each its own stream.kafka.instance"
             )
         return fault(f"cannot {what}", error, self.settings)
+
+
+def _damaged(offset: int, error: Exception) -> Item:
+    return Item(offset, None, f"CorruptRecordError: {error}", [], None, time.monotonic())

@@ -6,6 +6,7 @@ twice nevertheless (a relay's repeat, in another portion) the store's `batches` 
 """
 
 import time
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from pipeline.stream.log import Log
@@ -17,10 +18,14 @@ CONSUMER = "worker"
 READ = 32
 
 
+#: Where a message is in its source: id in the log; partition and offset in Kafka.
+Place = int | tuple[int, int]
+
+
 class Broken(NamedTuple):
     """What came instead of a message: headers that name none."""
 
-    place: int
+    place: Place
     reason: str
 
 
@@ -32,12 +37,10 @@ class Portion(NamedTuple):
     records: str
     """Kind of record: a key of `pipeline.records.SCHEMAS`, or a word that this program does not know."""
     messages: tuple[Message, ...]
-    places: tuple[int, ...]
-    """Where each message is in the source: id in the log, offset in the partition."""
+    places: Sequence[Place]
+    """Where each message is."""
     broken: tuple[Broken, ...] = ()
     """What lay between them and is to be set aside."""
-    partition: str = ""
-    """Topic and partition; empty: the log."""
 
 
 class Waiting(NamedTuple):
@@ -72,7 +75,7 @@ class Source(Protocol):
         """Done with all of it: handed in when what waits is asked for, or more is taken, at the latest. Where
         another worker has it by now, nothing happens."""
 
-    def set_aside(self, portion: Portion, place: int, reason: str) -> None:
+    def set_aside(self, portion: Portion, place: Place, reason: str) -> None:
         """Keep what is at that place of the portion with those that no worker could use. To be acknowledged
         with the others."""
 
@@ -106,14 +109,17 @@ class LogSource:
 
     def acknowledge(self, portion: Portion) -> None:
         # One transaction for all portions of a read.
-        self._done = max(self._done, portion.places[-1])
+        last = portion.places[-1]
+        assert isinstance(last, int)
+        self._done = max(self._done, last)
 
     def _hand_in(self) -> None:
         if self._done:
             self.log.acknowledge(CONSUMER, self._done)
             self._done = 0
 
-    def set_aside(self, portion: Portion, place: int, reason: str) -> None:
+    def set_aside(self, portion: Portion, place: Place, reason: str) -> None:
+        assert isinstance(place, int)
         self.log.set_aside(place, reason)
 
     def waiting(self) -> Waiting:

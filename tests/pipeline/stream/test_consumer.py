@@ -1,5 +1,6 @@
 """Kafka as a source fulfils the contract, and what only Kafka can do to it. Real brokers."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -104,25 +105,21 @@ def committed(way: KafkaWay, partition: int = 0) -> tuple[int, str]:
 
 
 def test_many_messages_are_one_portion(way: KafkaWay) -> None:
-    """Up to the rows of a batch, each partition for itself; the plan is beside the offset until the end."""
+    """From all partitions, up to the rows of a batch; the plan is beside each offset until the end."""
     way.settings = way.settings.model_copy(update={"batch_rows": 1_000, "batch_seconds": 1.0})
     way.send([message("flows", 300, n) for n in range(6)])
     way.send([message("flows", 300, n) for n in range(6, 8)], partition=1)
     with way.opened() as source:
-        portions = taken(source, 4)
-        first = portions[0]
+        [first] = taken(source, 4)
         assert [one.sequence for one in first.messages] == [0, 1, 2, 3]
-        assert committed(way) == (0, '{"to": 4}')
-        for portion in portions:
-            source.acknowledge(portion)
-        rest = taken(source, 8 - sum(len(portion.messages) for portion in portions))
-        assert {tuple(one.sequence for one in portion.messages) for portion in [*portions, *rest]} == {
-            (0, 1, 2, 3),
-            (4, 5),
-            (6, 7),
-        }
-        for portion in rest:
-            source.acknowledge(portion)
+        offset, text = committed(way)
+        assert (offset, json.loads(text)) == (0, {"token": first.token, "ranges": {"0": [0, 4]}})
+        source.acknowledge(first)
+        [rest] = taken(source, 4)
+        assert [one.sequence for one in rest.messages] == [4, 5, 6, 7]
+        assert list(rest.places) == [(0, 4), (0, 5), (1, 0), (1, 1)]
+        assert committed(way, 1)[1] == committed(way)[1]
+        source.acknowledge(rest)
     assert committed(way) == (6, "")
 
 
@@ -153,11 +150,11 @@ def test_what_is_no_message_is_told_and_set_aside(way: KafkaWay) -> None:
     with way.opened(batch_seconds=1.0) as source:
         [portion] = taken(source, 1)
         assert portion.messages == (good,)
-        assert portion.places == (3,)
-        assert [broken.place for broken in portion.broken] == [0, 1, 2]
+        assert portion.places == ((0, 3),)
+        assert [broken.place for broken in portion.broken] == [(0, 0), (0, 1), (0, 2)]
         for place, reason in portion.broken:
             source.set_aside(portion, place, reason)
-        assert committed(way) == (0, '{"to": 4, "dead": [0, 1, 2]}')
+        assert json.loads(committed(way)[1])["dead"] == [[0, 0], [0, 1], [0, 2]]
         source.acknowledge(portion)
     assert {one.origin.offset: one.reason for one in listed(way.settings)} == {
         0: "ValueError: header sensor is missing",
@@ -171,7 +168,7 @@ def test_what_was_set_aside_is_left_out_when_a_portion_is_repeated(way: KafkaWay
     way.send([message("flows", 5, n) for n in range(3)])
     with way.opened(batch_seconds=1.0) as source:
         [before] = taken(source, 3)
-        source.set_aside(before, 1, "ValueError: no good")
+        source.set_aside(before, (0, 1), "ValueError: no good")
     with way.opened() as source:
         [again] = taken(source, 2)
     assert again.token == before.token
@@ -200,25 +197,29 @@ def together(condition: Callable[[], bool], *sources: Source) -> None:
             thread.join()
 
 
-def test_a_partition_that_moves_is_taken_where_it_was_left(way: KafkaWay) -> None:
-    """A second worker joins: each has one partition, everything comes, and what was given and not done comes
-    again from the one that has it."""
-    with way.opened() as one:
+def test_a_portion_of_partitions_that_moved_is_repeated_by_each(way: KafkaWay) -> None:
+    """A second worker joins: both give the whole portion under its token, whichever partitions they have, and
+    each hands in its own; what comes after is in portions apart."""
+    with way.opened(batch_seconds=1.0) as one:
         way.send([message("flows", 5, n) for n in range(2)])
         way.send([message("flows", 5, n) for n in range(2, 4)], partition=1)
-        held = taken(one, 4)
-        assert {portion.partition[-1] for portion in held} == {"0", "1"}
+        [before] = taken(one, 4)
         with way.opened(instance="two") as two:
             together(lambda: bool(two.waiting().messages), one, two)
-            [moved] = taken(two, 1)
-            assert moved in held
-            for portion in held:
-                one.acknowledge(portion)
-            assert one.take(0.1) == []
-            assert two.take(0.1) == [moved]
-            two.acknowledge(moved)
-            assert two.take(0.1) == []
+            assert one.take(0.1) == [before]
+            [again] = taken(two, 4)
+            assert again == before
+            one.acknowledge(before)
+            one.waiting()
+            assert two.take(0.1) == [before]
+            two.acknowledge(again)
+            assert one.take(0.1) == two.take(0.1) == []
+            assert (committed(way)[0], committed(way, 1)[0]) == (2, 2)
             assert (one.leads(), two.leads()) == (True, False)
+            way.send([message("flows", 5, 4)])
+            way.send([message("flows", 5, 5)], partition=1)
+            assert names(taken(one, 1)) == ["gate/b1/4"]
+            assert names(taken(two, 1)) == ["gate/b1/5"]
 
 
 def test_a_second_worker_of_the_same_name_ends_the_first(way: KafkaWay) -> None:
