@@ -52,9 +52,15 @@ class CurrentServer(Program):
     """The current engine in a process of its own: many workers, one store. `folder` holds data and log."""
 
     def __init__(
-        self, folder: Path, password: str = "", certificate: Path | None = None, cluster: str = ""
+        self,
+        folder: Path,
+        password: str = "",
+        certificate: Path | None = None,
+        cluster: str = "",
+        config: Path | None = None,
     ) -> None:
-        """`certificate`: PEM of certificate and key, for https. `cluster`: it is the only shard of it."""
+        """`certificate`: PEM of certificate and key, for https. `cluster`: it is the only shard of it.
+        `config`: XML of the engine's settings."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         [self.port] = free_ports(1)
@@ -63,6 +69,7 @@ class CurrentServer(Program):
         command = [sys.executable, "-m", "tests.services.clickhouse_http", str(folder), str(self.port)]
         command += ["--password", password] if password else []
         command += ["--cluster", cluster] if cluster else []
+        command += ["--config", str(config)] if config else []
         command += ["--certificate", str(certificate)] if certificate else []
         super().__init__(command, folder / "log", self._answers)
 

@@ -315,9 +315,12 @@ def main() -> None:
     parser.add_argument("--password", default="")
     parser.add_argument("--certificate", type=Path, help="PEM with certificate and key: https")
     parser.add_argument("--cluster", default="")
+    parser.add_argument("--config", type=Path, help="XML of the engine's settings")
     options = parser.parse_args()
     path = str(options.folder / "data")
-    if options.cluster:
+    if options.config:
+        path += f"?config-file={options.config}"
+    elif options.cluster:
         (options.folder / "cluster.xml").write_text(CLUSTER.format(name=options.cluster))
         path += f"?config-file={options.folder / 'cluster.xml'}"
     Handler.engine = Engine(path)

@@ -1,8 +1,10 @@
 """How long rows stay: by their arrival in the store, on the real engine."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +14,9 @@ from pipeline.records import ADDRESS, TIME, address_bytes
 from pipeline.store import migrate
 from pipeline.store.client import Store
 from tests.pipeline.batches import batch
+from tests.services.clickhouse import CurrentServer
 
+ROOT = Path(__file__).resolve().parents[3]
 DATABASES = count()
 #: 2019-03-04, 08:00.
 LONG_AGO_US = 1_551_686_400_000_000
@@ -50,6 +54,15 @@ def put(store: Store, table: str, ages: list[int]) -> None:
         "SELECT toString(age), now() - toIntervalDay(age) "
         "FROM (SELECT arrayJoin({ages:Array(UInt32)}) AS age)",
         {"ages": ages},
+    )
+
+
+def put_one(store: Store, table: str, age: int) -> None:
+    """One more row that arrived so many days ago."""
+    store.command(
+        f"INSERT INTO {table} (site, arrived) SETTINGS insert_allow_materialized_columns = 1 "
+        "SELECT toString({age:UInt32}), now() - toIntervalDay({age:UInt32})",
+        {"age": age},
     )
 
 
@@ -116,6 +129,47 @@ def test_the_arrival_is_the_hour_of_the_insert() -> None:
             since = number(store, f"SELECT dateDiff('second', min(arrived), now()) FROM {table}")
             assert 0 <= since <= 3_600 + 60, table
             assert "arrived" not in store.arrow(f"SELECT * FROM {table}").schema.names
+
+
+@pytest.mark.service
+def test_rows_go_to_the_cold_disk(tmp_path: Path) -> None:
+    """Under a policy with a cold volume, rows past `cold_days` move there, and are answered as before."""
+    config = tmp_path / "config.xml"
+    text = (ROOT / "deploy" / "clickhouse" / "cold.xml").read_text("utf-8")
+    config.write_text(text.replace("/srv/clickhouse-cold/", f"{tmp_path}/cold/"))
+    days = {"raw_days": 90, "summary_days": 20}
+    with CurrentServer(tmp_path / "store", config=config) as server:
+        with Store(server.dsn(), days) as store:
+            store.migrate()
+            put(store, "flows", [0, 40, 91])
+        with Store(server.dsn(), days, policy="tiered", cold_days=30) as store:
+            assert store.migrate() == []
+            [row] = store.rows("SELECT engine_full FROM system.tables WHERE name = 'flows'")
+            both = "TTL arrived + toIntervalDay(90), arrived + toIntervalDay(30) TO VOLUME 'cold'"
+            assert both in row["engine_full"]
+            # Rows that arrived on one day move together, with their part.
+            store.command("TRUNCATE TABLE flows")
+            for age in (40, 0):
+                put_one(store, "flows", age)
+            disks = (
+                "SELECT rows, disk_name FROM system.parts WHERE table = 'flows' AND active ORDER BY disk_name"
+            )
+            end = time.monotonic() + 30
+            while len(found := store.rows(disks)) != 2 or found[0]["disk_name"] != "cold":
+                assert time.monotonic() < end, found
+                time.sleep(0.2)
+            assert ages(store, "flows") == [0, 40]
+            again = migrate.apply_retention(store.command, store.rows, store.keeping)
+            assert again == []
+
+
+def test_what_goes_before_it_is_cold_has_one_rule() -> None:
+    """A cold volume changes nothing for what goes earlier, and is all there is for what never goes."""
+    keep = migrate.read_retention()["flows"]
+    kept = migrate.Keeping({"raw_days": 20, "summary_days": 0}, "tiered", 30)
+    assert kept.ttl(keep) == "arrived + toIntervalDay(20)"
+    assert kept.ttl(migrate.read_retention()["health"]) == "arrived + toIntervalDay(30) TO VOLUME 'cold'"
+    assert migrate.Keeping({"raw_days": 0, "summary_days": 0}).ttl(keep) == ""
 
 
 def test_a_sum_is_as_old_as_its_youngest_row() -> None:
