@@ -1,0 +1,90 @@
+"""Writes `states/NNNN.sql`: a store as it was after each migration, with a few rows, to begin an update from.
+
+    python -m tests.pipeline.store.states
+
+Only those that are not there yet are written: what an older version left does not change any more.
+"""
+
+import tempfile
+from pathlib import Path
+
+import chdb
+import pyarrow as pa
+
+from pipeline.store import migrate
+from pipeline.store.client import Store
+from tests.pipeline.batches import batch
+from tests.pipeline.stores import FOR_EVER
+
+FOLDER = Path(__file__).with_name("states")
+RECORDS = ("flows", "dns", "sightings", "health")
+ROWS = 6
+
+
+def fill(store: Store) -> None:
+    """A few rows in every table that there is; views fill theirs."""
+    found = store.rows(
+        "SELECT table, groupArray(name) AS names, arrayStringConcat(groupArray(concat('`', name, '` ', type)), ', ') "
+        "AS structure FROM system.columns WHERE database = currentDatabase() AND default_kind IN ('', 'DEFAULT') "
+        "AND table IN (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree') "
+        "GROUP BY table ORDER BY table"
+    )
+    for row in found:
+        table, names = row["table"], row["names"]
+        if table in RECORDS:
+            made = batch(table, ROWS)
+            fitting = [name for name in made.schema.names if name in names]
+            store.insert(table, pa.Table.from_batches([made]).select(fitting), "t")
+        elif table != "schema_migrations" and not table.endswith(("_1m", "_5m", "_1h")):
+            kept = "* REPLACE (0 AS removed)" if "removed" in names else "*"
+            store.command(
+                f"INSERT INTO {table} SELECT {kept} "
+                f"FROM generateRandom({{structure:String}}, 7, 9, 2) LIMIT {ROWS}",
+                {"structure": row["structure"]},
+            )
+
+
+def dump(engine: chdb.session.Session, database: str) -> str:
+    """The database as statements: tables, rows, then views, so that nothing is summed twice."""
+
+    def ask(sql: str, form: str = "TSVRaw") -> str:
+        return str(engine.query(f"{sql} FORMAT {form}").bytes().decode())
+
+    tables = ask(
+        f"SELECT name FROM system.tables WHERE database = '{database}' ORDER BY engine = 'MaterializedView', name"
+    ).split()
+    statements, rows = [], []
+    for table in tables:
+        made = ask(f"SHOW CREATE TABLE {database}.{table}").replace(f"{database}.", "").strip()
+        statements.append(f"{made};\n")
+        if "MATERIALIZED VIEW" not in made:
+            text = ask(
+                f"SELECT * FROM {database}.{table} ORDER BY ALL SETTINGS "
+                f"output_format_sql_insert_table_name = '{table}', output_format_sql_insert_max_batch_size = 1000",
+                "SQLInsert",
+            )
+            rows.append(text)
+    views = [statement for statement in statements if "MATERIALIZED VIEW" in statement]
+    return "\n".join([*(s for s in statements if s not in views), *filter(None, rows), *views])
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    migrations = migrate.read_migrations()
+    for position, last in enumerate(migrations):
+        target = FOLDER / f"{last.name[:4]}.sql"
+        if target.exists():
+            continue
+        with tempfile.TemporaryDirectory() as name:
+            for migration in migrations[: position + 1]:
+                (Path(name) / migration.name).write_text((migrate.FOLDER / migration.name).read_text("utf-8"))
+            with Store("chdb://:memory:/state", FOR_EVER) as store:
+                migrate.apply(store.command, store.rows, Path(name))
+                fill(store)
+                engine = chdb.connect(":memory:")
+                target.write_text(dump(engine, "state"))
+                engine.close()
+
+
+if __name__ == "__main__":
+    main()
