@@ -1,7 +1,6 @@
 """`spanwatch doctor`: is this machine ready? One line a check: ok, warn or fail, and the mend."""
 
 import array
-import contextlib
 import ctypes
 import fcntl
 import importlib.util
@@ -227,22 +226,17 @@ def store(settings: Settings) -> Iterator[Check]:
             "store", WARN, "no server packages: this host can only capture", "make setup EXTRAS=server"
         )
         return
-    if worker_running(settings):
+    from pipeline.store.client import embedded_folder, is_made
+
+    if embedded_folder(settings.store_dsn) and worker_running(settings):
         yield Check("store", OK, "held by the spanwatch that runs")
         return
-    if not settings.store.dsn and not (settings.state / "store").exists():
+    if not is_made(settings):
         yield Check("store", OK, "made at the first start")
         return
-    from pipeline.store.client import open_store
+    from spanwatch.store_checks import check_store
 
-    try:
-        with contextlib.closing(open_store(settings)) as opened:
-            batches = opened.rows("SELECT count() AS batches FROM batches")[0]["batches"]
-    except Exception as error:
-        what, _, mend = " ".join(str(error).split()).rpartition("; ")
-        yield Check("store", FAIL, what or mend, mend if what else "look at the server's own log")
-    else:
-        yield Check("store", OK, f"{batches:,} batches")
+    yield from check_store(settings)
 
 
 def kafka(settings: Settings) -> Iterator[Check]:

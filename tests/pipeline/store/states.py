@@ -24,10 +24,10 @@ ROWS = 6
 def fill(store: Store) -> None:
     """A few rows in every table that there is; views fill theirs."""
     found = store.rows(
-        "SELECT table, groupArray(name) AS names, arrayStringConcat(groupArray(concat('`', name, '` ', type)), ', ') "
-        "AS structure FROM system.columns WHERE database = currentDatabase() AND default_kind IN ('', 'DEFAULT') "
-        "AND table IN (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree') "
-        "GROUP BY table ORDER BY table"
+        "SELECT table, groupArray(name) AS names, groupArray(concat('`', name, '` ', type)) AS columns "
+        "FROM system.columns WHERE database = currentDatabase() AND default_kind IN ('', 'DEFAULT') "
+        "AND table IN (SELECT name FROM system.tables "
+        "WHERE database = currentDatabase() AND engine LIKE '%MergeTree') GROUP BY table ORDER BY table"
     )
     for row in found:
         table, names = row["table"], row["names"]
@@ -40,7 +40,7 @@ def fill(store: Store) -> None:
             store.command(
                 f"INSERT INTO {table} SELECT {kept} "
                 f"FROM generateRandom({{structure:String}}, 7, 9, 2) LIMIT {ROWS}",
-                {"structure": row["structure"]},
+                {"structure": ", ".join(row["columns"])},
             )
 
 
@@ -51,7 +51,8 @@ def dump(engine: chdb.session.Session, database: str) -> str:
         return str(engine.query(f"{sql} FORMAT {form}").bytes().decode())
 
     tables = ask(
-        f"SELECT name FROM system.tables WHERE database = '{database}' ORDER BY engine = 'MaterializedView', name"
+        f"SELECT name FROM system.tables WHERE database = '{database}' "
+        "ORDER BY engine = 'MaterializedView', name"
     ).split()
     statements, rows = [], []
     for table in tables:
@@ -60,7 +61,8 @@ def dump(engine: chdb.session.Session, database: str) -> str:
         if "MATERIALIZED VIEW" not in made:
             text = ask(
                 f"SELECT * FROM {database}.{table} ORDER BY ALL SETTINGS "
-                f"output_format_sql_insert_table_name = '{table}', output_format_sql_insert_max_batch_size = 1000",
+                f"output_format_sql_insert_table_name = '{table}', "
+                "output_format_sql_insert_max_batch_size = 1000",
                 "SQLInsert",
             )
             rows.append(text)

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline.records import ADDRESS, TIME, address_bytes, community_id
-from pipeline.settings import Settings
-from pipeline.store.client import Store, open_store, split_dsn
+from pipeline.settings import Settings, load_settings
+from pipeline.store.client import Store, _with_password, open_store, split_dsn
 from tests.pipeline.batches import MINUTE_US, MORNING_US, batch
 from tests.pipeline.stores import FOR_EVER, made_store
 from tests.services.clickhouse import CurrentServer
@@ -376,3 +376,28 @@ def test_wrong_dsns_are_refused(dsn: str, reason: str) -> None:
 def test_dsns_name_a_database(dsn: str, bare: str, database: str) -> None:
     """The database is in the DSN, or it is `spanwatch`."""
     assert split_dsn(dsn) == (bare, database)
+
+
+def test_a_password_comes_from_a_file(tmp_path: Path) -> None:
+    """The first line of `store.password_file` is the password of the DSN's user, whatever is in it."""
+    file = tmp_path / "password"
+    file.write_text("p@ss:w/rd%\nsecond line\n")
+    assert _with_password("https://me:old@h:8443/db?verify=0", file) == (
+        "https://me:p%40ss%3Aw%2Frd%25@h:8443/db?verify=0"
+    )
+    assert _with_password("clickhouse://h/db", file) == "clickhouse://default:p%40ss%3Aw%2Frd%25@h/db"
+    assert _with_password("chdb:///folder", file) == "chdb:///folder"
+    with pytest.raises(OSError, match=r"cannot read store\.password_file .*nothing: .*; make it readable"):
+        _with_password("https://h", tmp_path / "nothing")
+
+
+@pytest.mark.service
+def test_a_server_takes_the_password_of_the_file(tmp_path: Path) -> None:
+    """Odd characters and all, over HTTP."""
+    file = tmp_path / "password"
+    file.write_text("p@ss:w/rd%\n")
+    with CurrentServer(tmp_path / "store", password="p@ss:w/rd%") as server:
+        dsn = f"http://127.0.0.1:{server.port}/db"
+        settings = load_settings(store={"dsn": dsn, "password_file": str(file)})
+        with open_store(settings) as store:
+            assert store.rows("SELECT 1 AS one") == [{"one": 1}]

@@ -28,7 +28,8 @@ def schema(store: Store) -> dict[str, str]:
 
 def rows_of(store: Store) -> dict[str, int]:
     found = store.rows(
-        "SELECT table, sum(rows) AS n FROM system.parts WHERE database = currentDatabase() AND active GROUP BY table"
+        "SELECT table, sum(rows) AS n FROM system.parts WHERE database = currentDatabase() AND active "
+        "GROUP BY table"
     )
     return {row["table"]: row["n"] for row in found}
 
@@ -41,7 +42,7 @@ def today() -> Iterator[dict[str, str]]:
 
 
 def test_there_is_a_state_of_every_version() -> None:
-    """Each migration has the dump of the store that it left: `python -m tests.pipeline.store.states` writes it."""
+    """Each migration has the dump of the store that it left (`python -m tests.pipeline.store.states`)."""
     assert [path.stem for path in STATES] == [m.name[:4] for m in migrate.read_migrations()]
 
 
