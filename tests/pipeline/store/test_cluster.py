@@ -244,6 +244,8 @@ class TestServers:
             lost.kill()
             try:
                 store.insert("flows", made(300, 300), "b")
+                with opened(cluster, database) as again:
+                    assert again.migrate(folder) == []
                 with pytest.raises(OSError, match="the store cannot insert into flows"):
                     careful.insert("flows", made(300, 600), "c")
                 assert store.rows("SELECT uniq(bytes) AS n FROM flows")[0]["n"] >= 600
