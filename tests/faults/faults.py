@@ -146,8 +146,9 @@ def outage(d: District, seconds: float = 20) -> None:
 
 def full_sensor_disk(d: District, disk: SmallDisk) -> None:
     """The disk of the log is full; what waits is relayed, and makes room."""
-    disk.fill(LEFT_SENSOR)
     d.start("sensor")
+    d.wait(lambda: d.appended() > 2, "the first batches")
+    disk.fill(LEFT_SENSOR)
     last, since = -1, time.monotonic()
     while time.monotonic() - since < 3:
         time.sleep(0.3)
@@ -195,8 +196,8 @@ def _cut(ports: list[int]) -> Iterator[None]:
     """No packet from or to these ports of loopback; connections stay and are silent."""
     some = ", ".join(map(str, ports))
     rules = (
-        f"table inet {CUT} {{ chain out {{ type filter hook output priority 0;\n"
-        f"oif lo tcp dport {{ {some} }} drop\noif lo tcp sport {{ {some} }} drop\n}} }}\n"
+        f"table inet {CUT} {{\nchain out {{\ntype filter hook output priority 0;\n"
+        f"oif lo tcp dport {{ {some} }} drop\noif lo tcp sport {{ {some} }} drop\n}}\n}}\n"
     )
     subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True, capture_output=True)
     try:
