@@ -60,6 +60,10 @@ def check_topics(topics: list[Topic], found: Mapping[str, Found]) -> Iterator[Ch
             good = False
             yield Check("topics", WARN, f"{topic.name} is missing", "spanwatch topics, or start a relay")
             continue
+        if not found[topic.name].configs:
+            good = False
+            mend = "give this user the right DescribeConfigs on it"
+            yield Check("topics", WARN, f"{topic.name}: how it is set may not be read", mend)
         for told in differences(topic, found[topic.name]):
             good = False
             grows = "partitions" in told

@@ -35,6 +35,7 @@ class Found(NamedTuple):
     leaderless: int
     """Partitions that nobody serves now."""
     configs: dict[str, str]
+    """Its settings; empty where this user may not read them."""
 
 
 def topic_of(settings: KafkaSettings, records: str) -> str:
@@ -98,7 +99,7 @@ def differences(topic: Topic, found: Found) -> list[str]:
         told.append(f"{found.partitions} partitions, stream.kafka.partitions wants {topic.partitions}")
     if found.replication < topic.replication:
         told.append(f"{found.replication} copies, stream.kafka.replication wants {topic.replication}")
-    for key, value in topic.configs.items():
+    for key, value in topic.configs.items() if found.configs else ():
         if found.configs.get(key) != value:
             told.append(f"{key} is {found.configs.get(key, 'unknown')}, the settings want {value}")
     return told

@@ -26,6 +26,11 @@ HEAP = ("-Xms128m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "
 START_S = 120.0
 #: Between a broker and us: when its standard input closes, however we end, the broker ends for good.
 GUARD = '"$@" & broker=$!; echo $broker; read -r _; kill -9 $broker; wait $broker 2>/dev/null'
+#: Rights are asked for, and connections in the clear have all.
+GUARDED = """\
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+"""
 #: User and password of the SCRAM variant.
 USER, PASSWORD = "spanwatch", "s3cret-of-the-tests"
 
@@ -48,10 +53,16 @@ def missing() -> str:
 class Kafka:
     """A cluster of `brokers` (numbered from 1) in `folder`, whose files `log-N.txt` are the brokers' logs."""
 
-    def __init__(self, folder: Path, brokers: int = 1, security: Security = Security.NONE) -> None:
-        """Write the settings and format the brokers' folders; nothing runs yet. Raises OSError."""
+    def __init__(
+        self, folder: Path, brokers: int = 1, security: Security = Security.NONE, *, guarded: bool = False
+    ) -> None:
+        """Write the settings and format the brokers' folders; nothing runs yet. Raises OSError.
+
+        `guarded`: clients may do what they were given a right to; whoever comes by `inside`, everything.
+        """
         self.folder = folder
         self.security = security
+        self._guarded = guarded
         self.numbers = list(range(1, brokers + 1))
         self._guards: dict[int, subprocess.Popen[str]] = {}
         self._pids: dict[int, int] = {}
@@ -74,6 +85,11 @@ class Kafka:
     def addresses(self) -> list[str]:
         """`host:port` of each broker, for clients."""
         return [f"{self.host}:{port}" for port in self._client.values()]
+
+    @property
+    def inside(self) -> list[str]:
+        """The same for those who come in the clear, as the brokers do to each other."""
+        return [f"127.0.0.1:{port}" for port in self._internal.values()]
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -230,6 +246,7 @@ transaction.state.log.replication.factor={copies}
 transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
 {self._secure}
+{GUARDED if self._guarded else ""}
 """
 
     def _format(self, number: int) -> None:

@@ -1,9 +1,20 @@
 """The doctor's look at Kafka: from nothing there to all well, and each thing that goes wrong."""
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    KafkaAdminClient,
+    ResourcePattern,
+    ResourceType,
+)
 from kafka.structs import OffsetAndMetadata
 
 from pipeline.settings import Settings, load_settings
@@ -17,7 +28,7 @@ from spanwatch.doctor import run_doctor
 from spanwatch.kafka_checks import check_kafka, check_topics
 from spanwatch.relay import CONSUMER, Relay
 from tests.pipeline.batches import message
-from tests.services.kafka import Kafka, missing
+from tests.services.kafka import Kafka, Security, missing
 
 
 def found(settings: Settings) -> dict[str, Check]:
@@ -94,10 +105,14 @@ def test_a_cluster_from_nothing_to_trouble(
         assert worst["workers"].text == "group spanwatch has 12 messages to read, and no worker runs"
 
         flows = topic_of(chosen, "flows")
-        consumer = KafkaConsumer(flows, **options(chosen, "worker"), group_id=chosen.group,
-                                 enable_auto_commit=False, auto_offset_reset="earliest")  # fmt: skip
+        consumer = KafkaConsumer(**options(chosen, "worker"), group_id=chosen.group, enable_auto_commit=False)
+        # Who leads the group before it knows the topic hands out nothing, and may never look again.
+        assert consumer.partitions_for_topic(flows) == {0, 1}
+        consumer.subscribe([flows])
+        deadline = time.monotonic() + 90
         while not consumer.assignment():
             consumer.poll(200)
+            assert time.monotonic() < deadline
         consumer.commit({TopicPartition(flows, 0): OffsetAndMetadata(4, "", -1)})
         assert found(settings)["workers"].text == "group spanwatch has 8 messages to read, 1 workers"
         monkeypatch.setattr(kafka_checks, "LATE", 5)
@@ -120,3 +135,41 @@ def test_a_cluster_from_nothing_to_trouble(
         assert "2 of Kafka answer, messages should have 3 copies" in worst["brokers"].text
         run_doctor(settings)
         assert "warn copies:" in capsys.readouterr().out
+
+
+@pytest.mark.service
+@pytest.mark.slow
+@pytest.mark.skipif(bool(missing()), reason=missing())
+def test_a_relay_needs_few_rights(tmp_path: Path) -> None:
+    """Without any it is told which; with those of a relay it works, and the doctor passes over the rest."""
+    with Kafka(tmp_path / "kafka", security=Security.MTLS, guarded=True) as kafka:
+        settings = load_settings(
+            state=tmp_path / "state", sensor={"name": "gate"},
+            stream={"kafka": kafka.settings | {"replication": 1, "min_insync": 1, "partitions": 2}},
+        )  # fmt: skip
+        with Log(settings.log_file, settings.stream.log_bytes) as log:
+            log.register(CONSUMER)
+            log.append([message("flows", 100, n) for n in range(4)])
+            relay = Relay(settings, log)
+            with pytest.raises(PermissionError, match=r"forbid it; give this user READ, WRITE"):
+                relay._session(threading.Event(), drain=True)
+            assert found(settings)["topics"].level == WARN
+            topics = ResourcePattern(ResourceType.TOPIC, "spanwatch.", ACLResourcePatternType.PREFIXED)
+            inside = KafkaAdminClient(bootstrap_servers=kafka.inside)
+            inside.create_acls(
+                [
+                    ACL("User:CN=sensor.example", "*", operation, ACLPermissionType.ALLOW, topics)
+                    for operation in (ACLOperation.CREATE, ACLOperation.WRITE, ACLOperation.DESCRIBE)
+                ]
+            )
+            inside.close()
+            relay.drain()
+            assert log.waiting(CONSUMER) == (0, 0)
+        dead = DeadTopic(settings.stream.kafka)
+        dead.put(Origin("spanwatch.flows.v1", 0, 0), [], b"x", "why")
+        dead.close()
+        worst = found(settings)
+        assert worst.pop("topics").mend == "give this user the right DescribeConfigs on it"
+        assert {check.level for check in worst.values()} == {OK}
+        assert worst["workers"].text == "group spanwatch is not for this host to see"
+        assert worst["set aside"].text == "not for this host to see"
