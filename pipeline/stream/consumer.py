@@ -207,7 +207,7 @@ class KafkaSource:
         with open_admin(self.settings) as admin:
             make(admin, wanted(self.settings))
         with connecting(self.settings, "worker") as chosen:
-            self._consumer = KafkaConsumer(
+            consumer = KafkaConsumer(
                 **chosen,
                 group_id=self.settings.group,
                 group_instance_id=self.settings.instance,
@@ -217,6 +217,10 @@ class KafkaSource:
                 max_poll_interval_ms=POLL_MS,
                 **self._fetching(),
             )
+            # Who leads the group before it knows the topics hands out nothing, and may never look again.
+            for topic in self._kinds:
+                consumer.partitions_for_topic(topic)
+        self._consumer = consumer
         self._moves = _Moves()
         self._consumer.subscribe(list(self._kinds), listener=self._moves)
         self._joined_at = time.monotonic()
