@@ -28,6 +28,8 @@ POLL_S = 0.2
 ROUND_S = 10.0
 #: The same where none came since the last. Our default.
 IDLE_ROUND_S = 2.0
+#: What is inserted is noted and acknowledged after so many seconds at the latest. Our default.
+NOTE_S = 0.5
 #: Seconds between two looks whether a round is due. Our default.
 LOOK_S = 0.1
 #: First and longest wait after the store failed, doubled in between. Our default.
@@ -177,24 +179,31 @@ class Worker:
         }
 
     def _work(self, portions: Sequence[Portion], stop: threading.Event) -> int:
-        """Insert the rows of each, note all messages at once, acknowledge; messages done."""
+        """Insert the rows of each; note and acknowledge several at once; messages done."""
         known = self._known([message for portion in portions for message in portion.messages])
         inserted: list[Message] = []
         finished: list[Portion] = []
-        for portion in portions:
-            if stop.is_set():
-                break
+        done, noted_at = 0, time.monotonic()
+        for left in range(len(portions) - 1, -1, -1):
+            portion = portions[-1 - left]
             inserted += self._insert_new(portion, known)
             finished.append(portion)
+            if not left or stop.is_set() or time.monotonic() - noted_at >= NOTE_S:
+                self._note(finished, inserted)
+                done += sum(len(one.messages) + len(one.broken) for one in finished)
+                inserted, finished, noted_at = [], [], time.monotonic()
+            if stop.is_set():
+                break
+        return done
+
+    def _note(self, finished: list[Portion], inserted: list[Message]) -> None:
         if inserted:
-            token = "+".join(portion.token for portion in finished)
+            token = finished[0].token
             if len(finished) > 1:
-                token = hashlib.sha256(token.encode()).hexdigest()
+                token = hashlib.sha256("+".join(portion.token for portion in finished).encode()).hexdigest()
             self.store.insert("batches", _batches_rows(inserted), token)
             self._count(inserted)
-        for portion in finished:
-            self.source.acknowledge(portion)
-        return sum(len(portion.messages) + len(portion.broken) for portion in finished)
+        self.source.acknowledge(*finished)
 
     def _count(self, inserted: list[Message]) -> None:
         self.status["messages"] += len(inserted)

@@ -361,13 +361,11 @@ class KafkaSource:
         finally:
             consumer.close()
 
-    def acknowledge(self, portion: Portion) -> None:
-        for given in self._given:
-            if given.portion is portion:
-                for partition, held in self._mine(given.topic, given.plan).items():
-                    held.done, held.plan = given.plan.ranges[partition][1], None
-                self._given.remove(given)
-                return
+    def acknowledge(self, *portions: Portion) -> None:
+        for given in [one for one in self._given if any(one.portion is done for done in portions)]:
+            for partition, held in self._mine(given.topic, given.plan).items():
+                held.done, held.plan = given.plan.ranges[partition][1], None
+            self._given.remove(given)
 
     def set_aside(self, portion: Portion, place: Any, reason: str) -> None:
         for given in self._given:

@@ -71,9 +71,9 @@ class Source(Protocol):
         """What is to be done now: first what was given and not acknowledged. Empty after `wait_s` seconds
         without anything."""
 
-    def acknowledge(self, portion: Portion) -> None:
-        """Done with all of it: handed in when what waits is asked for, or more is taken, at the latest. Where
-        another worker has it by now, nothing happens."""
+    def acknowledge(self, *portions: Portion) -> None:
+        """Done with all of them, the first that were given; handed in when more is taken at the latest. Where
+        another worker has them by now, nothing happens."""
 
     def set_aside(self, portion: Portion, place: Place, reason: str) -> None:
         """Keep what is at that place of the portion with those that no worker could use. To be acknowledged
@@ -95,40 +95,30 @@ class LogSource:
 
     def __init__(self, log: Log) -> None:
         self.log = log
-        self._done = 0
 
     def open(self) -> None:
         self.log.register(CONSUMER)
 
     def take(self, wait_s: float) -> list[Portion]:
-        self._hand_in()
         entries = self.log.read(CONSUMER, READ)
         if not entries:
             time.sleep(wait_s)
         return [Portion(message.token, message.records, (message,), (place,)) for place, message in entries]
 
-    def acknowledge(self, portion: Portion) -> None:
-        # One transaction for all portions of a read.
-        last = portion.places[-1]
+    def acknowledge(self, *portions: Portion) -> None:
+        last = portions[-1].places[-1]
         assert isinstance(last, int)
-        self._done = max(self._done, last)
-
-    def _hand_in(self) -> None:
-        if self._done:
-            self.log.acknowledge(CONSUMER, self._done)
-            self._done = 0
+        self.log.acknowledge(CONSUMER, last)
 
     def set_aside(self, portion: Portion, place: Place, reason: str) -> None:
         assert isinstance(place, int)
         self.log.set_aside(place, reason)
 
     def waiting(self) -> Waiting:
-        self._hand_in()
         return Waiting(*self.log.waiting(CONSUMER), {})
 
     def leads(self) -> bool:
         return True
 
     def close(self) -> None:
-        """Whoever opened the log closes it."""
-        self._hand_in()
+        """Nothing: whoever opened the log closes it."""

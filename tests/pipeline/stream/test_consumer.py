@@ -210,7 +210,6 @@ def test_a_portion_of_partitions_that_moved_is_repeated_by_each(way: KafkaWay) -
             [again] = taken(two, 4)
             assert again == before
             one.acknowledge(before)
-            one.waiting()
             assert two.take(0.1) == [before]
             two.acknowledge(again)
             assert one.take(0.1) == two.take(0.1) == []
