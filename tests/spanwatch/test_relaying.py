@@ -19,6 +19,7 @@ def test_without_kafka_nothing_is_started(tmp_path: Path) -> None:
     assert not (tmp_path / "relay.lock").exists()
 
 
+@pytest.mark.slow
 def test_a_relay_runs_for_the_block_and_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It holds the log's relay lock meanwhile, though no broker answers."""
     monkeypatch.setenv("SPANWATCH_STREAM__KAFKA__BROKERS", "127.0.0.1:1")
