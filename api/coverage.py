@@ -33,6 +33,7 @@ def _sensor(row: dict[str, Any]) -> dict[str, Any]:
         "clock_offset_us": row["clock_offset"],
         "boots": row["boots"],
         "gap_events": row["gap_events"],
+        "incomplete_batches": 0,
         "version": row["release"],
         "last": utc_text(row["latest"]),
     }
@@ -61,6 +62,9 @@ def coverage(desk: Service, span: Range) -> dict[str, Any]:
     edges = {
         row["name"]: row for row in desk.rows(statement("gaps"), bounds | {"longest_us": GAP_S * SECOND_US})
     }
+    for row in desk.rows(statement("incomplete"), bounds):
+        if row["name"] in sensors:
+            sensors[row["name"]]["incomplete_batches"] = row["batches"]
     for known in desk.rows(statement("sensors_known")):
         sensors.setdefault(
             known["name"],

@@ -61,7 +61,7 @@ def cpu_of(pid: int) -> float:
     return sum(map(int, fields[11:15])) / TICKS
 
 
-def settings_in(state: Path, kafka: Kafka, partitions: int) -> Settings:
+def settings_in(state: Path, kafka: Kafka, partitions: int, batch_rows: int) -> Settings:
     brokers = len(kafka.addresses)
     return Settings.model_validate(
         {
@@ -72,6 +72,7 @@ def settings_in(state: Path, kafka: Kafka, partitions: int) -> Settings:
                 | {
                     "brokers": kafka.addresses,
                     "partitions": partitions,
+                    "batch_rows": batch_rows,
                     "replication": brokers,
                     "min_insync": min(2, brokers),
                     "instance": "benchmark",
@@ -160,6 +161,7 @@ def report_latency(log: Log, store: Store, rate: int, seconds: int) -> None:
             log.append([message])
             appended[message.sequence] = time.monotonic()
 
+    before = time.process_time()
     with running("append", append, threading.Event()):
         deadline = time.monotonic() + seconds + 60
         while len(seen) < seconds and time.monotonic() < deadline:
@@ -176,6 +178,8 @@ def report_latency(log: Log, store: Store, rate: int, seconds: int) -> None:
         print(
             f"{name} at {rate:,} flows/s: 50 % {median:.2f} s, 95 % {high:.2f} s, most {values.max():.2f} s"
         )
+    spent = (time.process_time() - before) / seconds
+    print(f"CPU of worker, store and questions meanwhile: {spent:.2f} s a second")
     if len(seen) < seconds:
         print(f"{seconds - len(seen)} batches never came")
 
@@ -187,6 +191,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--brokers", type=int, default=1)
     parser.add_argument("--partitions", type=int, default=6)
+    parser.add_argument("--batch-rows", type=int, default=50_000, help="rows of an insert")
     parser.add_argument("--live", type=int, default=0, metavar="SECONDS")
     parser.add_argument("--rate", type=int, default=20_000, help="flows a second of --live")
     parser.add_argument(
@@ -197,7 +202,7 @@ def main() -> None:
     try:
         with ExitStack() as stack:
             kafka = stack.enter_context(Kafka(state / "kafka", brokers=given.brokers))
-            settings = settings_in(state, kafka, given.partitions)
+            settings = settings_in(state, kafka, given.partitions, given.batch_rows)
             log = stack.enter_context(Log(settings.log_file, 1 << 34))
             rows = fill(log, given.rows) if given.rows else 0
             store = stack.enter_context(open_store(settings))

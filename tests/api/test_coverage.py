@@ -59,6 +59,25 @@ def test_short_files_are_covered_by_their_records(scratch: Running) -> None:
     assert (got["packets"], got["covered"], got["gaps"]) == (77, 1.0, [])
 
 
+def test_batches_without_all_their_parts_are_counted(scratch: Running) -> None:
+    """What came in parts and lacks one for minutes is told; what is whole, on its way or elsewhere is not."""
+    put(scratch.store, "health", [
+        {"ts": NINE + 9_000 * SECOND, "sensor": "split", "boot": "s1", "sequence": 9, "event": "tick"},
+    ])  # fmt: skip
+    for sequence, part, ago in ((0, 0, 300), (0, 1, 300), (1, 1, 300), (2, 0, 5), (3, 0, 300), (3, 0, 300)):
+        scratch.store.command(
+            "INSERT INTO batches (sensor, boot, sequence, part, parts, records, rows, first, last, stored) "
+            f"SELECT 'split', 's1', {sequence}, {part}, 2, 'flows', 5, fromUnixTimestamp64Micro({NINE}) "
+            "+ INTERVAL 9000 SECOND AS began, began + INTERVAL 5 SECOND, "
+            "now64(3) - toIntervalSecond({ago:UInt32})",
+            {"ago": ago},
+        )
+    at = {"from": "2026-03-02T19:29:00Z", "to": "2026-03-02T19:31:00Z"}
+    assert sensors(scratch, **at)["split"]["incomplete_batches"] == 2
+    before = {"from": "2026-03-02T18:00:00Z", "to": "2026-03-02T19:00:00Z"}
+    assert sensors(scratch, **before)["split"].get("incomplete_batches", 0) == 0
+
+
 def test_an_empty_store_knows_nothing(empty: Running) -> None:
     """No sensor, and visibility unknown."""
     got = empty.get("/v1/health", "auditor").json()
