@@ -1,5 +1,6 @@
 """Questions about bytes, asked of the smallest table that can tell: the greatest by a key, and over time."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from api.cells import address_plain
@@ -9,7 +10,7 @@ from api.problems import Problem
 from api.roles import Grant, withheld
 from api.service import Service, statement
 from api.tables import TABLES
-from api.times import HOUR_US, MINUTE_US, SECOND_US, Range, utc_text
+from api.times import MINUTE_US, SECOND_US, Range, utc_text
 from pipeline.records import NAME_SOURCES, mac_text
 
 #: What bytes may be asked by.
@@ -20,6 +21,8 @@ SERIES_KEYS = KEYS[1:]
 CATEGORY_KEYS = frozenset({"category"})
 #: Steps a timeline may have, seconds; up to a minute they are answered from the flow rows.
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400, 604_800)
+#: Slots of the sums between minutes and hours, seconds.
+SLOT_S = 300
 #: Most steps of one timeline.
 MOST_STEPS = 2_000
 #: Steps an answer has about, where none is asked for.
@@ -62,10 +65,32 @@ def traffic_bound(where: Condition, grant: Grant, span: Range, **more: Any) -> d
     )
 
 
-def _whole_hours(span: Range) -> dict[str, int]:
-    """The hours (s since 1970) that lie in the range as a whole: the hourly sums tell those exactly."""
-    first, last = -(-span.first // HOUR_US), span.last // HOUR_US
-    return {"first_hour": first * 3_600, "last_hour": max(first, last) * 3_600}
+def _whole(span: Range, step_s: int | None = None) -> dict[str, int]:
+    """The hours, and slots of five minutes, that lie in the range as a whole, s since 1970.
+
+    Their own sums tell those exactly. With a step: those alone that fit into it.
+    """
+    bounds: dict[str, int] = {}
+    for name, seconds in (("hour", 3_600), ("slot", SLOT_S)):
+        length = seconds * SECOND_US
+        first = -(-span.first // length)
+        last = span.last // length if step_s is None or step_s % seconds == 0 else first
+        bounds |= {f"first_{name}": first * seconds, f"last_{name}": max(first, last) * seconds}
+    return bounds
+
+
+def _traffic_sql(by: str | None, filters: str, asked: Iterable[str]) -> tuple[str, str]:
+    """The smallest sums that tell the key under these filters, and SQL of their sums by source of names."""
+    if by == "host" and set(asked) <= {"site", "client"}:
+        return statement("traffic_of_hosts", filters=filters), _KNOWN_SOURCES
+    if by != "host" and _of_sites(asked):
+        return statement("traffic_of_sites", filters=filters), _SOURCE_SUMS
+    return statement("traffic", filters=filters), _SOURCE_SUMS
+
+
+def _of_sites(asked: Iterable[str]) -> bool:
+    """Whether the sums without hosts know what the filters are about."""
+    return not {"client", "action"} & set(asked)
 
 
 def _sources(row: dict[str, Any]) -> dict[str, int]:
@@ -76,6 +101,7 @@ def _sources(row: dict[str, Any]) -> dict[str, int]:
 _SOURCE_SUMS = ", ".join(
     f"sumIf(bytes_up + bytes_down, name_source = '{name}') AS from_{name}" for name in NAME_SOURCES
 )
+_KNOWN_SOURCES = ", ".join(f"sum(by_{name}) AS from_{name}" for name in NAME_SOURCES)
 
 
 def traffic_filters(where: Condition, grant: Grant, asked: dict[str, list[str]], *, raw: bool) -> str:
@@ -102,16 +128,16 @@ def top(
 ) -> Top:
     """The `limit` greatest by `by` over the whole minutes that hold the range.
 
-    Hours that lie in it as a whole come from the hourly sums, the rest from the minutes.
+    Hours that lie in it as a whole come from the hourly sums, the rest from those of five minutes or of one.
     """
     span = span.aligned(MINUTE_US)
     if by == "host":
         keys, names = "toString(site) AS k0, toString(client) AS k1", "k0, k1"
     else:
         keys, names = f"{_key_sql(by, grant, raw=False)} AS k0", "k0"
-    traffic = statement("traffic", filters=traffic_filters(where, grant, asked, raw=False))
-    sql = statement("top", keys=keys, names=names, sources=_SOURCE_SUMS, traffic=traffic)
-    found = desk.rows(sql, traffic_bound(where, grant, span, limit=limit, **_whole_hours(span)))
+    traffic, sources = _traffic_sql(by, traffic_filters(where, grant, asked, raw=False), asked)
+    sql = statement("top", keys=keys, names=names, sources=sources, traffic=traffic)
+    found = desk.rows(sql, traffic_bound(where, grant, span, limit=limit, **_whole(span)))
     clear = by == "host" and grant.hosts == "clear"
     hosts = [(row["k0"], address_plain(row["k1"])) for row in found] if clear else []
     known = dict(zip(hosts, named_hosts(desk, hosts, span), strict=True))
@@ -190,14 +216,13 @@ def timeline(
     raw = step_s < 60
     span = span.aligned(step_s * SECOND_US)
     key = _key_sql(by, grant, raw=raw) if by else "''"
-    hourly = step_s % 3_600 == 0
     filters = traffic_filters(where, grant, asked, raw=raw)
     if raw:
         sql = statement("timeline_seconds", key=key, filters=filters)
     else:
-        sql = statement("timeline_sums", key=key, traffic=statement("traffic", filters=filters))
-    hours = _whole_hours(span if hourly else Range(span.first, span.first))
-    found = desk.rows(sql, traffic_bound(where, grant, span, step_s=step_s, **({} if raw else hours)))
+        sql = statement("timeline_sums", key=key, traffic=_traffic_sql(by, filters, asked)[0])
+    bounds = {} if raw else _whole(span, step_s)
+    found = desk.rows(sql, traffic_bound(where, grant, span, step_s=step_s, **bounds))
     covered = covered_steps(desk, span, step_s, asked.get("site", []))
     sums: dict[str, float] = {}
     for row in found:
@@ -229,8 +254,15 @@ def timeline(
             if by:
                 point[by] = name
             points.append(point)
-    source = "flows" if raw else "traffic_1h" if hourly else "traffic_1m"
+    source = "flows" if raw else _table(step_s, asked)
     return Timeline(span, step_s, source, series if by else [], points)
+
+
+def _table(step_s: int, asked: Iterable[str]) -> str:
+    """The sums that answer a timeline of whole steps."""
+    if step_s % 3_600 == 0:
+        return "sites_1h" if _of_sites(asked) else "traffic_1h"
+    return "sites_5m" if _of_sites(asked) and step_s % SLOT_S == 0 else "traffic_1m"
 
 
 class Now(NamedTuple):
@@ -262,7 +294,7 @@ def busiest(
     found = top(desk, "host", span, where, asked, grant, limit)
     traffic = statement("traffic", filters=traffic_filters(where, grant, asked, raw=False))
     services = statement("services_of_hosts", service=_key_sql("service", grant, raw=False), traffic=traffic)
-    told = {"hosts": found.addresses, **_whole_hours(span)}
+    told = {"hosts": found.addresses, **_whole(span)}
     by_host: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in desk.rows(services, traffic_bound(where, grant, span, **told)):
         key = row["host_site"], address_plain(row["address"])

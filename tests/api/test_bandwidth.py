@@ -73,7 +73,7 @@ def test_hours_come_from_the_hourly_sums(school: Running) -> None:
     """Steps of hours are answered from the smallest table, exactly."""
     day = {"from": "2026-03-02T10:30:00Z", "to": "2026-03-02T20:00:00Z", "step": 3_600}
     got = school.get("/v1/bandwidth/timeline", "engineer", params=day).json()
-    assert got["source"] == "traffic_1h"
+    assert got["source"] == "sites_1h"
     minutes = school.get("/v1/bandwidth/timeline", "engineer", params={**day, "step": 60}).json()
     for way in ("bytes_up", "bytes_down"):
         hours, parts = (sum(point[way] or 0 for point in answer["points"]) for answer in (got, minutes))
@@ -93,10 +93,30 @@ def test_hours_come_from_the_hourly_sums(school: Running) -> None:
 def test_hours_and_the_minutes_around_them_add_up(school: Running, asked: tuple[str, str]) -> None:
     """Whatever part of an hour a range begins and ends in, no minute is left out or counted twice."""
     span = {"from": asked[0], "to": asked[1]}
-    total = school.get("/v1/bandwidth/top", "engineer", params={**span, "by": "site"}).json()["total"]
     points = school.get("/v1/bandwidth/timeline", "engineer", params={**span, "step": 60}).json()["points"]
-    for way in ("bytes_up", "bytes_down"):
-        assert total[way] == sum(point[way] or 0 for point in points)
+    for by in ("site", "host", "service"):
+        total = school.get("/v1/bandwidth/top", "engineer", params={**span, "by": by}).json()["total"]
+        for way in ("bytes_up", "bytes_down"):
+            assert total[way] == sum(point[way] or 0 for point in points)
+
+
+def test_any_sums_tell_the_same(school: Running) -> None:
+    """Hosts, or slots of five minutes, come out alike from sums with and without what else is known."""
+    day = {"from": "2026-03-02T16:58:00Z", "to": "2026-03-02T19:00:00Z"}
+    every = ["none", "sni", "quic", "http", "dns"]
+    plain = school.get("/v1/bandwidth/top", "engineer", params={**day, "by": "host"}).json()
+    filtered = school.get("/v1/bandwidth/top", "engineer", params={**day, "by": "host", "name_source": every})
+    assert filtered.json()["rows"] == plain["rows"] != []
+    slots = school.get("/v1/bandwidth/timeline", "engineer", params={**day, "step": 300}).json()
+    hosts = school.get(
+        "/v1/bandwidth/timeline", "engineer", params={**day, "step": 300, "client": "0.0.0.0/0"}
+    ).json()
+    assert (slots["source"], hosts["source"]) == ("sites_5m", "traffic_1m")
+    judged = {**day, "step": 300, "action": ["allow", "!prohibit"]}
+    assert school.get("/v1/bandwidth/timeline", "auditor", params=judged).json()["source"] == "traffic_1m"
+    assert [point["bytes_down"] for point in slots["points"]] == [
+        point["bytes_down"] for point in hosts["points"]
+    ]
 
 
 @pytest.mark.parametrize("by", ["host", "service", "group"])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.records import ADDRESS, TIME, address_bytes
+from pipeline.records import ADDRESS, NAME_SOURCES, TIME, address_bytes
 from pipeline.store import migrate
 from pipeline.store.client import Store
 from tests.pipeline.batches import MINUTE_US, MORNING_US, batch
@@ -17,6 +17,13 @@ from tests.pipeline.batches import MINUTE_US, MORNING_US, batch
 DATABASES = count()
 FOR_EVER = {"raw_days": 0, "summary_days": 0}
 SUMS = "sum(bytes_up) AS up, sum(bytes_down) AS down, sum(packets_up) AS sent, sum(packets_down) AS received"
+
+
+TABLES = ("flows", "traffic_1m", "traffic_1h", "sites_5m", "sites_1h", "usage_1h", "link_5m")
+NAMED = ", ".join(f"sum(by_{name}) AS named_{name}" for name in NAME_SOURCES)
+OF_NAMES = ", ".join(
+    f"sumIf(bytes_up + bytes_down, name_source = '{name}') AS named_{name}" for name in NAME_SOURCES
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +36,7 @@ def kept() -> Iterator[Store]:
 @pytest.fixture
 def store(kept: Store) -> Store:
     """An empty store."""
-    for table in ("flows", "traffic_1m", "traffic_1h", "link_5m"):
+    for table in TABLES:
         kept.command(f"TRUNCATE TABLE {table}")
     return kept
 
@@ -41,11 +48,16 @@ def sums(store: Store, table: str, hour: str) -> list[dict[str, Any]]:
 
 
 def agree(store: Store) -> None:
-    """Asserts that both rollups say what the flows say, key by key."""
+    """Asserts that the rollups say what the flows say, key by key."""
     flows = sums(store, "flows", "toStartOfHour(start)")
     assert flows
     assert sums(store, "traffic_1m", "toStartOfHour(minute)") == flows
     assert sums(store, "traffic_1h", "toDateTime(hour)") == flows
+    assert sums(store, "sites_5m", "toStartOfHour(slot)") == flows
+    assert sums(store, "sites_1h", "toDateTime(hour)") == flows
+    by_host = "SELECT {} AS hour, site, client, {} FROM {} GROUP BY ALL ORDER BY ALL"
+    known = store.rows(by_host.format("toStartOfHour(start)", f"{SUMS}, {OF_NAMES}", "flows"))
+    assert store.rows(by_host.format("toDateTime(hour)", f"{SUMS}, {NAMED}", "usage_1h")) == known
     begun = store.rows("SELECT countIf(start = first) AS flows FROM flows")
     assert store.rows("SELECT sum(flows) AS flows FROM traffic_1h") == begun
 
@@ -59,7 +71,7 @@ def agree(store: Store) -> None:
 )
 def test_sums_equal_the_flows(store: Store, parts: list[tuple[int, int, int]], order: Any) -> None:
     """Batches in any order, hours late, sent again at any time: each hour's sums are those of its flows."""
-    for table in ("flows", "traffic_1m", "traffic_1h", "link_5m"):
+    for table in TABLES:
         store.command(f"TRUNCATE TABLE {table}")
     sent = [*parts, *order.sample(parts, len(parts) // 2)]
     order.shuffle(sent)
