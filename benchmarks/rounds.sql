@@ -1,5 +1,6 @@
 -- name: flows
--- Flows of a school day: 2,000 hosts, servers and names by a steep law, a twentieth of them listed.
+-- Flows of a school day: 2,000 hosts, each with 60 servers of its own that take four fifths of its flows, the rest by a
+-- steep law over 20,000. A twelfth of the servers is dead, a twentieth of the names listed; four hosts sweep a network.
 INSERT INTO flows
 (
     sensor, vlan, flow_id, start, end, first, client, server, client_port, server_port, protocol, client_mac, server_mac,
@@ -11,14 +12,17 @@ INSERT INTO flows
 WITH
     cityHash64(number, 1) % 2000 AS host,
     cityHash64(number, 2) AS chance,
-    toUInt64(20000 * pow((cityHash64(number, 3) % 100000) / 100000, 3)) AS place,
-    cityHash64(number, 4) % 1000 AS kind,
+    (cityHash64(number, 3) % 100000) / 100000 AS draw,
+    if(cityHash64(number, 7) % 10 < 8, cityHash64(host, toUInt64(60 * pow(draw, 2))) % 20000, toUInt64(20000 * pow(draw, 3))) AS place,
+    host < 4 AND cityHash64(number, 8) % 5 = 0 AS sweep,
+    if(sweep, 865, cityHash64(number, 4) % 1000) AS kind,
     cityHash64(number, 5) % 1000 AS outcome,
     fromUnixTimestamp64Micro({begin_us:Int64} + toInt64({span_us:Int64} * (number - {from:UInt64}) / {rows:UInt64})
         + chance % 200000, 'UTC') AS at,
     multiIf(kind < 620, 443, kind < 780, 53, kind < 840, 80, kind < 860, 123, kind < 870, 445, kind < 875, 22, 1024 + chance % 60000) AS port,
     port IN (53, 123) OR port = 443 AND chance % 4 = 0 AS datagram,
-    multiIf(datagram, if(outcome < 950, 'SF', 'S0'), outcome < 780, 'SF', outcome < 860, 'S1', outcome < 900, 'S0', outcome < 915, 'REJ', outcome < 950, 'RSTO', outcome < 980, 'RSTR', 'OTH') AS ended_as,
+    sweep OR port NOT IN (53, 123) AND cityHash64(place, 9) % 12 = 0 AS dead,
+    multiIf(datagram, if(dead OR outcome >= 990, 'S0', 'SF'), dead, if(outcome < 700, 'S0', 'REJ'), outcome < 780, 'SF', outcome < 880, 'S1', outcome < 890, 'S0', outcome < 895, 'REJ', outcome < 940, 'RSTO', outcome < 980, 'RSTR', 'OTH') AS ended_as,
     ended_as NOT IN ('S0', 'REJ') AS answered,
     port = 443 AND chance % 10 < 8 AS named,
     place % 20 = 0 AS listed,
@@ -26,7 +30,9 @@ WITH
 SELECT
     'gate', 20, number, at, at + toIntervalMillisecond(chance % 30000), at,
     toIPv6(concat('::ffff:10.20.', toString(intDiv(host, 250)), '.', toString(host % 250))),
-    if(kind >= 860, toIPv6(concat('::ffff:10.10.', toString(place % 8), '.', toString(place % 250))),
+    multiIf(sweep, toIPv6(concat('::ffff:10.10.', toString(number % 8), '.', toString(intDiv(number, 8) % 250))),
+        port IN (53, 123), toIPv6('::ffff:10.10.0.53'),
+        kind >= 860, toIPv6(concat('::ffff:10.10.', toString(place % 8), '.', toString(place % 250))),
         toIPv6(concat('::ffff:203.', toString(place % 200), '.', toString(intDiv(place, 200)), '.', toString(place % 250)))),
     32768 + chance % 28000, port, if(datagram, 17, 6), 2199023255552 + host, 2199023300000,
     500 + chance % 2000, if(answered, down, 0), 1 + chance % 20, if(answered, 1 + intDiv(down, 1200), 0),
@@ -45,7 +51,7 @@ SELECT
 FROM numbers({from:UInt64}, {rows:UInt64})
 
 -- name: dns
--- A question for every fourth flow.
+-- A question for every fourth flow, for names of the host's own servers mostly.
 INSERT INTO dns
 (
     ts, client, server, vlan, transport, id, qname, qtype, rcode, ra, addresses, min_ttl, rtt_us, answered, sensor, site,
@@ -54,7 +60,8 @@ INSERT INTO dns
 WITH
     cityHash64(number, 1) % 2000 AS host,
     cityHash64(number, 2) AS chance,
-    toUInt64(20000 * pow((cityHash64(number, 3) % 100000) / 100000, 3)) AS place,
+    (cityHash64(number, 3) % 100000) / 100000 AS draw,
+    if(cityHash64(number, 7) % 10 < 8, cityHash64(host, toUInt64(60 * pow(draw, 2))) % 20000, toUInt64(20000 * pow(draw, 3))) AS place,
     place % 20 = 0 AS listed,
     fromUnixTimestamp64Micro({begin_us:Int64} + toInt64({span_us:Int64} * (number - {from:UInt64}) * 4 / {rows:UInt64}), 'UTC') AS at
 SELECT

@@ -63,22 +63,43 @@ tries AS
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
 ),
-suspects AS
+-- Whoever could pass a threshold by what the windows hold, and how many of 32 parts of its pairs are looked at. A window
+-- touches two blocks of its own length, next to each other.
 (
-    SELECT
-        client,
-        -- Whoever tries more is looked at in part: it is past every threshold, and memory stays bounded.
-        arrayJoin(range(greatest(1, intDiv(32, 1 + intDiv(sum(hosts), toUInt64({pairs_most:Float64})))))) AS slice
+    SELECT groupArray((client, parts))
     FROM
     (
-        SELECT client, uniq(server) AS hosts FROM tries
-        WHERE silent AND start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
-        GROUP BY client, protocol, port HAVING hosts > {few_hosts:Float64}
+        SELECT
+            client,
+            -- Whoever tries more is looked at in part: it is past every threshold, and memory stays bounded.
+            greatest(1, intDiv(32, 1 + intDiv(sum(hosts), toUInt64({pairs_most:Float64})))) AS parts
+        FROM
+        (
+            SELECT
+                client, uniq(server) AS hosts, uniqIf(server, block = 0) AS hosts_0, uniqIf(server, block = 1) AS hosts_1,
+                uniqIf(server, block > 1) AS hosts_2,
+                uniqIf(server, protocol != 17 AND port NOT IN (515, 631, 9100)
+                    AND arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})) AS quiet
+            FROM
+            (
+                SELECT
+                    client, server, protocol, port,
+                    intDiv(toUnixTimestamp64Micro(start) - toUnixTimestamp64Micro({from:DateTime64(6, 'UTC')}) - {lookback:UInt32} * 1000000,
+                        {window:UInt32} * 1000000) AS block
+                FROM tries
+                WHERE silent AND start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
+            )
+            GROUP BY client, protocol, port HAVING hosts > {few_hosts:Float64}
+        )
+        WHERE NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+        GROUP BY client
+        HAVING sum(hosts) >= {unused_pairs:Float64}
+            AND greatest(sum(hosts_0), sum(hosts_2)) + sum(hosts_1) >= multiIf(sum(quiet) >= {unused_hosts:Float64}, {unused_pairs:Float64},
+                arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}), {inside_pairs:Float64},
+                {outside_pairs:Float64})
+        ORDER BY sum(hosts) DESC, client LIMIT 1000
     )
-    WHERE NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
-    GROUP BY client HAVING sum(hosts) >= {unused_pairs:Float64}
-    ORDER BY sum(hosts) DESC, client LIMIT 1000
-),
+) AS found,
 -- Each pair by step; what was before the first window is one step.
 stepwise AS
 (
@@ -93,7 +114,8 @@ stepwise AS
         countIf(silent) AS in_vain, minIf(start, silent) AS seen, maxIf(start, silent) AS seen_last,
         minIf(sample, silent) AS first_sample
     FROM tries
-    WHERE (client, cityHash64(server, port, protocol) % 32) IN (SELECT client, slice FROM suspects)
+    WHERE client IN (SELECT arrayJoin(found).1)
+        AND (client, cityHash64(server, port, protocol) % 32) IN (SELECT f.1, arrayJoin(range(f.2)) FROM (SELECT arrayJoin(found) AS f))
     GROUP BY site, client, server, port, protocol, step
 ),
 pairs_known AS
@@ -145,7 +167,7 @@ used AS
     SELECT DISTINCT server AS host
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) - INTERVAL 1 HOUR
-        AND start < {to:DateTime64(6, 'UTC')} AND packets_down > 0
+        AND start < {to:DateTime64(6, 'UTC')} AND packets_down > 0 AND notEmpty(found)
     UNION ALL
     SELECT DISTINCT client AS host
     FROM hosts_1h
@@ -159,7 +181,7 @@ refusals AS
         sum(packets_up) AS refused
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
-        AND start < {to:DateTime64(6, 'UTC')}
+        AND start < {to:DateTime64(6, 'UTC')} AND notEmpty(found)
         AND (protocol = 1 AND client_port = 3 OR protocol = 58 AND client_port = 1)
     GROUP BY site, asker, step
 ),

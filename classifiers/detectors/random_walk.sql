@@ -47,11 +47,11 @@ sharers AS
         AND start < {to:DateTime64(6, 'UTC')}
         AND application IN ('bittorrent', 'gnutella', 'ethereum') AND client IN (SELECT client FROM suspects)
 ),
-contacts AS
+tries AS
 (
     SELECT
-        site, client, server, min(start) AS met, min(tuple(start, flow_id, failed)).3 AS in_vain,
-        min(tuple(start, client, client_port, server, server_port, protocol, state, sensor, flow_id)) AS sample
+        site, client, server, start, flow_id, failed AS vain,
+        tuple(start, client, client_port, server, server_port, protocol, state, sensor, flow_id) AS sample
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
         AND client IN (SELECT client FROM suspects)
@@ -66,6 +66,42 @@ contacts AS
             AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}))
         -- A name just resolved is followed, not guessed.
         AND NOT (failed AND server_name != '')
+),
+-- Whoever met enough in vain that it had not tried in vain the day before: of these alone that day's flows are read.
+(
+    SELECT groupUniqArray(client)
+    FROM
+    (
+        SELECT
+            client, countIf(in_vain AND (site, client, server) NOT IN
+            (
+                SELECT site, client, server FROM failed_1h
+                WHERE hour >= toStartOfHour({from:DateTime64(6, 'UTC')})
+                    AND hour <= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
+                    AND (first >= {from:DateTime64(6, 'UTC')} AND first < {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
+                        OR last >= {from:DateTime64(6, 'UTC')} AND last < {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}))
+                    AND protocol = 6 AND client IN (SELECT client FROM suspects)
+                    -- What clients of peer-to-peer networks try there is no contact.
+                    AND (port < 1024 OR arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}))
+            )) AS failures
+        FROM
+        (
+            SELECT site, client, server, min(tuple(start, flow_id, vain)).3 AS in_vain
+            FROM tries
+            WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
+            GROUP BY site, client, server
+        )
+        GROUP BY site, client
+    )
+    WHERE failures >= if(arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}),
+        {inside_failures:Float64}, log({alarm:Float64}) / log({failure_factor:Float64}))
+) AS walkers,
+contacts AS
+(
+    SELECT
+        site, client, server, min(start) AS met, min(tuple(start, flow_id, vain)).3 AS in_vain, min(sample) AS sample
+    FROM tries
+    WHERE client IN (SELECT arrayJoin(walkers))
     GROUP BY site, client, server
 ),
 walks AS

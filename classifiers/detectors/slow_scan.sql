@@ -26,7 +26,7 @@ lessors AS
     WHERE ts >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
         AND ts < {to:DateTime64(6, 'UTC')} AND source IN ('dhcp_offer', 'dhcp_ack')
 ),
-suspects AS
+often AS
 (
     SELECT client FROM failed_1h
     WHERE hour >= toStartOfHour({from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}))
@@ -36,6 +36,36 @@ suspects AS
     HAVING count() >= {pairs:Float64} AND uniq(hour) >= {hours:Float64}
     ORDER BY count() DESC, client LIMIT 1000
 ),
+-- Whoever failed at pairs enough in one day, for the pairs that answered in the same hours: of few the days before are read.
+(
+    SELECT groupUniqArray(client)
+    FROM
+    (
+        SELECT site, client, uniqMerge(tried) OVER w AS failures, uniqMerge(reached) OVER w AS successes
+        FROM
+        (
+            SELECT toString(site) AS site, client, hour, uniqState((server, port, protocol)) AS tried
+            FROM failed_1h
+            WHERE hour >= toStartOfHour({from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}))
+                AND hour < {to:DateTime64(6, 'UTC')}
+                AND client IN (SELECT client FROM often)
+            GROUP BY site, client, hour
+        ) AS f
+        LEFT JOIN
+        (
+            SELECT toString(site) AS site, client, toDateTime(toStartOfHour(start), 'UTC') AS hour,
+                uniqState((server, if(protocol IN (1, 58), 0, server_port), protocol)) AS reached
+            FROM flows
+            WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
+                AND client IN (SELECT client FROM often)
+                AND payload_down > 0 AND state NOT IN ('S0', 'REJ', 'RSTOS0', 'SH')
+            GROUP BY site, client, hour
+        ) AS r USING (site, client, hour)
+        WINDOW w AS (PARTITION BY site, client ORDER BY hour RANGE BETWEEN {before:UInt32} PRECEDING AND CURRENT ROW)
+    )
+    WHERE failures >= {pairs:Float64} AND failures >= {ratio:Float64} * successes
+) AS found,
+suspects AS (SELECT arrayJoin(found) AS client),
 -- What each of them got an answer from, and since when; clients of peer-to-peer networks are known by their own.
 answered AS
 (
