@@ -221,7 +221,7 @@ class Worker:
         classifier = self.classifier
         decoded: list[Decoded] = []
         for place, message in zip(portion.places, portion.messages, strict=True):
-            of, there = known.setdefault(message[:3], (message.parts, set()))
+            of, there = known.get(message[:3], (message.parts, set()))
             if message.part in there if of == message.parts else len(there) == of:
                 self.status["repeated"] += 1
                 continue
@@ -231,7 +231,10 @@ class Worker:
                 decoded.append(Decoded(place, message, decode(message)))
             except Exception as error:
                 self._set_aside(portion, place, f"message {message.token}", _reason(error))
+                continue
+            # Only now: a damaged one must not stand for another of its name.
             there.add(message.part)
+            known[message[:3]] = (of, there)
         return self._insert(portion, classifier, decoded)
 
     def _insert(self, portion: Portion, classifier: Classifying, decoded: list[Decoded]) -> list[Message]:

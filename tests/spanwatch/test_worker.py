@@ -543,6 +543,16 @@ def test_parts_are_known_one_by_one(store: Store, worker: Worker) -> None:
     ]
 
 
+def test_a_damaged_message_does_not_stand_for_a_whole_one(log: Log, store: Store, worker: Worker) -> None:
+    """What claims a batch's name, and is no batch, is set aside; the batch itself, behind it, is inserted."""
+    whole = message("flows", 10, 3)
+    cut = whole._replace(payload=whole.payload[:50])
+    log.append([cut])
+    work(worker, [cut, cut._replace(parts=4, part=2), whole, whole])
+    assert (worker.status["dead"], worker.status["messages"], worker.status["repeated"]) == (2, 1, 1)
+    assert number(store, "SELECT count() FROM flows") == 10
+
+
 def test_a_batch_that_came_whole_is_not_taken_in_parts(log: Log, store: Store, worker: Worker) -> None:
     """A log that moves to Kafka brings what is in again: whole there, split here, or the other way round."""
     whole = message("flows", 10, 3)
