@@ -14,6 +14,7 @@ Rates are what the machine had to give at that time: compare CPU seconds.
 
 import argparse
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -127,6 +128,8 @@ def report_speed(worker: Worker, rows: int, brokers: list[int], relayed: int) ->
     print(f"{rows:,} rows in {marks[-1][0]:.1f} s: {rows / marks[-1][0]:,.0f} rows/s, {inserts} inserts")
     steps = [f"{(b[1] - a[1]) / max(b[0] - a[0], 1e-9):,.0f}" for a, b in pairwise(marks)]
     print(f"rows/s by tenths: {', '.join(steps)}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak of worker and store: {peak:,.0f} MB")
     for name, cpu in parts.items():
         spent = cpu() - before[name]
         print(f"CPU of {name}: {spent:.2f} s, {spent / rows * 1e6:.2f} µs a row")
@@ -191,7 +194,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--brokers", type=int, default=1)
     parser.add_argument("--partitions", type=int, default=6)
-    parser.add_argument("--batch-rows", type=int, default=50_000, help="rows of an insert")
+    parser.add_argument("--batch-rows", type=int, default=200_000, help="rows of an insert")
     parser.add_argument("--live", type=int, default=0, metavar="SECONDS")
     parser.add_argument("--rate", type=int, default=20_000, help="flows a second of --live")
     parser.add_argument(

@@ -98,8 +98,8 @@ class KafkaSettings(Section):
     """File whose first line is the user's password."""
     group: str = Field("spanwatch", pattern=r"^[A-Za-z0-9._-]{1,200}$")
     """Consumer group of the workers that share one store."""
-    batch_rows: int = Field(50_000, ge=1_000, le=1_000_000)
-    """Rows of a partition that a worker inserts at once."""
+    batch_rows: int = Field(200_000, ge=1_000, le=1_000_000)
+    """Rows of a kind that a worker inserts at once, where so many wait."""
     batch_seconds: float = Field(1.0, ge=0, le=60)
     """Seconds that it waits for so many."""
     instance: str = Field(default_factory=lambda: socket.gethostname(), pattern=r"^[A-Za-z0-9._-]{1,200}$")
