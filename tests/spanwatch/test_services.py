@@ -9,15 +9,20 @@ import pytest
 
 from api.access import Access
 from pipeline.settings import Settings
+from pipeline.stream.log import Log
+from spanwatch.relay import Relay
 from spanwatch.services import (
     address_of,
     bind,
     first_token,
     make_state,
     only_worker,
+    open_parts,
     stopped_by_signals,
     worker_running,
 )
+from tests.pipeline.batches import message
+from tests.services.kafka import Kafka, missing
 
 
 def test_port_in_use_is_one_line_with_the_mend() -> None:
@@ -90,3 +95,38 @@ def test_signals_set_the_event(number: signal.Signals) -> None:
         os.kill(os.getpid(), number)
         assert stop.wait(5)
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.service
+@pytest.mark.skipif(bool(missing()), reason=missing())
+def test_with_brokers_the_worker_takes_from_kafka(tmp_path: Path) -> None:
+    """What a log holds comes by relay and Kafka, each batch whole again in the store; nobody waits for this
+    machine's worker, and what was in before it moved to Kafka is not taken twice."""
+    with Kafka(tmp_path / "kafka") as kafka:
+        topics = {"partitions": 3, "replication": 1, "min_insync": 1, "batch_seconds": 0.2}
+        settings = Settings.model_validate(
+            {"state": tmp_path / "state", "stream": {"kafka": kafka.settings | topics}}
+        )
+        make_state(settings.state)
+        sent = [message(records, 60, n) for n, records in enumerate(("flows", "dns", "sightings", "health"))]
+        with Log(settings.log_file, 1 << 30) as log:
+            log.register("relay")
+            log.append(sent[:1])
+        with open_parts(settings) as parts:
+            parts.worker.drain()
+        with Log(settings.log_file, 1 << 30) as log:
+            log.append(sent[1:])
+        with open_parts(settings, shared=True) as parts:
+            with Log(settings.log_file, 1 << 30) as log:
+                Relay(settings, log).drain()
+                assert log.totals()["bytes"] == 0
+            parts.worker.drain()
+            assert parts.worker.status["repeated"] > 1
+            assert parts.worker.status["leads"]
+            for records in ("flows", "dns", "sightings", "health"):
+                [row] = parts.store.rows(f"SELECT count() AS rows FROM {records}")
+                assert row["rows"] == 60
+            whole = parts.store.rows(
+                "SELECT sequence FROM batches GROUP BY sequence HAVING count() = max(parts) ORDER BY sequence"
+            )
+            assert [row["sequence"] for row in whole] == [0, 1, 2, 3]
