@@ -219,18 +219,19 @@ def cut_network(d: District, seconds: float = 40) -> None:
 
 
 def rebalance(d: District) -> None:
-    """Two workers become eight, some are killed, some stop, one comes back."""
-    start_all(d)
-    d.reach(0.15)
-    d.start(*(f"worker-{number}" for number in range(3, 9)))
-    d.count("workers", 8)
-    d.reach(0.4)
-    for number in (3, 4):
-        d.kill(f"worker-{number}")
+    """Eight workers share the partitions; two are killed, two stop, two of these come back."""
+    names = [f"worker-{number}" for number in range(1, 9)]
+    d.start("relay", *names)
+    d.wait(lambda: all(d.told(name) for name in names), "eight workers at work")
+    d.count("workers", len(names))
+    d.start("sensor")
+    d.reach(0.2)
+    d.kill("worker-3")
+    d.kill("worker-4")
     d.stop("worker-5", "worker-6")
     d.count("stops of worker", 2)
-    d.reach(0.6)
-    d.start("worker-3")
+    d.reach(0.4)
+    d.start("worker-3", "worker-5")
 
 
 def clock_jump(d: District) -> None:

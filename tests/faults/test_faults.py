@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 #: Enough that every fault strikes in the middle.
-LOAD = Load(flows=60_000, rows=1_000, rate=5_000)
+LOAD = Load(flows=40_000, rows=800, rate=4_000)
 #: A log of which the flows fill the bound several times.
 SMALL_LOG = 2 << 20
 #: Bytes of the disks that are filled, and most that a worker may take above what it took in the calm run.
