@@ -38,7 +38,9 @@ asked AS
         hasAny(signs, ['dns_ede', 'dns_refused', 'dns_nxdomain', 'dns_nxdomain_ra0', 'dns_nxdomain_bare', 'dns_nodata',
             'dns_nodata_bare']) AS weak,
         cityHash64(server, qtype, rcode, addresses) AS tie,
-        toJSONString(tuple(ts, client, server, qname, qtype, rcode, ra, ede, answers, addresses)) AS sample
+        -- The names stand in the type: a shard that is asked for a part of this keeps no others.
+        toJSONString(CAST(tuple(ts, client, server, qname, qtype, rcode, ra, ede, answers, addresses),
+            'Tuple(ts DateTime64(6, ''UTC''), client IPv6, server IPv6, qname String, qtype UInt16, rcode Nullable(UInt8), ra Nullable(Bool), ede Nullable(UInt16), answers Array(String), addresses Array(IPv6))')) AS sample
     FROM dns
     WHERE ts >= {read_from:DateTime64(6, 'UTC')} AND ts < {read_to:DateTime64(6, 'UTC')}
         AND transport IN ('udp', 'tcp') AND qtype IN (1, 28, 65) AND qname != ''
@@ -163,9 +165,9 @@ connections AS
         max(http_method != '') AND NOT tunnelled AS requested,
         cityHash64(sensor, flow_id) AS tie,
         if(tunnelled, 0, replied) AS status, if(tunnelled, '', max(http_location)) AS location,
-        toJSONString(tuple(min(first) AS ts, client, any(client_port) AS port, any(server) AS server,
-            any(server_port) AS server_port, any(application) AS application, server_name,
-            any(name_source) AS name_source, argMax(state, start) AS state, sensor, flow_id)) AS sample
+        toJSONString(CAST(tuple(min(first), client, any(client_port), any(server), any(server_port), any(application),
+            server_name, any(name_source), argMax(state, start), sensor, flow_id),
+            'Tuple(ts DateTime64(6, ''UTC''), client IPv6, port UInt16, server IPv6, server_port UInt16, application String, server_name String, name_source String, state String, sensor String, flow_id UInt64)')) AS sample
     FROM flows
     WHERE start >= {read_from:DateTime64(6, 'UTC')}
         AND start < {read_to:DateTime64(6, 'UTC')} + toIntervalSecond({reach_s:UInt32})

@@ -20,7 +20,8 @@ signs AS
     SELECT
         site, vlan, ts, 'device' AS kind, toString(mac) AS who, mac, '' AS maker,
         if(match(lower(value), {router_classes:String}), 'vendor class ' || left(value, 64), 'host name ' || left(name, 64)) AS sign,
-        toJSONString(tuple(ts, vlan, source, mac, ip, name, value, attributes)) AS sample
+        toJSONString(CAST(tuple(ts, vlan, source, mac, ip, name, value, attributes),
+            'Tuple(ts DateTime64(6, ''UTC''), vlan UInt16, source String, mac UInt64, ip IPv6, name String, value String, attributes Map(String, String))')) AS sample
     FROM sightings
     WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
         AND source = 'dhcp_request'
@@ -31,7 +32,8 @@ signs AS
     SELECT
         site, vlan, ts, 'host' AS kind, toString(client) AS who, 0 AS mac, transform(qname, {setup_names:Array(String)}, {setup_makers:Array(String)}, '') AS maker,
         qname AS sign,
-        toJSONString(tuple(ts, vlan, transport, client, server, qname, qtype)) AS sample
+        toJSONString(CAST(tuple(ts, vlan, transport, client, server, qname, qtype),
+            'Tuple(ts DateTime64(6, ''UTC''), vlan UInt16, transport String, client IPv6, server IPv6, qname String, qtype UInt16)')) AS sample
     FROM dns
     WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
         AND has({setup_names:Array(String)}, qname) AND transport IN ('udp', 'tcp', 'mdns')

@@ -79,7 +79,8 @@ steps AS
         toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
         uniqStateIf(toString(server), server < toIPv6('ff00::')) AS targets_state,
         min(start) AS seen, max(start) AS seen_last,
-        groupArraySorted(10)(toJSONString(tuple(start, client, server, client_port, packets_up, packets_down, sensor, flow_id))) AS samples
+        groupArraySorted(10)(toJSONString(CAST(tuple(start, client, server, client_port, packets_up, packets_down, sensor, flow_id),
+            'Tuple(start DateTime64(6, ''UTC''), client IPv6, server IPv6, client_port UInt16, packets_up UInt32, packets_down UInt32, sensor String, flow_id UInt64)'))) AS samples
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
         AND start < {to:DateTime64(6, 'UTC')}

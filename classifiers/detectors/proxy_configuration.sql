@@ -21,7 +21,8 @@ said AS
     SELECT
         site, server AS speaker, toString(client) AS asker, ts AS at, '' AS how,
         toString(transport) AS via, qname AS about, arrayStringConcat(arraySlice(arraySort(arrayMap(a -> toString(a), addresses)), 1, 3), ' ') AS given,
-        toJSONString(tuple(ts, client, server, transport, qname, addresses, sensor)) AS sample
+        toJSONString(CAST(tuple(ts, client, server, transport, qname, addresses, sensor),
+            'Tuple(ts DateTime64(6, ''UTC''), client IPv6, server IPv6, transport String, qname String, addresses Array(IPv6), sensor String)')) AS sample
     FROM dns
     WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
         AND startsWith(qname, 'wpad') AND (qname IN ('wpad', 'wpad.local') OR startsWith(qname, 'wpad.'))
@@ -34,7 +35,8 @@ said AS
     SELECT
         site, ip AS speaker, attributes['client_mac'] AS asker, ts AS at, 'dhcp' AS how,
         'DHCP' AS via, '' AS about, attributes['proxy'] AS given,
-        toJSONString(tuple(ts, mac, ip, value, attributes, sensor)) AS sample
+        toJSONString(CAST(tuple(ts, mac, ip, value, attributes, sensor),
+            'Tuple(ts DateTime64(6, ''UTC''), mac UInt64, ip IPv6, value String, attributes Map(String, String), sensor String)')) AS sample
     FROM sightings
     WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
         AND source IN ('dhcp_offer', 'dhcp_ack') AND attributes['proxy'] != ''
