@@ -262,3 +262,33 @@ def test_a_topic_made_anew_is_read_from_its_beginning(way: KafkaWay) -> None:
     way.send([message("flows", 5, n) for n in range(5, 7)])
     with way.opened() as source:
         assert names(taken(source, 2)) == ["gate/b1/5", "gate/b1/6"]
+
+
+class NotUtf8(str):
+    """A header's name that another program wrote."""
+
+    __slots__ = ()
+
+    def encode(self, *_given: Any) -> bytes:
+        return b"\xff\xfe"
+
+
+def test_a_record_that_the_library_cannot_read_is_stepped_over(way: KafkaWay) -> None:
+    """It is set aside like others, wherever it lies between good ones, and holds nobody up."""
+    topic = topic_of(way.settings, "flows")
+    way.send([message("flows", 5, 0)])
+    with open_producer(way.settings, "test") as producer:
+        producer.send(topic, b"junk", headers=[(NotUtf8("sensor"), b"x")], partition=0)
+        producer.flush()
+    way.send([message("flows", 5, 1)])
+    with way.opened(batch_seconds=3.0) as source:
+        portions = taken(source, 2)
+        assert names(portions) == ["gate/b1/0", "gate/b1/1"]
+        [broken] = [broken for portion in portions for broken in portion.broken]
+        assert broken.place == (0, 1)
+        for portion in portions:
+            for place, reason in portion.broken:
+                source.set_aside(portion, place, reason)
+        source.acknowledge(*portions)
+        assert source.take(0.1) == []
+    assert [one.origin.offset for one in listed(way.settings)] == [1]
