@@ -47,7 +47,7 @@ class Program:
         """Returns when it is ready. Raises RuntimeError with the end of its log where it never is."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self.command,
+                ["setpriv", "--pdeathsig", "KILL", *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
