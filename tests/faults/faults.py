@@ -145,7 +145,10 @@ def outage(d: District, seconds: float = 20) -> None:
 
 
 def full_sensor_disk(d: District, disk: SmallDisk) -> None:
-    """The disk of the log is full; what waits is relayed, and makes room."""
+    """The disk of the log fills while the relay hangs; then what waits is relayed, and makes room."""
+    d.start("relay", "worker-1", "worker-2")
+    d.wait(lambda: bool(d.told("relay") and d.told("worker-1")), "relay and workers at work")
+    d.programs["relay"].pause()
     d.start("sensor")
     d.wait(lambda: d.appended() > 2, "the first batches")
     disk.fill(LEFT_SENSOR)
@@ -155,7 +158,7 @@ def full_sensor_disk(d: District, disk: SmallDisk) -> None:
         if (now := d.appended()) != last:
             last, since = now, time.monotonic()
     d.count("batches in the log when it was full", last)
-    d.start("relay", "worker-1", "worker-2")
+    d.programs["relay"].resume()
 
 
 def bound_of_the_log(d: District) -> None:
