@@ -145,7 +145,7 @@ def outage(d: District, seconds: float = 20) -> None:
 
 
 def full_sensor_disk(d: District, disk: SmallDisk) -> None:
-    """The disk of the log fills while the relay hangs; then what waits is relayed, and makes room."""
+    """The disk of the log fills while the relay hangs; what is there is relayed, then somebody makes room."""
     d.start("relay", "worker-1", "worker-2")
     d.wait(lambda: bool(d.told("relay") and d.told("worker-1")), "relay and workers at work")
     d.programs["relay"].pause()
@@ -159,6 +159,11 @@ def full_sensor_disk(d: District, disk: SmallDisk) -> None:
             last, since = now, time.monotonic()
     d.count("batches in the log when it was full", last)
     d.programs["relay"].resume()
+    d.wait(
+        lambda: d.told("relay")["rows"] > 0 == d.told("relay")["waiting_messages"], "the log on the topics"
+    )
+    d.count("rows relayed while it was full", int(d.told("relay")["rows"]))
+    disk.empty()
 
 
 def bound_of_the_log(d: District) -> None:
