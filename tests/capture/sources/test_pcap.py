@@ -103,7 +103,10 @@ def test_no_frames(made):
         (struct.pack("<I", MICRO) + b"abc", "cut off in the file header, after 7 bytes; copy the file again"),
         (gzip.compress(pcap(PACKETS), mtime=0)[:11], "gzip data is cut off at byte 11; give"),
         (zstd(pcap(PACKETS))[:11], "Zstandard data is cut off at byte 11; give"),
-        (gzip.compress(b"plain text, packed", mtime=0), "not pcap or pcapng (first bytes 70 6c 61 69 6e 20 74 65)"),
+        (
+            gzip.compress(b"plain text, packed", mtime=0),
+            "not pcap or pcapng (first bytes 70 6c 61 69 6e 20 74 65)",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_no_capture(made, says, tmp_path):
