@@ -59,9 +59,12 @@ def carry(inner: int, outer: int) -> None:
     free_at = {inner: 0.0, outer: 0.0}
     other = {inner: outer, outer: inner}
     number = 0
+    ready = select.poll()
+    for side in other:
+        ready.register(side, select.POLLIN)
     while True:
-        pause = max(0.0, waiting[0][0] - time.monotonic()) if waiting else None
-        for side in select.select([inner, outer], [], [], pause)[0]:
+        pause = max(0.0, waiting[0][0] - time.monotonic()) * 1_000 if waiting else None
+        for side, _ in ready.poll(pause):
             for _ in range(64):
                 try:
                     packet = os.read(side, BUFFER)
