@@ -13,7 +13,7 @@ LEFT_OUT_TABLES = ("access_log", "inventory", "judged", "lists", "policies", "sc
 #: Columns that hold the time of the work, and the digest of a message as it was sent: sensors of different
 #: versions say the same in other bytes.
 LEFT_OUT_COLUMNS = ("arrived", "finished", "inserted", "sha256", "stored", "updated")
-#: Rows that count, where not all do: what an early round found and a later one withdrew depends on when they ran.
+#: Rows that count, where not all do: what an early round says and a later one withdraws depends on the time.
 COUNTED = {"findings": "withdrawn = ''"}
 TABLES = """
 SELECT name, engine NOT IN ('MergeTree', 'ReplicatedMergeTree') AS merged FROM system.tables
