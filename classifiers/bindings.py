@@ -5,7 +5,6 @@ finds is joined with what is stored, so it does not matter in which order or how
 their confidence and the bounds are `identity.toml`; the method is docs/identity.md.
 """
 
-import time
 import tomllib
 import uuid
 from collections import Counter
@@ -195,11 +194,10 @@ class Bindings:
         gone = np.flatnonzero(stored)[
             changed[of] & ((spans.began[stored] != joined.began[of]) | ~lasting[of])
         ]
-        updated = time.time_ns() // 1_000
         self._insert(columns.take(pa.array(kept)), joined.began[kept], joined.ended[kept],
-                     confidence[joined.first][kept], 0, updated)  # fmt: skip
+                     confidence[joined.first][kept], 0)  # fmt: skip
         self._insert(spans.columns.take(pa.array(gone)), spans.began[gone], spans.began[gone],
-                     confidence[gone], 1, updated)  # fmt: skip
+                     confidence[gone], 1)  # fmt: skip
         return Bound(len(kept) + len(gone), self._note(columns.column("site"), reason, hour))
 
     def _bounded(
@@ -243,7 +241,6 @@ class Bindings:
         ended: np.ndarray,
         confidence: np.ndarray,
         removed: int,
-        updated: int,
     ) -> None:
         rows = columns.num_rows
         table = columns
@@ -252,7 +249,6 @@ class Bindings:
             ("to", pa.array(ended).cast(TIME)),
             ("confidence", pa.array(confidence)),
             ("removed", pa.array(np.full(rows, removed, np.uint8))),
-            ("updated", pa.array(np.full(rows, updated, np.int64)).cast(TIME)),
         ):
             table = table.append_column(name, values)
         # The table replaces by key, so no two writes may be taken for repetitions of each other.

@@ -1,6 +1,5 @@
 """Parts and findings in the store: what is there, and what must be written where parts have changed."""
 
-import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,7 +11,7 @@ import pyarrow as pa
 
 from classifiers.detector import Detector
 from classifiers.episodes import SUPPRESSION, Finding, Key, Part, episodes, finding_id
-from classifiers.loss import Store, moment, sql_time, utc
+from classifiers.loss import Store, sql_time, utc
 from pipeline.records import TIME
 
 #: Subjects asked for in one statement.
@@ -33,7 +32,6 @@ _TOLD = [
     ("samples", pa.list_(pa.string())),
     ("loss", pa.float64()),
     ("inconclusive", pa.bool_()),
-    ("updated", TIME),
 ]
 PARTS = pa.schema([("detector", pa.string()), ("piece", TIME), ("removed", pa.uint8()), *_TOLD])
 FINDINGS = pa.schema(
@@ -97,7 +95,7 @@ def _told(row: dict[str, Any]) -> Part:
     )
 
 
-def _row(part: Part, updated: datetime) -> dict[str, Any]:
+def _row(part: Part) -> dict[str, Any]:
     return {
         **part.key._asdict(),
         "piece": part.piece,
@@ -111,7 +109,6 @@ def _row(part: Part, updated: datetime) -> dict[str, Any]:
         "samples": list(part.samples),
         "loss": part.loss,
         "inconclusive": part.inconclusive,
-        "updated": updated,
     }
 
 
@@ -197,7 +194,6 @@ class Findings:
 
     def write(self, detector: Detector, diff: Diff, changes: Changes) -> None:
         """Findings first: were parts written alone, nobody would see that findings lag behind them."""
-        updated = moment(time.time_ns() // 1_000)
         of = {
             "detector": detector.name,
             "class": detector.kind,
@@ -207,12 +203,12 @@ class Findings:
         }
         self._insert(
             "findings",
-            [{**of, "id": f.id, "withdrawn": f.withdrawn, **_row(f.told, updated)} for f in changes.rows()],
+            [{**of, "id": f.id, "withdrawn": f.withdrawn, **_row(f.told)} for f in changes.rows()],
             FINDINGS,
         )
         named = {"detector": detector.name}
-        parts = [{**named, "removed": 0, **_row(part, updated)} for part in diff.fresh]
-        parts += [{**named, "removed": 1, **_row(part, updated)} for part in diff.gone]
+        parts = [{**named, "removed": 0, **_row(part)} for part in diff.fresh]
+        parts += [{**named, "removed": 1, **_row(part)} for part in diff.gone]
         self._insert("finding_parts", parts, PARTS)
 
     def _insert(self, table: str, rows: list[dict[str, Any]], schema: pa.Schema) -> None:

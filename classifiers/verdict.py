@@ -5,7 +5,6 @@ together. The method is `attempts.sql`, its numbers are `verdict.toml`; what was
 path outranks a block on another. Method and points: docs/detectors.md.
 """
 
-import time
 import tomllib
 import uuid
 from datetime import datetime, timedelta
@@ -19,7 +18,6 @@ import pyarrow.compute as pc
 from classifiers.facts import Facts
 from classifiers.loss import LOSS_BOUND, Loss, Store, floor, moment, sql_time
 from classifiers.selective import SELECTIVE_SQL, keys, words_of
-from pipeline.records import TIME
 
 ATTEMPTS_SQL = Path(__file__).with_name("attempts.sql").read_text("utf-8")
 #: Event time judged by one statement, so that memory does not grow with the range.
@@ -172,18 +170,16 @@ class Verdicts:
         return {"loss_keys": keys, "loss_shares": shares}
 
     def _write(self, judged: pa.Table, gone: list[tuple[Any, ...]]) -> None:
-        updated = pa.scalar(moment(time.time_ns() // 1_000), TIME)
+        # `updated` is the store's to say: of a key the newest counts, and workers' clocks may jump.
         # The table replaces by key, so no two writes may be taken for repetitions of each other.
         if judged.num_rows:
-            table = judged.append_column("removed", pa.array([0] * judged.num_rows, pa.uint8()))
-            self._insert(table.append_column("updated", pa.array([updated.as_py()] * judged.num_rows, TIME)))
+            self._insert(judged.append_column("removed", pa.array([0] * judged.num_rows, pa.uint8())))
         if gone:
             columns = {
                 name: pc.cast(pa.array([key[i] for key in gone]), judged.schema.field(name).type)
                 for i, name in enumerate(_KEY)
             }
             columns["removed"] = pa.array([1] * len(gone), pa.uint8())
-            columns["updated"] = pa.array([updated.as_py()] * len(gone), TIME)
             self._insert(pa.table(columns))
 
     def _insert(self, table: pa.Table) -> None:

@@ -351,10 +351,12 @@ def older(message: Message, version: int) -> Message:
 def _says_nothing_new(message: Message, version: int) -> bool:
     """Whether the columns that the version had not hold nothing in this batch."""
     batch = decode(message)
-    newer = [field.name for field in RECORDS[message.records] if field.since > version]
+    newer = [field for field in RECORDS[message.records] if field.since > version]
     return all(
-        batch[name].null_count == len(batch) or set(batch[name].unique().to_pylist()) <= {0, ""}
-        for name in newer
+        batch[field.name].null_count == len(batch)
+        if field.nullable
+        else set(batch[field.name].unique().to_pylist()) <= {0, ""}
+        for field in newer
     )
 
 
