@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.composed import DEPLOY
-from tests.services import kafka
+from tests.services import kafka, maven
 from tests.services.processes import Program
 
 pytestmark = [
@@ -115,9 +115,9 @@ def network() -> Iterator[None]:
 
 def _tools() -> Path:
     """The jar of Kafka's command-line tools, fetched once beside the others."""
-    folder = kafka.jars().with_name(kafka.jars().name + "-tools")
+    folder = maven.jars(kafka.POM).with_name(maven.jars(kafka.POM).name + "-tools")
     if not list(folder.glob("*.jar")):
-        version = next(kafka.jars().glob("kafka-clients-*.jar")).stem.removeprefix("kafka-clients-")
+        version = next(maven.jars(kafka.POM).glob("kafka-clients-*.jar")).stem.removeprefix("kafka-clients-")
         subprocess.run(
             ["mvn", "-q", "-B", "dependency:copy", f"-Dartifact=org.apache.kafka:kafka-tools:{version}",
              f"-DoutputDirectory={folder}"], check=True, capture_output=True, stdin=subprocess.DEVNULL,
@@ -132,7 +132,9 @@ class Brokers:
         tools = folder / "bin"
         tools.mkdir()
         for script, name in CLASSES.items():
-            line = f'exec java {" ".join(kafka.HEAP)} -cp "{kafka.jars()}/*:{_tools()}/*" {name} "$@"'
+            line = (
+                f'exec java {" ".join(kafka.HEAP)} -cp "{maven.jars(kafka.POM)}/*:{_tools()}/*" {name} "$@"'
+            )
             (tools / script).write_text(f"#!/bin/sh\n{line}\n")
             (tools / script).chmod(0o755)
         self.path = f"{tools}:{os.environ['PATH']}"
