@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from kafka.admin import (
     ResourcePattern,
     ResourceType,
 )
+from kafka.errors import RebalanceInProgressError
 from kafka.structs import OffsetAndMetadata
 
 from pipeline.settings import Settings, load_settings
@@ -110,10 +112,14 @@ def test_a_cluster_from_nothing_to_trouble(
         assert consumer.partitions_for_topic(flows) == {0, 1}
         consumer.subscribe([flows])
         deadline = time.monotonic() + 90
-        while not consumer.assignment():
-            consumer.poll(200)
+        committed = False
+        while not committed:
             assert time.monotonic() < deadline
-        consumer.commit({TopicPartition(flows, 0): OffsetAndMetadata(4, "", -1)})
+            consumer.poll(200)
+            if consumer.assignment():
+                with suppress(RebalanceInProgressError):
+                    consumer.commit({TopicPartition(flows, 0): OffsetAndMetadata(4, "", -1)})
+                    committed = True
         assert found(settings)["workers"].text == "group spanwatch has 8 messages to read, 1 workers"
         monkeypatch.setattr(kafka_checks, "LATE", 5)
         assert found(settings)["workers"].level == WARN
