@@ -21,10 +21,6 @@ from spanwatch.spans import merged
 SLACK_MS = 120_000
 #: Batches of one round; the next one has the rest. Bounds memory to some 32 MB. Our default.
 MOST = 1_000_000
-#: A round at least this often while messages keep coming, seconds. Our default.
-ROUND_S = 10.0
-#: The same where none came since the last. Our default.
-IDLE_ROUND_S = 2.0
 
 FOLDER = Path(__file__).parent
 UNJUDGED = (FOLDER / "unjudged.sql").read_text("utf-8")

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 
-from pipeline.lock_file import hold
 from pipeline.records import SCHEMAS
 from pipeline.settings import Settings, SettingsError
 from pipeline.stream import source
@@ -26,8 +25,9 @@ from pipeline.stream.log import Entry, Log
 from pipeline.stream.split import split
 from pipeline.stream.split_plan import SplitPlan
 from pipeline.stream.topics import make, topic_of, wanted
+from spanwatch.complaints import Complaints
 from spanwatch.sensing import stop_with_parent
-from spanwatch.services import RELAY, make_state, stopped_by_signals
+from spanwatch.services import RELAY, only_one, stopped_by_signals
 from spanwatch.textfile import writing
 
 #: Name under which the relay reads the log.
@@ -48,8 +48,6 @@ SLOW_S = 10.0
 PARTITIONS_S = 30.0
 #: Seconds that the last messages get when the relay stops. Our default.
 FLUSH_S = 5.0
-#: The same complaint is logged once in this many seconds. Our default.
-COMPLAINT_S = 60.0
 #: Times that `drain` tries before it gives up. Our default.
 DRAIN_TRIES = 4
 
@@ -102,7 +100,7 @@ class Relay:
         self._alone_to = 0
         """Up to this place of the log messages go one by one: one of them was too large."""
         self._landed = threading.Event()
-        self._complaints: dict[str, float] = {}
+        self._complaints = Complaints(logger, self.status)
         self._ready = False
 
     def run(self, stop: threading.Event) -> None:
@@ -286,7 +284,7 @@ class Relay:
         )
         if seconds > STALLED_S:
             raise OSError(line)
-        self._complain("error", "stalled", f"{line}; what comes waits in the log")
+        self._complaints.tell("error", "stalled", f"{line}; what comes waits in the log")
 
     def _acknowledge(self) -> None:
         self._acknowledged_at = time.monotonic()
@@ -323,32 +321,19 @@ class Relay:
         reason = " ".join(reason.split())
         self.log.set_aside(id_, reason)
         self.status["dead"] += 1
-        self._complain("warning", "dead", f"message {what} was set aside: {reason}")
+        self._complaints.tell("warning", "dead", f"message {what} was set aside: {reason}")
 
     def _failed(self, error: OSError) -> None:
         if isinstance(error, SettingsError):
             raise error
         self.status["retries"] += 1
-        self._complain("error", "kafka", f"{error.strerror or error}; trying again")
+        self._complaints.tell("error", "kafka", f"{error.strerror or error}; trying again")
         self._waiting()
 
-    def _complain(self, key: str, kind: str, line: str) -> None:
-        """Keep the line in the status, and log one of its kind a minute."""
-        self.status[key] = line
-        now = time.monotonic()
-        if now - self._complaints.get(kind, -COMPLAINT_S) >= COMPLAINT_S:
-            self._complaints[kind] = now
-            logger.warning("%s", line)
 
-
-@contextlib.contextmanager
-def only_relay(settings: Settings) -> Iterator[None]:
+def only_relay(settings: Settings) -> contextlib.AbstractContextManager[None]:
     """Holds the state folder's relay lock. Raises OSError where another process has it."""
-    make_state(settings.state)
-    with open(settings.state / "relay.lock", "a+") as file:
-        mend = f"relays the log of {settings.state}; stop it, or choose --state"
-        hold(file, lambda holder: f"another spanwatch (process {holder}) {mend}")
-        yield
+    return only_one(settings, "relay", "relays the log of")
 
 
 @contextlib.contextmanager

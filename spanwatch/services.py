@@ -66,13 +66,18 @@ def make_state(state: Path) -> None:
 
 
 @contextlib.contextmanager
-def only_worker(settings: Settings) -> Iterator[None]:
-    """Holds the state folder's worker lock. Raises OSError where another process has it."""
+def only_one(settings: Settings, what: str, does: str) -> Iterator[None]:
+    """Holds a lock of the state folder. Raises OSError where another process, which `does` that, has it."""
     make_state(settings.state)
-    with open(settings.state / "worker.lock", "a+") as file:
-        mend = f"works on {settings.state}; stop it, or choose --state"
+    with open(settings.state / f"{what}.lock", "a+") as file:
+        mend = f"{does} {settings.state}; stop it, or choose --state"
         hold(file, lambda holder: f"another spanwatch (process {holder}) {mend}")
         yield
+
+
+def only_worker(settings: Settings) -> contextlib.AbstractContextManager[None]:
+    """Holds the state folder's worker lock. Raises OSError where another process has it."""
+    return only_one(settings, "worker", "works on")
 
 
 def worker_running(settings: Settings) -> bool:

@@ -19,6 +19,7 @@ from pipeline.records import TIME
 from pipeline.store.client import Store
 from pipeline.stream.message import Message, decode
 from pipeline.stream.source import Place, Portion, Source
+from spanwatch.complaints import Complaints
 from spanwatch.judging import Detecting, Judging
 from spanwatch.supervision import running
 
@@ -36,8 +37,6 @@ LOOK_S = 0.1
 RETRY_S, RETRY_MOST_S = 0.5, 30.0
 #: Times that `drain` tries a failing step before it gives up. Our default.
 DRAIN_TRIES = 4
-#: The same complaint is logged once in this many seconds. Our default.
-COMPLAINT_S = 60.0
 
 INSERTED = (Path(__file__).parent / "inserted.sql").read_text("utf-8")
 
@@ -102,7 +101,7 @@ class Worker:
         self._idle = True
         self._fresh = True
         self._round_at = time.monotonic()
-        self._complaints: dict[str, float] = {}
+        self._complaints = Complaints(logger, self.status)
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; a failing store is tried for ever. Raises ValueError (damaged log)."""
@@ -276,7 +275,7 @@ class Worker:
     def _set_aside(self, portion: Portion, place: Place, what: str, reason: str) -> None:
         self.source.set_aside(portion, place, reason)
         self.status["dead"] += 1
-        self._complain("warning", "dead", f"{what} was set aside: {reason}")
+        self._complaints.tell("warning", "dead", f"{what} was set aside: {reason}")
 
     def _judge(self, stop: threading.Event) -> None:
         """Rounds, as long as they are this worker's, until `stop` is set."""
@@ -295,7 +294,7 @@ class Worker:
                 self._fresh = True
                 self._round_at = time.monotonic()
                 self.status["retries"] += 1
-                self._complain("round_error", "round", f"cannot judge what came in: {_line(error)}")
+                self._complaints.tell("round_error", "round", f"cannot judge what came in: {_line(error)}")
 
     def _round(self) -> bool:
         judged = self.judging.round()
@@ -307,15 +306,7 @@ class Worker:
 
     def _failed(self, error: OSError) -> None:
         self.status["retries"] += 1
-        self._complain("error", "store", f"{_line(error)}; trying again")
-
-    def _complain(self, key: str, kind: str, line: str) -> None:
-        """Keep the line in the status, and log one of its kind a minute."""
-        self.status[key] = line
-        now = time.monotonic()
-        if now - self._complaints.get(kind, -COMPLAINT_S) >= COMPLAINT_S:
-            self._complaints[kind] = now
-            logger.warning("%s", line)
+        self._complaints.tell("error", "store", f"{_line(error)}; trying again")
 
 
 def _line(error: Exception) -> str:

@@ -96,15 +96,6 @@ class CurrentServer(Program):
         else:
             delay.unlink(missing_ok=True)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()
-
 
 def missing() -> str:
     """What this machine lacks to run Debian's server, empty where nothing."""
@@ -141,15 +132,6 @@ class DebianServer(Program):
     def dsn(self, database: str = "spanwatch") -> str:
         user = f"default:{self._password}@" if self._password else ""
         return f"clickhouse://{user}127.0.0.1:{self.port}/{database}"
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()
 
 
 class DebianCluster:

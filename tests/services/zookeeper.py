@@ -2,8 +2,6 @@
 
 import socket
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.services import maven
 from tests.services.processes import Program, free_ports
@@ -45,12 +43,3 @@ class ZooKeeper(Program):
                 return connection.recv(2) == b"rw"
         except OSError:
             return False
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()

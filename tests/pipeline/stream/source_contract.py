@@ -43,9 +43,7 @@ def names(portions: list[Portion]) -> list[str]:
 
 
 class SourceContract:
-    @pytest.fixture
-    def way(self) -> Way:
-        raise NotImplementedError
+    """What every source does. A subclass has the fixture `way`, a `Way` to its source."""
 
     def test_messages_come_as_they_went(self, way: Way) -> None:
         """Headers and payload, one kind to a portion, each with the place where it is."""
