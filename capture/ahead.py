@@ -15,19 +15,23 @@ from capture.network import MAPPED_HI, MAPPED_LO
 from capture.octets import u8, u16, u32, u64
 from capture.transport import TCP, UDP
 from pipeline.kernels import hot_kernel
-from pipeline.words import prefetch
+from pipeline.words import LINE, prefetch
 
 #: Frames looked at together: their lines are still in the cache when they are taken; our default.
 AHEAD = 24
+# What `table.ahead` keeps of each: the flow's hash, and where its transport header begins, `NONE` where the
+# frame was not understood.
+KEY, PORTS = 0, 1
 #: Frames shorter than this are not looked at: IPv4 and ports.
 SHORTEST = 38
-#: Bytes of a cache line.
-LINE = 64
+#: Frames up to this length are asked for whole: first messages, questions and answers, which are read. Our
+#: default.
+WHOLE = 768
 
 
 @hot_kernel
-def bucket_ahead(table, buf, start, end):
-    """Bucket of the flow of an Ethernet frame with TCP or UDP in plain IP, `NONE` of any other.
+def key_ahead(table, buf, start, end):
+    """(`flow_hash`, start of the ports) of an Ethernet frame with TCP or UDP in plain IP, else (0, `NONE`).
 
     The frame has `SHORTEST` bytes or more. Where its copy would be remembered is asked for, too.
     """
@@ -49,9 +53,9 @@ def bucket_ahead(table, buf, start, end):
         target_hi, target_lo = u64(buf, at + 24), u64(buf, at + 32)
         ports = at + 40
     else:
-        return np.int64(NONE)
+        return np.int64(0), np.int64(NONE)
     if protocol not in (TCP, UDP):
-        return np.int64(NONE)
+        return np.int64(0), np.int64(NONE)
     key = ends_hash(
         table.meter[0].seed,
         source_hi,
@@ -67,25 +71,32 @@ def bucket_ahead(table, buf, start, end):
         prefetch(table.copies, place & (len(table.copies) - 1), 0)
     elif ip_id != 0:
         prefetch(table.copies, copy_place(key, ip_id, 0, 0) & (len(table.copies) - 1), 0)
-    return key & (len(table.buckets) - 1)
+    return key, np.int64(ports)
 
 
 @hot_kernel
 def look_ahead(table, frames, first):
     """Ask for the headers, buckets and records of `AHEAD` frames; returns the index behind them."""
     stop = min(first + AHEAD, frames.count)
+    for number in range(stop, min(stop + AHEAD, frames.count)):
+        # Those of the next look.
+        prefetch(frames.data, frames.start[number], 0)
+        prefetch(frames.data, frames.start[number], LINE)
+        if frames.captured[number] <= WHOLE:
+            for line in range(2, frames.captured[number] // LINE + 1):
+                prefetch(frames.data, frames.start[number], LINE * line)
     for number in range(first, stop):
-        bucket = np.int64(NONE)
+        key, ports = np.int64(0), np.int64(NONE)
         if frames.link[number] == LINK_ETHERNET and frames.captured[number] >= SHORTEST:
             start = frames.start[number]
-            bucket = bucket_ahead(table, frames.data, start, start + frames.captured[number])
-            if bucket != NONE:
-                prefetch(table.buckets, bucket, 0)
-        table.ahead[number - first] = bucket
+            key, ports = key_ahead(table, frames.data, start, start + frames.captured[number])
+            if ports != NONE:
+                prefetch(table.buckets, key & (len(table.buckets) - 1), 0)
+        table.ahead[number - first, KEY] = key
+        table.ahead[number - first, PORTS] = ports
     for number in range(stop - first):
-        bucket = table.ahead[number]
-        if bucket != NONE:
-            i = np.int64(table.buckets[bucket])
+        if table.ahead[number, PORTS] != NONE:
+            i = np.int64(table.buckets[table.ahead[number, KEY] & (len(table.buckets) - 1)])
             if i != NONE:
                 # The lines that a segment of an established connection touches (capture.flows.FLOW).
                 for line in range(3):

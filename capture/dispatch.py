@@ -4,7 +4,7 @@
 them as a batch; nothing is ever dropped for want of room.
 """
 
-from capture.ahead import look_ahead
+from capture.ahead import KEY, PORTS, look_ahead
 from capture.copies import is_copy
 from capture.expiry import advance, has_room
 from capture.flows import flow_hash
@@ -21,7 +21,15 @@ from pipeline.kernels import entry_kernel, hot_kernel
 
 
 @hot_kernel
-def take_status(table, buf, status):
+def packet_hash(table, packet, key, ports):
+    """`flow_hash` of the packet at hand: `key`, if that was made of the same header and its ports."""
+    if packet.at == ports and packet.end - ports >= 4 and packet.fragment_offset < 0:
+        return key
+    return flow_hash(table.meter[0].seed, packet)
+
+
+@hot_kernel
+def take_status(table, buf, status, key, ports):
     """Count the packet at hand in its flow, if one stands, and what is wrong with the frame."""
     meter = table.meter[0]
     packet = table.packet[0]
@@ -29,7 +37,7 @@ def take_status(table, buf, status):
         take_fragment(table, buf)
         return
     if status in (OK, CUT, BROKEN):
-        key = flow_hash(meter.seed, packet)
+        key = packet_hash(table, packet, key, ports)
         if is_copy(table, buf, packet, key):
             meter.duplicates += 1
             return
@@ -43,8 +51,8 @@ def take_status(table, buf, status):
 
 
 @hot_kernel
-def take_frame(table, buf, start, end, wire, ts, link, tag):
-    """Decode one frame and count it in its flow."""
+def take_frame(table, buf, start, end, wire, ts, link, tag, key, ports):
+    """Decode one frame and count it in its flow; `key` and `ports` are what `look_ahead` said of it."""
     packet = table.packet[0]
     packet.ts = ts
     packet.tunnel = 0
@@ -73,7 +81,7 @@ def take_frame(table, buf, start, end, wire, ts, link, tag):
         packet.end = end
         packet.stop = stop
         status = peel(table, buf, FROM_LINK)
-    take_status(table, buf, status)
+    take_status(table, buf, status, key, ports)
 
 
 @entry_kernel
@@ -83,9 +91,10 @@ def run(table, frames, first):
     Less than `frames.count`: the rows are full; take them and call again.
     """
     meter = table.meter[0]
-    looked = first
+    began = looked = first
     for number in range(first, frames.count):
         if number == looked:
+            began = number
             looked = look_ahead(table, frames, number)
         if not advance(table, frames.ts[number]) or not has_room(table):
             return number
@@ -98,6 +107,8 @@ def run(table, frames, first):
             frames.ts[number],
             frames.link[number],
             frames.vlan[number],
+            table.ahead[number - began, KEY],
+            table.ahead[number - began, PORTS],
         )
         meter.packets += 1
         meter.bytes += frames.wire[number]

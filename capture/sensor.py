@@ -14,6 +14,7 @@ import numpy as np
 
 from capture import dispatch, expiry
 from capture.arena import UNKNOWN_OFFSET, batch_of, measure_columns, new_rows, write_columns
+from capture.clock import clock_offset_us
 from capture.flows import NONE
 from capture.frames import Frames, empty_frames
 from capture.outbox import Batch, Courier, Outbox
@@ -23,6 +24,7 @@ from capture.sources.classic import walk_records
 from capture.sources.pcap import open_capture
 from capture.sources.pcapng import walk_blocks
 from capture.sources.ring import Ring
+from capture.sources.strands import ask_ahead
 from capture.sources.tpacket import walk_block
 from capture.sources.warm import warm_sources
 from capture.table import new_table
@@ -73,6 +75,7 @@ class Sensor:
         self.version = version
         digest = hashlib.blake2b(f"{settings.name}/{boot}".encode(), digest_size=8).digest()
         self.table = new_table(settings, _int64(seed or os.urandom(8)), _int64(digest))
+        self._clock = self.table.meter["now"]
         self.sequence = 0
         """Number the next batch gets: one a batch, of whatever kind."""
         self.totals = dict.fromkeys(("packets", "bytes", "dropped_kernel", "dropped_ring"), 0)
@@ -117,7 +120,7 @@ class Sensor:
     @property
     def now(self) -> int:
         """Packet time, µs; -1 before any."""
-        return int(self.table.meter[0].now)
+        return int(self._clock[0])
 
     def _note_time(self) -> Iterator[Batch]:
         due = self._next_health - self.now
@@ -249,8 +252,8 @@ def run_file(
 IMAGE = Image(
     "sensor",
     (
-        dispatch.run, expiry.tick, expiry.finish, measure_columns, write_columns, walk_records, walk_blocks,
-        walk_block, container.u32,
+        dispatch.run, expiry.tick, expiry.finish, measure_columns, write_columns, ask_ahead, walk_records,
+        walk_blocks, walk_block, container.u32,
     ),
 )  # fmt: skip
 
@@ -310,7 +313,9 @@ def run_live(settings: SensorSettings, log: Log, stop: threading.Event) -> None:
 
         def circumstances() -> dict[str, Any]:
             kernel, blocks = ring.drops()
+            offset = clock_offset_us()
             return {
+                "clock_offset_us": UNKNOWN_OFFSET if offset is None else offset,
                 "dropped_kernel": kernel,
                 "dropped_ring": blocks,
                 "outbox_lost": outbox.take_lost(),

@@ -23,6 +23,7 @@ from capture.tunnels.peel import tunnel_port_bits
 from pipeline.bundle import Bundle
 from pipeline.kernels import bind_units
 from pipeline.settings import SensorSettings
+from pipeline.words import LINE
 
 #: Questions that wait for an answer at the same time; a power of two, our default.
 QUESTIONS = 1 << 16
@@ -58,10 +59,6 @@ METER = np.dtype(
 )  # fmt: skip
 
 
-#: Bytes of a cache line.
-LINE = 64
-
-
 class Table(Bundle):
     """The sensor's state as the kernels see it."""
 
@@ -72,7 +69,7 @@ class Table(Bundle):
     due: np.ndarray
     """int64[flows]: packet time before which the sweep need not look at a record."""
     ahead: np.ndarray
-    """Buckets of the frames looked at ahead."""
+    """Of the frames looked at ahead: hash of the flow, start of the ports (capture.ahead)."""
     buckets: np.ndarray
     free: np.ndarray
     slots: np.ndarray
@@ -152,7 +149,7 @@ def new_table(settings: SensorSettings, seed: int, boot: int) -> Table:
         packet=_records(PACKET, 3),
         flows=_cache_aligned(FLOW, flows),
         due=np.zeros(flows, np.int64),
-        ahead=np.zeros(AHEAD, np.int64),
+        ahead=np.zeros((AHEAD, 2), np.int64),
         buckets=np.full(buckets, NONE, np.int32),
         free=np.arange(flows - 1, -1, -1, dtype=np.int32),
         slots=np.zeros((flows, SLOT), np.uint8),

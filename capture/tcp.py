@@ -197,7 +197,13 @@ def is_reused(flow, packet, up):
 def update_states(packet, flow, up):
     """Take the segment's flags into both endpoints' states."""
     flags = packet.tcp_flags
-    if up:
+    if flow.client_state == flow.server_state == ESTABLISHED and flags & (SYN | FIN | RST) == 0:
+        # What follows would change nothing; so are most segments.
+        if up:
+            flow.flags_up |= flags
+        else:
+            flow.flags_down |= flags
+    elif up:
         if flow.server_state in (INACTIVE, PARTIAL) and flow.client_state != RESET:
             control = flags & (SYN | FIN | RST)
             bare = control == 0 and packet.payload_bytes == 0

@@ -18,7 +18,8 @@ def descriptor(array: np.ndarray) -> list[int]:
 
     Who counts its references (nobody), parent, items, bytes of an item, address, then shape and strides.
     """
-    return [0, 0, array.size, array.itemsize, array.ctypes.data, *array.shape, *array.strides]
+    address = array.__array_interface__["data"][0]
+    return [0, 0, array.size, array.itemsize, address, *array.shape, *array.strides]
 
 
 class Bundle:

@@ -12,6 +12,7 @@ from numba.core import caching, cgutils, event, types
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
+from numba.np import arrayobj
 
 from pipeline.kernels import ASKED, CACHE, OPTIONS, UNITS, Unit, fingerprint
 
@@ -84,6 +85,16 @@ class _LateCache:
             self._made = _Cache(self._function)
             ASKED.add(self._made._impl.filename_base)
         return getattr(self._made, name)
+
+
+def _as_it_is(context: Any, builder: Any, kind: Any, index: Any, _size: Any) -> Any:
+    return context.cast(builder, index, kind, types.intp)
+
+
+# In Python an index below zero counts from the end, for which each access has three instructions, a tenth of
+# a packet's. Kernels never count from the end; with NUMBA_BOUNDSCHECK=1 such an index is an IndexError. This
+# holds for all that Numba compiles in this process, NumPy's functions inside of kernels too.
+arrayobj.fix_integer_index = _as_it_is
 
 
 def compiled(function: Any, options: dict[str, Any]) -> Dispatcher:

@@ -55,6 +55,9 @@ def source_digest() -> str:
     return digest.hexdigest()
 
 
+#: Number of the way in which `pipeline.compiling` has Numba compile: what another way made is not loaded.
+HOW = 2
+
 #: What the bytes of a value that a kernel names are, for its digest; a function's are its name alone.
 _PLAIN = (int, float, complex, str, bytes, bool, type(None), tuple, frozenset, np.generic, np.dtype)
 
@@ -123,7 +126,7 @@ def _code_bytes(function: Any, seen: dict[int, bytes], units: "list[Unit] | None
 
 
 def _compiler_bytes() -> bytes:
-    return repr((version("numba"), BOUNDS_CHECKED)).encode()
+    return repr((version("numba"), BOUNDS_CHECKED, HOW)).encode()
 
 
 def fingerprint(function: Any) -> str:

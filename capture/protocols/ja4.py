@@ -57,11 +57,14 @@ def sort_values(values, count):
 
 
 @packet_kernel
-def values_key(values, count, seed):
-    """Keyed hash of `values[:count]`, each of 16 bits; never 0."""
-    h = mix(seed ^ count)
+def values_key(values, listed, count, seed):
+    """Keyed hash of `values[:count]`, each of 16 bits, whatever the order of the first `listed`; never 0."""
+    h = np.int64(0)
+    for i in range(listed):
+        h += mix(seed ^ values[i])
+    h = mix(h ^ seed ^ count << 32 ^ listed)
     word = np.int64(0)
-    for i in range(count):
+    for i in range(listed, count):
         word = word << 16 | values[i]
         if i & 3 == 3:
             h = mix(h ^ word)
@@ -86,18 +89,19 @@ def put_values(out, at, values, first, behind):
 def put_hash(table, out, at, listed, count):
     """Write the first 12 digits of the SHA-256 of `table.ja4_values[:count]` as text.
 
-    The first `listed` are one list, the others, if any, a second one behind an underscore. Nothing in the
-    first gives zeros. Returns the position after it.
+    The first `listed` are one list, which is sorted, the others, if any, a second one behind an underscore.
+    Nothing in the first gives zeros. Returns the position after it.
     """
     values, text = table.ja4_values, table.ja4_text
     if listed == 0:
         for k in range(12):
             out[at + k] = ZERO
         return at + 12
-    key = values_key(values, count, table.meter[0].seed ^ listed)
+    key = values_key(values, listed, count, table.meter[0].seed)
     place = key >> 1 & (len(table.ja4_known) - 1)
     known = table.ja4_known[place]
     if known[0] != key:
+        sort_values(values, listed)
         length = put_values(text, 0, values, 0, listed)
         if count > listed:
             text[length] = UNDERSCORE
@@ -199,7 +203,6 @@ def fingerprint_client(table, buf, suites, suites_end, at, end, version, transpo
                 return np.int64(0)
             values[suite_count] = value
             suite_count += 1
-    sort_values(values, suite_count)
     # The second part; where it stands is known before the first is.
     put_hash(table, slot, JA4_AT + 11, suite_count, suite_count)
 
@@ -231,7 +234,6 @@ def fingerprint_client(table, buf, suites, suites_end, at, end, version, transpo
                 if offered != 0:
                     version = offered
         at = behind
-    sort_values(values, listed)
     both = listed
     for k in range(algorithms, algorithms_end - 1, 2):
         value = u16(buf, k)

@@ -4,6 +4,7 @@ A packed file that is cut off or damaged gives every byte before the damage, the
 `damage` saying what happened.
 """
 
+import contextlib
 import io
 import os
 import sys
@@ -12,6 +13,8 @@ from typing import Protocol, Self
 
 import numpy as np
 import pyarrow as pa
+
+from capture.sources.mapping import Mapping
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -86,6 +89,20 @@ class PlainFile:
             taken = self._read(count)
         self.bytes_read += len(taken)
         return taken
+
+    def mapping(self) -> Mapping | None:
+        """The file in memory, None where it can't be had."""
+        if self.bytes_total is None:
+            return None
+        with contextlib.suppress(OSError):
+            return Mapping(self._file.fileno())
+        return None
+
+    def go_to(self, at: int) -> None:
+        """Read on from this byte of a plain file."""
+        self._file.seek(at)
+        self._ahead = b""
+        self.bytes_read = at
 
     def _read(self, count: int) -> bytes:
         if isinstance(self._file, io.BufferedIOBase):

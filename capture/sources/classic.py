@@ -18,6 +18,7 @@ from capture.sources.container import (
     believed_wire,
     u32,
 )
+from capture.sources.strands import STRANDS, ask_ahead
 from pipeline.kernels import entry_kernel
 
 FILE_HEADER = 24
@@ -27,6 +28,8 @@ MAGICS = {
     b"\x4d\x3c\xb2\xa1": (1_000, 16),
     b"\x34\xcd\xb2\xa1": (1, 24),
 }
+#: Seconds that records which stand side by side lie apart at most, where one is looked for. Our default.
+NEAR_S = 3_600
 #: The link type; the bits above say how long the frame check sequence is.
 LINK_TYPE_BITS = 0x03FF_FFFF
 
@@ -74,6 +77,11 @@ class Classic:
         link = int(u32(frames.data, 20, self._big)) & LINK_TYPE_BITS
         frames.link[:] = RAW_ALIASES.get(link, link)
         self.frames = frames
+        self._form = (8, self._header, NEAR_S)
+        self._places = np.zeros(STRANDS, np.int64)
+
+    def ask(self, begin: int, end: int) -> None:
+        ask_ahead(self.frames.data, begin, end, self._big, self._form, self._places)
 
     def walk(self, begin: int, end: int) -> Walk:
         frames = self.frames

@@ -39,6 +39,9 @@ class Container(Protocol):
     def walk(self, begin: int, end: int) -> Walk:
         """Walks over `[begin, end)` of the buffer, as far as whole records and room go."""
 
+    def ask(self, begin: int, end: int) -> None:
+        """Asks the memory for what a walk over `[begin, end)` will read, as `capture.sources.strands`."""
+
     def damage(self, begin: int, end: int) -> str:
         """What is wrong with the record header at `begin`."""
 

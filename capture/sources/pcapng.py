@@ -21,6 +21,7 @@ from capture.sources.container import (
     u16,
     u32,
 )
+from capture.sources.strands import STRANDS, ask_ahead
 from pipeline.kernels import entry_kernel, inline_kernel, packet_kernel
 
 SECTION_MAGIC = b"\x0a\x0d\x0d\x0a"
@@ -42,6 +43,8 @@ MAX_INTERFACES = 65_536
 
 #: As far as 63 bits hold them; a time in finer units than the last is taken for one in those.
 FINEST = 18
+#: Blocks as `ask_ahead` looks for them: all of one type, the length of the whole block behind that.
+FORM = (4, 0, 0)
 POWERS_OF_TEN = np.array([10**exponent for exponent in range(FINEST + 1)], np.int64)
 
 # Columns of the table of interfaces. Times: `raw // divide * multiply + offset`, or for a power of
@@ -233,6 +236,10 @@ class Pcapng:
         self.frames = frames
         self._state = np.zeros(STATE_FIELDS, np.int64)
         self._interfaces = np.zeros((16, INTERFACE_COLUMNS), np.int64)
+        self._places = np.zeros(STRANDS, np.int64)
+
+    def ask(self, begin: int, end: int) -> None:
+        ask_ahead(self.frames.data, begin, end, bool(self._state[BIG]), FORM, self._places)
 
     def walk(self, begin: int, end: int) -> Walk:
         frames = self.frames

@@ -13,6 +13,7 @@ def warm_sources() -> None:
     data = np.zeros(FILE_HEADER, np.uint8)
     data[:4] = np.frombuffer(next(iter(MAGICS)), np.uint8)
     frames = empty_frames(data, 1)
-    Classic(frames).walk(0, 0)
-    Pcapng(frames).walk(0, 0)
+    for container in (Classic(frames), Pcapng(frames)):
+        container.walk(0, 0)
+        container.ask(0, 0)
     walk_block(data, 0, 0, 0, frames.start, frames.captured, frames.wire, frames.ts, frames.vlan)

@@ -47,14 +47,17 @@ def test_no_frame_leads_out_of_bounds(source: str) -> None:
     assert told["crept_mb"] <= CREEP_MB
 
 
-def test_kernels_check_bounds_where_asked_to() -> None:
-    """The check that the test above leans on does raise."""
+@pytest.mark.parametrize("index", [4, -1])
+def test_kernels_check_bounds_where_asked_to(index: int) -> None:
+    """The check that the test above leans on does raise, behind the end and before the beginning."""
     program = (
         "import numpy as np\n"
-        "from pipeline.kernels import OPTIONS\n"
-        "import numba\n"
-        "read = numba.njit(**(OPTIONS | {'cache': False}), _nrt=False)(lambda a, i: a[i])\n"
-        "read(np.zeros(4, np.uint8), 4)\n"
+        "from pipeline.kernels import entry_kernel\n"
+        "@entry_kernel\n"
+        "def read(values, i):\n"
+        "    return np.int64(values[i])\n"
+        "print(read(np.ones(4, np.uint8), 3))\n"
+        f"read(np.ones(4, np.uint8), {index})\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -64,5 +67,6 @@ def test_kernels_check_bounds_where_asked_to() -> None:
         text=True,
         check=False,
     )
+    assert done.stdout == "1\n"
     assert done.returncode == 1
     assert "IndexError" in done.stderr

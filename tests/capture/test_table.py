@@ -7,8 +7,9 @@ import pytest
 
 from capture.flows import FLOW
 from capture.questions import PACKET_ROWS
-from capture.table import ANSWERS, LINE, QUESTIONS, REMEMBERED_FRAMES, REMEMBERED_SIGHTINGS, Table, new_table
+from capture.table import ANSWERS, QUESTIONS, REMEMBERED_FRAMES, REMEMBERED_SIGHTINGS, Table, new_table
 from pipeline.settings import SensorSettings
+from pipeline.words import LINE
 
 
 @pytest.mark.parametrize("flows", [1_024, 1_025, 5_000])

@@ -2,11 +2,13 @@
 
 import errno
 import gzip
+import itertools
 import resource
 import struct
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +19,8 @@ import pyarrow as pa
 import pytest
 
 from capture.sources.container import MAX_TS
-from capture.sources.pcap import BUFFER, open_capture
+from capture.sources.mapping import WINDOW
+from capture.sources.pcap import BUFFER, Capture, open_capture
 from tests.capture.sources.made import (
     MICRO,
     NANO,
@@ -198,7 +201,79 @@ def test_memory_stays_flat(tmp_path):
             frames += block.count
             most = max(most, resident_bytes())
     assert frames > 55_000
-    assert most - before < 4 * BUFFER
+    # A window of the map, and the one before it until the new one stands.
+    assert most - before < 2 * WINDOW + 4 * BUFFER
+
+
+def large(path: Path, made=pcap) -> list[Packet]:
+    """A file of several windows of the map: the packets that it repeats to its end."""
+    packets = [
+        Packet(1_700_000_000_000_000 + index, bytes([index]) * (index * 7_919 % 9_000), 9_000)
+        for index in range(200)
+    ]
+    head, some = made(packets[:0]), made(packets)
+    with path.open("wb") as file:
+        file.write(head)
+        for _ in range(3 * WINDOW // len(some)):
+            file.write(some[len(head) :])
+    return packets
+
+
+def sizes(capture: Capture) -> Iterator[tuple[int, int]]:
+    """Of each frame its length and the sum of its bytes."""
+    for block in capture:
+        for start, length in zip(block.start[: block.count], block.captured[: block.count], strict=True):
+            yield int(length), int(block.data[start : start + length].sum())
+
+
+def repeats(got: Iterable[tuple[int, int]], packets: list[Packet]) -> int:
+    """How many frames there were, each the next of the packets, over and over."""
+    wanted = itertools.cycle([(len(packet.data), sum(packet.data)) for packet in packets])
+    count = 0
+    for frame, packet in zip(got, wanted, strict=False):
+        assert frame == packet
+        count += 1
+    return count
+
+
+@pytest.mark.parametrize("made", [pcap, pcapng])
+def test_a_large_file_is_read_whole(made, tmp_path):
+    """Over the edges of buffers, blocks and windows each frame comes once, as it is."""
+    packets = large(tmp_path / "large", made)
+    with open_capture(str(tmp_path / "large")) as capture:
+        count = repeats(sizes(capture), packets)
+        assert count % len(packets) == 0 < count == capture.frames
+        assert capture.bytes_read == capture.bytes_total
+        assert capture.truncated == ""
+
+
+def test_a_file_that_is_shortened_ends_early(tmp_path):
+    """Another program that shortens the file waits for the next window; what was read before stands."""
+    path = tmp_path / "large"
+    packets = large(path)
+    writer = f"open({str(path)!r}, 'r+b').truncate({12 << 20})"
+    with open_capture(str(path)) as capture:
+        blocks = iter(sizes(capture))
+        before = repeats(itertools.islice(blocks, 1_000), packets)
+        with subprocess.Popen([sys.executable, "-c", writer]) as shortens:
+            while "BREAKING" not in Path("/proc/locks").read_text():
+                assert shortens.poll() is None
+            count = before + repeats(blocks, packets)
+            capture.close()
+        assert shortens.returncode == 0
+    assert path.stat().st_size == 12 << 20
+    assert before < count
+    assert "cut off in the middle of a record" in capture.truncated
+
+
+def test_a_file_that_is_written_to_is_read_without_a_map(tmp_path):
+    """What another program still writes is copied, as it may be shortened at any time."""
+    path = tmp_path / "large"
+    packets = large(path)
+    with path.open("ab"), open_capture(str(path)) as capture:
+        count = repeats(sizes(capture), packets)
+        assert count % len(packets) == 0 < count
+        assert str(path) not in Path("/proc/self/maps").read_text()
 
 
 def resident_bytes() -> int:
