@@ -1,6 +1,5 @@
 """Questions about bytes, asked of the smallest table that can tell: the greatest by a key, and over time."""
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from api.cells import address_plain
@@ -9,8 +8,9 @@ from api.identity import named_hosts
 from api.problems import Problem
 from api.roles import Grant, withheld
 from api.service import Service, statement
+from api.sums import KNOWN_SOURCES, OF_ALL, OF_HOSTS, SOURCE_SUMS, levels, traffic
 from api.tables import TABLES
-from api.times import MINUTE_US, SECOND_US, Range, utc_text
+from api.times import MINUTE_US, SECOND_US, SLOT_S, Range, utc_text
 from pipeline.records import NAME_SOURCES, mac_text
 
 #: What bytes may be asked by.
@@ -21,12 +21,22 @@ SERIES_KEYS = KEYS[1:]
 CATEGORY_KEYS = frozenset({"category"})
 #: Steps a timeline may have, seconds; up to a minute they are answered from the flow rows.
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400, 604_800)
-#: Slots of the sums between minutes and hours, seconds.
-SLOT_S = 300
 #: Most steps of one timeline.
 MOST_STEPS = 2_000
 #: Steps an answer has about, where none is asked for.
 USUAL_STEPS = 120
+#: Name of what is left of the other series.
+OTHERS = "(others)"
+#: Columns of the sums by which a key is known.
+_COLUMNS: dict[str | None, tuple[str, ...]] = {
+    None: (),
+    "host": ("site", "client"),
+    "service": ("service", "category"),
+    "group": ("`group`",),
+    "application": ("application",),
+    "category": ("category",),
+    "site": ("site",),
+}
 #: A range at most this long is answered from the flow rows where its step is below a minute.
 FINE_RANGE_S = 1_800
 #: Series of a timeline; the rest is summed as the last.
@@ -56,52 +66,14 @@ def _key_sql(by: str, grant: Grant, *, raw: bool) -> str:
     return f"toString(`{by}`)"
 
 
-def traffic_bound(where: Condition, grant: Grant, span: Range, **more: Any) -> dict[str, Any]:
+def traffic_bound(where: Condition, grant: Grant, **more: Any) -> dict[str, Any]:
     """Query parameters of a question about bandwidth."""
-    return (
-        where.parameters
-        | {"first": span.first, "last": span.last, "withheld": sorted(withheld(grant))}
-        | more
-    )
-
-
-def _whole(span: Range, step_s: int | None = None) -> dict[str, int]:
-    """The hours, and slots of five minutes, that lie in the range as a whole, s since 1970.
-
-    Their own sums tell those exactly. With a step: those alone that fit into it.
-    """
-    bounds: dict[str, int] = {}
-    for name, seconds in (("hour", 3_600), ("slot", SLOT_S)):
-        length = seconds * SECOND_US
-        first = -(-span.first // length)
-        last = span.last // length if step_s is None or step_s % seconds == 0 else first
-        bounds |= {f"first_{name}": first * seconds, f"last_{name}": max(first, last) * seconds}
-    return bounds
-
-
-def _traffic_sql(by: str | None, filters: str, asked: Iterable[str]) -> tuple[str, str]:
-    """The smallest sums that tell the key under these filters, and SQL of their sums by source of names."""
-    if by == "host" and set(asked) <= {"site", "client"}:
-        return statement("traffic_of_hosts", filters=filters), _KNOWN_SOURCES
-    if by != "host" and _of_sites(asked):
-        return statement("traffic_of_sites", filters=filters), _SOURCE_SUMS
-    return statement("traffic", filters=filters), _SOURCE_SUMS
-
-
-def _of_sites(asked: Iterable[str]) -> bool:
-    """Whether the sums without hosts know what the filters are about."""
-    return not {"client", "action"} & set(asked)
+    return where.parameters | {"withheld": sorted(withheld(grant))} | more
 
 
 def _sources(row: dict[str, Any]) -> dict[str, int]:
     """Bytes by where the name came from that gave the service; `none`: by address, or not at all."""
     return {name: row[f"from_{name}"] for name in NAME_SOURCES if row[f"from_{name}"]}
-
-
-_SOURCE_SUMS = ", ".join(
-    f"sumIf(bytes_up + bytes_down, name_source = '{name}') AS from_{name}" for name in NAME_SOURCES
-)
-_KNOWN_SOURCES = ", ".join(f"sum(by_{name}) AS from_{name}" for name in NAME_SOURCES)
 
 
 def traffic_filters(where: Condition, grant: Grant, asked: dict[str, list[str]], *, raw: bool) -> str:
@@ -126,18 +98,20 @@ def top(
     grant: Grant,
     limit: int,
 ) -> Top:
-    """The `limit` greatest by `by` over the whole minutes that hold the range.
-
-    Hours that lie in it as a whole come from the hourly sums, the rest from those of five minutes or of one.
-    """
+    """The `limit` greatest by `by` over the whole minutes that hold the range."""
     span = span.aligned(MINUTE_US)
+    filters = traffic_filters(where, grant, asked, raw=False)
     if by == "host":
-        keys, names = "toString(site) AS k0, toString(client) AS k1", "k0, k1"
+        keys, names, groups = "toString(site) AS k0, toString(client) AS k1", "k0, k1", "site, client"
     else:
-        keys, names = f"{_key_sql(by, grant, raw=False)} AS k0", "k0"
-    traffic, sources = _traffic_sql(by, traffic_filters(where, grant, asked, raw=False), asked)
-    sql = statement("top", keys=keys, names=names, sources=sources, traffic=traffic)
-    found = desk.rows(sql, traffic_bound(where, grant, span, limit=limit, **_whole(span)))
+        keys, names, groups = f"{_key_sql(by, grant, raw=False)} AS k0", "k0", "k0"
+    if by == "host" and set(asked) <= {"site", "client"}:
+        summed, sources = traffic(span, OF_HOSTS, _COLUMNS[by], filters), KNOWN_SOURCES
+    else:
+        of = OF_ALL if by == "host" else levels(asked)
+        summed, sources = traffic(span, of, (*_COLUMNS[by], "name_source"), filters), SOURCE_SUMS
+    sql = statement("top", keys=keys, names=names, groups=groups, sources=sources, traffic=summed)
+    found = desk.rows(sql, traffic_bound(where, grant, limit=limit))
     clear = by == "host" and grant.hosts == "clear"
     hosts = [(row["k0"], address_plain(row["k1"])) for row in found] if clear else []
     known = dict(zip(hosts, named_hosts(desk, hosts, span), strict=True))
@@ -218,26 +192,29 @@ def timeline(
     key = _key_sql(by, grant, raw=raw) if by else "''"
     filters = traffic_filters(where, grant, asked, raw=raw)
     if raw:
-        sql = statement("timeline_seconds", key=key, filters=filters)
+        steps = statement("steps_of_flows", key=key, filters=filters)
     else:
-        sql = statement("timeline_sums", key=key, traffic=_traffic_sql(by, filters, asked)[0])
-    bounds = {} if raw else _whole(span, step_s)
-    found = desk.rows(sql, traffic_bound(where, grant, span, step_s=step_s, **bounds))
-    covered = covered_steps(desk, span, step_s, asked.get("site", []))
-    sums: dict[str, float] = {}
-    for row in found:
-        sums[row["name"]] = sums.get(row["name"], 0.0) + row["up"] + row["down"]
-    order = sorted(sums, key=lambda name: (-sums[name], name))
-    whole = len(order) <= MOST_SERIES
-    kept = order if whole else order[: MOST_SERIES - 1]
-    rest = set(order[len(kept) :])
+        sums = traffic(span, levels(asked), _COLUMNS[by], filters, step_s=step_s)
+        steps = statement("steps_of_sums", key=key, traffic=sums)
+    bound = traffic_bound(where, grant, step_s=step_s, most=MOST_SERIES)
+    if raw:
+        bound |= {"first": span.first, "last": span.last}
+    found, covered = desk.at_once(
+        lambda: desk.rows(statement("timeline", steps=steps), bound),
+        lambda: covered_steps(desk, span, step_s, asked.get("site", [])),
+    )
+    sums_of: dict[str, float] = {}
     values: dict[tuple[int, str], list[float]] = {}
     for row in found:
-        name = "(others)" if row["name"] in rest else row["name"]
+        name = OTHERS if row["rest"] else row["name"]
         cell = values.setdefault((row["step"], name), [0.0, 0.0])
         cell[0] += row["up"]
         cell[1] += row["down"]
-    series = kept + (["(others)"] if rest else [])
+        if not row["rest"]:
+            sums_of[name] = sums_of.get(name, 0.0) + row["up"] + row["down"]
+    series = sorted(sums_of, key=lambda name: (-sums_of[name], name))
+    if any(row["rest"] for row in found):
+        series.append(OTHERS)
     busy = {row["step"] for row in found}
     points = []
     for at in range(span.first // SECOND_US, span.last // SECOND_US, step_s):
@@ -254,15 +231,8 @@ def timeline(
             if by:
                 point[by] = name
             points.append(point)
-    source = "flows" if raw else _table(step_s, asked)
+    source = "flows" if raw else next(of.table for of in levels(asked) if step_s % of.seconds == 0)
     return Timeline(span, step_s, source, series if by else [], points)
-
-
-def _table(step_s: int, asked: Iterable[str]) -> str:
-    """The sums that answer a timeline of whole steps."""
-    if step_s % 3_600 == 0:
-        return "sites_1h" if _of_sites(asked) else "traffic_1h"
-    return "sites_5m" if _of_sites(asked) and step_s % SLOT_S == 0 else "traffic_1m"
 
 
 class Now(NamedTuple):
@@ -292,11 +262,18 @@ def busiest(
     last = (newest[0]["newest"] + 60) * SECOND_US if newest else until // MINUTE_US * MINUTE_US
     span = Range(last - minutes * MINUTE_US, last)
     found = top(desk, "host", span, where, asked, grant, limit)
-    traffic = statement("traffic", filters=traffic_filters(where, grant, asked, raw=False))
-    services = statement("services_of_hosts", service=_key_sql("service", grant, raw=False), traffic=traffic)
-    told = {"hosts": found.addresses, **_whole(span)}
+    columns = ("site", "client", "service", "category", "application", "name_source")
+    filters = traffic_filters(where, grant, asked, raw=False)
+    sums = traffic(
+        span,
+        OF_ALL,
+        columns,
+        f"({filters}) AND client IN (SELECT toIPv6(arrayJoin({{hosts:Array(String)}})))",
+    )
+    services = statement("services_of_hosts", service=_key_sql("service", grant, raw=False), traffic=sums)
+    told = {"hosts": found.addresses}
     by_host: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in desk.rows(services, traffic_bound(where, grant, span, **told)):
+    for row in desk.rows(services, traffic_bound(where, grant, **told)):
         key = row["host_site"], address_plain(row["address"])
         by_host.setdefault(key, []).append(
             {
@@ -323,7 +300,7 @@ def covered_steps(desk: Service, span: Range, step_s: int, sites: list[str]) -> 
     """Starts (s since 1970) of the steps in which a sensor of these sites reported."""
     filters = "has({sites:Array(String)}, toString(site))" if sites else "1"
     found = desk.rows(
-        statement("covered", filters=filters),
+        statement("covered" if step_s % SLOT_S else "covered_slots", filters=filters),
         {"first": span.first, "last": span.last, "step_s": step_s, "sites": sites},
     )
     return {row["step"] for row in found}

@@ -3,7 +3,8 @@
 from typing import Any
 
 from api.service import Service, statement
-from api.times import MINUTE_US, SECOND_US, Range, now_us, utc_text
+from api.sums import OF_SITES, traffic
+from api.times import MINUTE_US, SECOND_US, SLOT_S, Range, now_us, utc_text
 
 #: Silence of a sensor that counts as a gap, three of its ten-second ticks. Our default.
 GAP_S = 30
@@ -57,15 +58,21 @@ def coverage(desk: Service, span: Range) -> dict[str, Any]:
     is what rows are judged by now, and why a newer policy or newer lists are not.
     """
     bounds = {"first": span.first, "last": span.last}
+    slots = bounds | span.inside("slot", SLOT_S)
     end = max(min(span.last, now_us()), span.first + 1)
-    sensors = {row["name"]: _sensor(row) for row in desk.rows(statement("sensors"), bounds)}
-    edges = {
-        row["name"]: row for row in desk.rows(statement("gaps"), bounds | {"longest_us": GAP_S * SECOND_US})
-    }
-    for row in desk.rows(statement("incomplete"), bounds):
+    reported, found, incomplete, ever, names = desk.at_once(
+        lambda: desk.rows(statement("sensors"), slots),
+        lambda: desk.rows(statement("gaps"), slots | {"longest_us": GAP_S * SECOND_US}),
+        lambda: desk.rows(statement("incomplete"), bounds),
+        lambda: desk.rows(statement("sensors_known")),
+        lambda: visibility(desk, span),
+    )
+    sensors = {row["name"]: _sensor(row) for row in reported}
+    edges = {row["name"]: row for row in found}
+    for row in incomplete:
         if row["name"] in sensors:
             sensors[row["name"]]["incomplete_batches"] = row["batches"]
-    for known in desk.rows(statement("sensors_known")):
+    for known in ever:
         sensors.setdefault(
             known["name"],
             {"sensor": known["name"], "state": "unknown", "packets": None, "last": utc_text(known["latest"])},
@@ -87,7 +94,7 @@ def coverage(desk: Service, span: Range) -> dict[str, Any]:
         "note": span.note,
         "gap_seconds": GAP_S,
         "sensors": [sensors[name] for name in sorted(sensors)],
-        "visibility": visibility(desk, span),
+        "visibility": names,
         "in_force": desk.classifier.standing(),
     }
 
@@ -104,14 +111,15 @@ def visibility(desk: Service, span: Range) -> dict[str, Any]:
     """
     whole = span.aligned(MINUTE_US)
     bounds = {"first": whole.first, "last": whole.last}
-    row = desk.rows(statement("visibility"), bounds)[0]
+    sums = traffic(whole, OF_SITES, ("service", "category", "application", "name_source"), "1")
+    row = desk.rows(statement("visibility", traffic=sums))[0]
     total = row["total"]
     return {
         "bytes": total,
         "named_share": round(row["named"] / total, 6) if total else None,
         "classified_share": round(row["classified"] / total, 6) if total else None,
         "unrecognised_share": round(row["unrecognised"] / total, 6) if total else None,
-        **_hidden(desk.rows(statement("sight"), bounds)),
+        **_hidden(desk.rows(statement("sight"), bounds | whole.inside("hour", 3_600))),
     }
 
 

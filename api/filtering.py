@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import Any
 
-from api.filters import Condition
+from api.filters import Condition, within_hours
 from api.service import Service, statement
 from api.times import Range, utc_text
 
 #: What the summary may be grouped by, and the SQL of the key.
 KEYS = {
     "category": "category",
-    "group": "toString(`group`)",
-    "site": "toString(site)",
-    "clause": "toString(clause)",
-    "action": "toString(action)",
-    "mechanism": "toString(mechanism)",
-    "initiated": "toString(initiated)",
+    "group": "`group`",
+    "site": "site",
+    "clause": "clause",
+    "action": "action",
+    "mechanism": "mechanism",
+    "initiated": "initiated",
     "day": "toString(toDate(window_start, {zone:String}))",
 }
 #: 97.5th percentile of the standard normal distribution.
@@ -58,7 +58,8 @@ def summary(
     """
     keys = ", ".join(f"{KEYS[name]} AS k{number}" for number, name in enumerate(by))
     names = ", ".join(f"k{number}" for number in range(len(by)))
-    sql = statement("filtering_summary", keys=keys, names=names, filters=where.sql)
+    hours = within_hours("window_start", span)
+    sql = statement("filtering_summary", keys=keys, names=names, hours=hours, filters=where.sql)
     parameters = where.parameters | {
         "first": span.first,
         "last": span.last,

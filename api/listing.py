@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from api.access import Identity
 from api.cells import Redaction, grant_for, plain, selected, visible
 from api.csv_text import csv_chunks
-from api.filters import Condition, condition
+from api.filters import Condition, condition, within_hours
 from api.identity import row_devices
 from api.paging import Place, question, seal, unseal
 from api.problems import Problem
@@ -100,10 +100,17 @@ class Listing(NamedTuple):
             time=time,
             until=until,
             until_compare=">" if self.table.until else ">=",
+            hours=self._hours(),
             filters=self.where.sql,
             place=self._beyond(),
             tail=tail,
         )
+
+    def _hours(self) -> str:
+        if self.table.until:
+            return "1"
+        until = "place_time" if self.place is not None else "last"
+        return within_hours(f"`{self.table.time}`", self.range, until)
 
     def _tie(self) -> str:
         if len(self.table.tie) == 1:

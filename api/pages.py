@@ -171,24 +171,23 @@ def overview(
     by = look.by if look.by in SERIES_KEYS else "service"
     grant = _grant(identity, "bandwidth", Asked(category_filter=by == "category"))
     shown |= {"traffic": None, "no_traffic": "Your roles do not show traffic.", "hosts": None, "by": by}
-    if grant is not None:
-        shown |= _overview_traffic(desk, identity, grant, span, sites, by, zone)
-    outcome, whole = None, None
-    if _grant(identity, "filtering", Asked(category_filter=True)):
-        where = conditions(sites, TABLES["attempts"].columns)
-        outcome = summary(desk, ["category"], span, where, zone.key)
+    filtering = _grant(identity, "filtering", Asked(category_filter=True)) is not None
+    where = conditions(sites, TABLES["attempts"].columns)
+    traffic, outcome, whole, findings, health = desk.at_once(
+        lambda: _overview_traffic(desk, identity, grant, span, sites, by, zone) if grant is not None else {},
+        lambda: summary(desk, ["category"], span, where, zone.key) if filtering else None,
         # By category an attempt may count more than once.
-        whole = summary(desk, ["site"], span, where, zone.key)
-        if outcome:
-            shown["filtering_spec"] = _json(filtering_chart(outcome[:12]))
-    findings = None
-    if _grant(identity, "findings"):
-        findings = _gravest(desk, identity, request, span, sites)
+        lambda: summary(desk, ["site"], span, where, zone.key) if filtering else None,
+        lambda: _gravest(desk, identity, request, span, sites) if _grant(identity, "findings") else None,
+        lambda: coverage(desk, span),
+    )
+    shown |= traffic
+    if outcome:
+        shown["filtering_spec"] = _json(filtering_chart(outcome[:12]))
     gravest = findings.rows[:FEW] if findings is not None else None
     rows = (len(shown["hosts"].rows) if shown["hosts"] else 0) + len(gravest or [])
     if rows:
         desk.log_read(identity, request, rows, case=look.case)
-    health = coverage(desk, span)
     shown |= {
         "outcome": outcome,
         "outcomes": outcomes,
@@ -226,10 +225,14 @@ def _overview_traffic(
     zone: Any,
 ) -> dict[str, Any]:
     where = conditions(sites, TABLES["traffic"].columns)
-    found = timeline(desk, by, span, where, sites, grant, None)
+    host_grant = choose(identity.roles, "bandwidth", Asked())[0]
+    found, hosts, services = desk.at_once(
+        lambda: timeline(desk, by, span, where, sites, grant, None),
+        lambda: top(desk, "host", span, where, sites, host_grant, FEW),
+        lambda: top(desk, "service", span, where, sites, host_grant, FEW),
+    )
     categories = any(g.categories for g in choose(identity.roles, "bandwidth", Asked()))
     steps = {point["time"]: point["known"] for point in found.points}
-    host_grant = choose(identity.roles, "bandwidth", Asked())[0]
     return {
         "traffic": found,
         "traffic_spec": _json(traffic_chart(found, by, zone, UNNAMED)),
@@ -237,9 +240,9 @@ def _overview_traffic(
         "unknown_steps": sum(1 for known in steps.values() if not known),
         "all_steps": len(steps),
         "keys": [key for key in SERIES_KEYS if key != "category" or categories],
-        "hosts": top(desk, "host", span, where, sites, host_grant, FEW),
+        "hosts": hosts,
         "clear_hosts": host_grant.hosts == "clear",
-        "services": top(desk, "service", span, where, sites, host_grant, FEW),
+        "services": services,
     }
 
 

@@ -7,9 +7,8 @@ from api.filters import Condition
 from api.problems import Problem
 from api.roles import Grant
 from api.service import Service, statement
-from api.times import MINUTE_US, Range
+from api.times import SECOND_US, SLOT_S, Range
 
-SLOT_US = 5 * MINUTE_US
 #: Longest range; a month of samples is what links are billed by.
 MOST_DAYS = 400
 
@@ -36,7 +35,8 @@ def percentiles(
 
     Raises Problem 422 where the range holds no whole slot, or too many.
     """
-    whole = Range(-(-span.first // SLOT_US) * SLOT_US, span.last // SLOT_US * SLOT_US, span.note)
+    slots = span.inside("slot", SLOT_S)
+    whole = Range(slots["first_slot"] * SECOND_US, slots["last_slot"] * SECOND_US, span.note)
     if whole.first >= whole.last:
         raise Problem(422, "the range holds no whole five minutes", "lengthen it, to a day or a month")
     if whole.seconds > MOST_DAYS * 86_400:
@@ -46,8 +46,8 @@ def percentiles(
         "slots_of_link" if link else "slots_of_clients",
         filters=traffic_filters(where, grant, asked, raw=False),
     )
-    told = {"part": percent / 100, "sites": asked.get("site", [])}
-    found = desk.rows(statement("percentile", sums=sums), traffic_bound(where, grant, whole, **told))
+    told = {"part": percent / 100, "sites": asked.get("site", []), "first": whole.first, "last": whole.last}
+    found = desk.rows(statement("percentile", sums=sums), traffic_bound(where, grant, **told))
     rows = [
         {name: round(value, 1) if isinstance(value, float) else value for name, value in row.items()}
         for row in found

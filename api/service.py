@@ -3,6 +3,7 @@
 import logging
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ from api.pseudonyms import Pseudonyms
 from api.times import Range, choose_range, now_us
 from pipeline.records import TEXT, TEXTS, TIME
 from pipeline.settings import Settings
-from pipeline.store.client import Store
+from pipeline.store.client import READERS, Store
 
 _QUERIES = {path.stem: path.read_text("utf-8") for path in (Path(__file__).parent / "queries").glob("*.sql")}
 
@@ -36,6 +37,9 @@ _LOG_ROW = pa.schema(
     ]
 )
 _QUERY_KEPT = 2_000
+#: Questions of one page at the same time, its own thread's among them; the store's other places are left to
+#: other requests and, where they run in this process, detectors. Our default.
+_PLACES = READERS // 2
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +70,7 @@ class Service:
         self.status = status
         self.pseudonyms = Pseudonyms(access.key("pseudonyms"))
         self.cursor_key = access.key("cursors")
+        self._others = ThreadPoolExecutor(_PLACES - 1, "question")
         self.registry = CollectorRegistry()
         self.requests = Requests(self.registry)
         self.registry.register(Fleet(lambda: self.rows(statement("last_health")), status))
@@ -82,6 +87,24 @@ class Service:
                 "the store did not answer the question",
                 "try again; if it lasts, the service's log says what the store reported",
             ) from error
+
+    def at_once(self, *acts: Callable[[], Any]) -> list[Any]:
+        """What each returns, as many at the same time as there are places.
+
+        Raises what the first that fails does.
+
+        An act may ask so itself: what no other thread has begun is done in the caller's. After a failure
+        nothing more is begun, and what is under way is not waited for.
+        """
+        begun: list[Future[Any]] = [self._others.submit(act) for act in acts[1:]]
+        try:
+            found = [acts[0]()]
+            for act, future in zip(acts[1:], begun, strict=True):
+                found.append(act() if future.cancel() else future.result())
+            return found
+        finally:
+            for future in begun:
+                future.cancel()
 
     def held(self) -> tuple[int, int] | None:
         """First and last moment of the flows in the store, µs; None where it holds none."""

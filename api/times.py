@@ -8,6 +8,8 @@ from typing import NamedTuple
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 3_600 * SECOND_US
+#: Slots of the sums between minutes and hours, seconds.
+SLOT_S = 300
 #: Age of the newest record up to which the records are live: flow rows come every 60 s. Our default.
 FRESH_US = 5 * MINUTE_US
 
@@ -33,6 +35,12 @@ class Range(NamedTuple):
     def aligned(self, step: int) -> "Range":
         """The range grown to whole steps of `step` microseconds."""
         return Range(self.first // step * step, -(-self.last // step) * step, self.note)
+
+    def inside(self, name: str, seconds: int) -> dict[str, int]:
+        """`first_name`, `last_name` of the whole steps that lie in it, s since 1970; alike where none do."""
+        step = seconds * SECOND_US
+        first = -(-self.first // step)
+        return {f"first_{name}": first * seconds, f"last_{name}": max(first, self.last // step) * seconds}
 
 
 def now_us() -> int:

@@ -52,15 +52,6 @@ FROM
     FROM numbers({{rows:UInt64}})
 )
 """
-HOURS = f"""
-INSERT INTO traffic_1h (hour, {KEYS}, {SUMS})
-SELECT
-    toStartOfHour(minute) AS hour, {KEYS},
-    sum(bytes_up), sum(bytes_down), sum(packets_up), sum(packets_down), sum(flows)
-FROM traffic_1m
-WHERE minute >= toDateTime({{day:Int64}}, 'UTC') AND minute < toDateTime({{day:Int64}} + 86400, 'UTC')
-GROUP BY ALL
-"""
 LINK = """
 INSERT INTO link_5m (site, slot, received, sent)
 SELECT 'main', toDateTime({first:Int64} + number * 300, 'UTC'), cityHash64(number) % 9000000000, 400000000
@@ -93,7 +84,6 @@ def fill(store: Store, hosts: int, days: int) -> int:
         # The last day ends now.
         minutes = 360 if back == 0 else 420
         store.command(MADE, {"day": day, "hosts": hosts, "rows": hosts * 4 * minutes})
-        store.command(HOURS, {"day": day})
     # Detectors look at pieces of time that have records.
     store.command("INSERT INTO flows (start, site) SELECT {now:DateTime64(6)} - 600, 'main'", {"now": NOW})
     store.command(LINK, {"first": int((NOW - timedelta(days=30)).timestamp())})

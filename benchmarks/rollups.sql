@@ -21,6 +21,18 @@ SELECT
 FROM numbers(2000000)
 WHERE {day:Int64} + (8 + hour_of_day) * 3600 < {now:Int64}
 
+-- name: hours of another day
+INSERT INTO traffic_1h (hour, site, `group`, client, service, category, application, name_source, action,
+    bytes_up, bytes_down, packets_up, packets_down, flows)
+WITH 50 + cityHash64(client, service, application, {day:Int64}) % 100 AS part
+SELECT
+    hour + ({day:Int64} - {first:Int64}) AS later, site, `group`, client, service, category, application, name_source, action,
+    intDiv(t.bytes_up * part, 100), intDiv(t.bytes_down * part, 100),
+    intDiv(t.packets_up * part, 100) + 1, intDiv(t.packets_down * part, 100) + 1, t.flows
+FROM traffic_1h AS t
+WHERE hour >= toDateTime({first:Int64}, 'UTC') AND hour < toDateTime({first:Int64} + 86400, 'UTC')
+  AND hour + ({day:Int64} - {first:Int64}) < toDateTime({now:Int64}, 'UTC')
+
 -- name: minutes
 -- The last minutes of the same: three keys of a host a minute.
 INSERT INTO traffic_1m (minute, site, `group`, client, service, category, application, name_source, action,

@@ -100,7 +100,7 @@ class KafkaSettings(Section):
     """Consumer group of the workers that share one store."""
     batch_rows: int = Field(200_000, ge=1_000, le=1_000_000)
     """Rows of a kind that a worker inserts at once, where so many wait."""
-    batch_seconds: float = Field(1.0, ge=0, le=60)
+    batch_seconds: float = Field(0.5, ge=0, le=60)
     """Seconds that it waits for so many."""
     instance: str = Field(default_factory=lambda: socket.gethostname(), pattern=r"^[A-Za-z0-9._-]{1,200}$")
     """Name of this worker in the group, different on each: it keeps its partitions over a restart."""

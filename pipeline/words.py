@@ -1,8 +1,8 @@
 """Machine words of a byte array: what a kernel reads and copies most, each a few instructions.
 
-Written as byte reads, a word costs five instructions a byte, because an index may be negative in Python and
-the compiler provides for it. Here a word is one unaligned load and one swap, a copy is `memmove`. With
-NUMBA_BOUNDSCHECK=1 each call checks its bounds, as an index does; without, the caller has done so.
+Written as byte reads, a word costs several instructions a byte. Here a word is one unaligned load and one
+swap, a copy is `memmove`. With NUMBA_BOUNDSCHECK=1 each call checks its bounds, as an index does; without,
+the caller has done so.
 """
 
 from typing import Any
@@ -97,6 +97,10 @@ def _storer(octets: int, *, swapped: bool) -> Any:
 #: Words written in network order, and with the least octet first.
 store_64 = _storer(8, swapped=True)
 store_little_16, store_little_32, store_native = (_storer(octets, swapped=False) for octets in (2, 4, 8))
+
+
+#: Bytes of a cache line.
+LINE = 64
 
 
 def _prefetch_compiled(typing: Any, array: Any, at: Any, octets: Any) -> Any:

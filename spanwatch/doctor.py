@@ -1,7 +1,6 @@
 """`spanwatch doctor`: is this machine ready? One line a check: ok, warn or fail, and the mend."""
 
 import array
-import ctypes
 import fcntl
 import importlib.util
 import os
@@ -15,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from capture.clock import system_clock
 from pipeline.settings import Settings
 from spanwatch.check import FAIL, OK, WARN, Check
 from spanwatch.listening import Heard, listen
@@ -29,8 +29,6 @@ SIOCETHTOOL = 0x8946
 ETHTOOL_GGRO, ETHTOOL_GFLAGS, ETH_FLAG_LRO = 0x2B, 0x25, 1 << 15
 #: linux/if.h
 IFF_UP = 1 << 0
-#: linux/timex.h: clock not synchronised; bytes of `struct timex` are 208 on 64-bit Linux
-STA_UNSYNC, TIMEX_BYTES, TIMEX_STATUS_OFFSET = 0x0040, 208, 40
 #: Frames longer than this on the wire are cut by a mirror with a small MTU. 802.1Q and 802.1ad tags: 8 bytes.
 FULL_MTU = 1500
 #: Bytes free below which the disk is a failure. Our default.
@@ -176,17 +174,17 @@ def memory(settings: Settings) -> Iterator[Check]:
 
 
 def clock(_settings: Settings) -> Iterator[Check]:
-    buffer = ctypes.create_string_buffer(TIMEX_BYTES)
-    if ctypes.CDLL(None, use_errno=True).adjtimex(buffer) < 0:
+    try:
+        synchronised = system_clock().synchronised
+    except OSError:
         yield Check(
             "clock", WARN, "the kernel does not say whether it is synchronised", "check chronyd or ntpd"
         )
         return
-    status = struct.unpack_from("i", buffer.raw, TIMEX_STATUS_OFFSET)[0]
-    if status & STA_UNSYNC:
-        yield Check("clock", WARN, "not synchronised: times can't be compared", "install chrony, or start it")
-    else:
+    if synchronised:
         yield Check("clock", OK, "synchronised")
+    else:
+        yield Check("clock", WARN, "not synchronised: times can't be compared", "install chrony, or start it")
 
 
 def disk(settings: Settings) -> Iterator[Check]:

@@ -140,6 +140,7 @@ def open_parts(settings: Settings, *, shared: bool = False) -> Iterator[Parts]:
     """
     from classifiers.rounds import Rounds
     from pipeline.store.client import open_store
+    from spanwatch.doubt import refuse_doubtful
     from spanwatch.reload import Reload, read_files
     from spanwatch.worker import Worker
 
@@ -148,6 +149,7 @@ def open_parts(settings: Settings, *, shared: bool = False) -> Iterator[Parts]:
     files = read_files(settings)
     opened = _kafka_source if shared and settings.stream.kafka.brokers else _log_source
     with opened(settings) as source, contextlib.closing(open_store(settings)) as store:
+        refuse_doubtful(source, store)
         store.migrate()
         reload = Reload(settings, files, store, notes=True)
         worker = Worker(source, store, reload.judge, Rounds(store, reload.judge))

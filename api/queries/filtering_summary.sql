@@ -22,11 +22,12 @@ FROM
     SELECT
         *,
         arrayJoin(
-            if({split:Bool} AND notEmpty(categories), arrayMap(c -> toString(c), categories), [''])
+            if({split:Bool} AND notEmpty(categories), categories, CAST([''], 'Array(LowCardinality(String))'))
         ) AS category
     FROM attempts FINAL
     WHERE window_start >= fromUnixTimestamp64Micro({first:Int64}, 'UTC')
       AND window_start < fromUnixTimestamp64Micro({last:Int64}, 'UTC')
+      AND /*hours*/
       AND (/*filters*/)
 )
 GROUP BY /*names*/

@@ -16,11 +16,12 @@ FROM
     (
         /*sums*/
         UNION ALL
-        SELECT DISTINCT site AS slot_site, toStartOfFiveMinutes(ts) AS slot, 0. AS slot_received, 0. AS slot_sent
+        SELECT site AS slot_site, toStartOfFiveMinutes(ts) AS slot, 0. AS slot_received, 0. AS slot_sent
         FROM health
-        WHERE ts >= fromUnixTimestamp64Micro({first:Int64}, 'UTC')
-          AND ts < fromUnixTimestamp64Micro({last:Int64}, 'UTC')
+        WHERE toStartOfFiveMinutes(ts) >= toDateTime(intDiv({first:Int64}, 1000000), 'UTC')
+          AND toStartOfFiveMinutes(ts) < toDateTime(intDiv({last:Int64}, 1000000), 'UTC')
           AND (empty({sites:Array(String)}) OR has({sites:Array(String)}, toString(site)))
+        GROUP BY site, toStartOfFiveMinutes(ts)
     )
     GROUP BY slot_site, slot
 )

@@ -3,7 +3,6 @@ SELECT
     toString(site) AS host_site, toString(client) AS address, /*service*/ AS service,
     toString(application) AS application, toString(name_source) AS name_source, sum(bytes_up + bytes_down) AS bytes
 FROM /*traffic*/
-WHERE client IN (SELECT toIPv6(arrayJoin({hosts:Array(String)})))
 GROUP BY host_site, address, service, application, name_source
 ORDER BY bytes DESC, host_site, address, service, application, name_source
 LIMIT 3 BY host_site, address

@@ -11,6 +11,6 @@ SELECT
     sum(sum(bytes_down)) OVER () AS total_down,
     count() OVER () AS total_keys
 FROM /*traffic*/
-GROUP BY /*names*/
+GROUP BY /*groups*/
 ORDER BY up + down DESC, /*names*/
 LIMIT {limit:UInt32}

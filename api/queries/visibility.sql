@@ -4,6 +4,4 @@ SELECT
     sumIf(bytes_up + bytes_down, name_source != 'none') AS named,
     sumIf(bytes_up + bytes_down, service != '' OR category != '') AS classified,
     sumIf(bytes_up + bytes_down, application = '') AS unrecognised
-FROM traffic_1m
-WHERE minute >= toDateTime(intDiv({first:Int64}, 1000000), 'UTC')
-  AND minute < toDateTime(intDiv({last:Int64}, 1000000), 'UTC')
+FROM /*traffic*/

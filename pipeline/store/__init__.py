@@ -4,7 +4,8 @@ It must never import from the floors above, and never decide what a record means
 
 Migrations are `migrations/NNNN_name.sql`, applied in the order of their numbers, each once:
 
-- four digits, an underscore, lower-case words; no number twice, gaps are allowed;
+- four digits, an underscore, lower-case words; no number twice; a new file takes the number after the
+  newest, and gaps stay empty: a store that is past a gap would take it in another order than a new one;
 - statements end with `;` at the end of a line; a file may hold several; a statement must not hold
   `;` at a line's end inside a string; `--` comments stand on lines of their own;
 - names of tables are written without a database: the client's database is used;

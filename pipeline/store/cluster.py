@@ -32,6 +32,7 @@ _KINDS = re.compile(
 )
 _ENGINE = re.compile(r"\bENGINE\s*=\s*(?!Replicated)(\w*MergeTree)(\s*\(\s*\)|\s*(\())?", re.IGNORECASE)
 _SOURCE = re.compile(r"\b(TO|FROM|JOIN)\s+(\w+)\b(?!\s*[.(])", re.IGNORECASE)
+_REWRITES = re.compile(r"\bSETTINGS\b[^;]*\bmutations_sync = 2\b")
 _WINDOW = re.compile(r"\bnon_replicated_deduplication_window\s*=\s*(\d+)")
 
 
@@ -108,7 +109,9 @@ def rewrite(statement: str, cluster: str, database: str) -> str:
         # A server that is told to make it has another database in use.
         return statement[:end] + on + _SOURCE.sub(rf"\1 {local(database)}.\2", statement[end:])
     if kind != "CREATE TABLE":
-        return statement[:end] + on + statement[end:]
+        # Other servers are waited for no longer than theirs takes, unless they write what they have anew.
+        patience = ", distributed_ddl_task_timeout = -1" if _REWRITES.search(statement) else ""
+        return statement[:end] + on + statement[end:] + patience
     table = match[2]
     everywhere = table in EVERYWHERE
     path = f"/clickhouse/tables/{'all' if everywhere else '{shard}'}/{local(database)}/{table}"

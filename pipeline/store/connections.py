@@ -13,6 +13,9 @@ from pipeline.text import valid_batch
 #: Seconds to wait for a server to take a connection, and for the next bytes of an answer. Our defaults; a
 #: DSN's `connect_timeout` and `send_receive_timeout` go before them.
 CONNECT_S, ANSWER_S = 10, 300
+#: The latter for the statements of migrations, which may write all rows anew; a DSN's does not go before it.
+#: Our default.
+MIGRATION_S = 7 * 86_400
 SESSION = {
     "session_timezone": "UTC",
     "date_time_output_format": "iso",

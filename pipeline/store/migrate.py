@@ -13,6 +13,11 @@ from typing import Any, NamedTuple
 
 FOLDER = Path(__file__).with_name("migrations")
 RETENTION = Path(__file__).with_name("retention.tsv")
+#: Parts that are written anew now; a mutation that fails is no sign that somebody waits for it.
+REWRITING = (
+    "SELECT count() AS n FROM system.mutations "
+    "WHERE database = currentDatabase() AND NOT is_done AND latest_fail_reason = ''"
+)
 NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 LEDGER = """CREATE TABLE IF NOT EXISTS schema_migrations (
     name String,
@@ -26,7 +31,8 @@ ORDER BY name"""
 LOCK = "CREATE TABLE migrating (owner String DEFAULT '{owner}') ENGINE = Memory"
 #: Tells this process from an earlier one with its number.
 LIFE = secrets.token_hex(4)
-#: Seconds between two looks at who migrates, and after which a lock is taken for left behind. Our defaults.
+#: Seconds between two looks at who migrates, and after which a lock is taken for left behind, unless parts
+#: are still being written anew. Our defaults.
 LOOK_S, LEFT_BEHIND_S = 0.5, 3_600
 
 #: Runs a statement and returns nothing; runs a query and returns its rows.
@@ -83,6 +89,16 @@ def apply(command: Command, rows: Rows, folder: Path = FOLDER) -> list[str]:
         return _apply(command, rows, migrations, folder)
 
 
+def remakes_views(rows: Rows, folder: Path = FOLDER) -> bool:
+    """Whether views that are there are to be made anew, which then do not know the tokens of what they had.
+
+    Raises as `apply`.
+    """
+    applied = _applied(rows)
+    fresh = _to_apply(read_migrations(folder), applied, folder)
+    return bool(applied) and any("DROP VIEW" in statement for one in fresh for statement in one.statements)
+
+
 def _applied(rows: Rows) -> dict[str, str]:
     there = "SELECT name FROM system.tables WHERE database = currentDatabase() AND name = 'schema_migrations'"
     if not rows(there):
@@ -111,21 +127,23 @@ def _alone(command: Command, rows: Rows) -> Iterator[None]:
     """Waits until no other program migrates this store."""
     host, process = re.sub(r"[^\w.-]", "_", socket.gethostname()), os.getpid()
     while True:
-        try:
-            command(LOCK.format(owner=f"{host}/{process}/{LIFE}"))
-            break
-        except (OSError, ValueError) as error:
-            if "already exists" not in str(error):
-                raise
+        # Looked for first: in a cluster a statement that is to make it would wait behind the owner's.
         old = rows(
             "SELECT toInt64(now() - metadata_modification_time) AS age FROM system.tables "
             "WHERE database = currentDatabase() AND name = 'migrating'"
         )
+        if not old:
+            try:
+                command(LOCK.format(owner=f"{host}/{process}/{LIFE}"))
+                break
+            except (OSError, ValueError) as error:
+                if "already exists" not in str(error):
+                    raise
         owners = rows(
             "SELECT default_expression AS owner FROM system.columns "
             "WHERE database = currentDatabase() AND table = 'migrating'"
         )
-        left = any(row["age"] > LEFT_BEHIND_S for row in old)
+        left = any(row["age"] > LEFT_BEHIND_S for row in old) and not rows(REWRITING)[0]["n"]
         if left or any(_is_gone(row["owner"].strip("'"), host, process) for row in owners):
             command("DROP TABLE IF EXISTS migrating")
         else:

@@ -77,6 +77,17 @@ def test_abuse_is_counted_and_not_named(school: Running) -> None:
     assert "never.example" not in got.text
 
 
+def test_a_range_may_end_behind_the_last_hour_there_is(school: Running) -> None:
+    """A range up to 2199 holds what it holds up to today."""
+    asked = {"from": "2026-01-01T00:00:00Z", "by": "site"}
+    (near, far) = (
+        school.get("/v1/filtering/summary", "auditor", params=asked | {"to": to}).json()["rows"]
+        for to in ("2027-01-01T00:00:00Z", "2199-12-31T00:00:00Z")
+    )
+    assert near == far
+    assert near[0]["attempts"] == 8
+
+
 def test_days_are_the_site_s(school: Running) -> None:
     """Grouped by the day of the site's time zone, which is told."""
     got = school.get("/v1/filtering/summary", "auditor", params={"by": ["day", "group"]}).json()

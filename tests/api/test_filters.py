@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.filters import condition, mac_number, network_bounds
+from api.filters import condition, mac_number, network_bounds, within_hours
 from api.tables import TABLES
+from api.times import Range, moment
 
 FLOWS = TABLES["flows"].columns
 AWKWARD = "a'b\\`) OR 1=1 --{f0:String}"
@@ -82,3 +83,12 @@ def test_macs_in_both_forms() -> None:
     assert mac_number("02:00:5e:00:00:11") == mac_number("02-00-5E-00-00-11") == 0x02005E000011
     with pytest.raises(ValueError, match="MAC"):
         mac_number("02:00-5e:00:00:11")
+
+
+@pytest.mark.parametrize(
+    ("last", "bounded"), [("2106-02-07T06:28:15Z", True), ("2106-02-07T06:28:16Z", False)]
+)
+def test_hours_bound_a_range_only_as_far_as_hours_are_told(last: str, bounded: bool) -> None:
+    """The hour of a time that no DateTime holds is no bound: servers differ in what it is."""
+    sql = within_hours("start", Range(0, moment(last, 0)))
+    assert (sql.count("toStartOfHour(start)") == 2) if bounded else (sql == "1")

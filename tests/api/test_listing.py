@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import UTC, datetime
 
 import pytest
 
@@ -51,6 +52,19 @@ def test_inserts_do_not_move_pages(scratch: Running) -> None:
             break
     assert [at for at in got if 100 <= at < 130] == list(range(129, 99, -1))
     assert len(got) == len(set(got))
+
+
+def test_a_range_may_end_behind_the_last_hour_there_is(scratch: Running) -> None:
+    """Rows of a wrong clock are found, and others beside them, whichever end of the range is past 2106."""
+    late = int(datetime(2150, 1, 1, 0, 30, tzinfo=UTC).timestamp() - NINE / SECOND)
+    put(scratch.store, "flows", [flow(at, LAPTOP, sensor="wrong", **PLAIN) for at in (5, late)])
+
+    def starts(first: str) -> list[str]:
+        asked = {"from": first, "to": "2199-12-31T00:00:00Z", "sensor": "wrong"}
+        return [row["start"] for row in rows(scratch, "/v1/flows", "engineer", **asked)]
+
+    assert starts("2149-01-01T00:00:00Z") == ["2150-01-01T00:30:00Z"]
+    assert starts("2026-01-01T00:00:00Z") == ["2150-01-01T00:30:00Z", "2026-03-02T17:00:05Z"]
 
 
 def test_equal_rows_are_all_given(scratch: Running) -> None:

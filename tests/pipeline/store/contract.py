@@ -4,6 +4,7 @@ import subprocess
 import threading
 import time
 from itertools import count
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
@@ -173,6 +174,16 @@ class ServerContract(StoreContract):
         for token, first in (("a", 0), ("b", 100), ("b", 100)):
             store.insert(table, made(100, first), token)
         assert store.rows(f"SELECT count() AS n, uniq(x) AS u FROM {table}") == [{"n": 200, "u": 200}]
+
+    def test_a_long_migration_is_waited_for(self, server: Server, store: Store, tmp_path: Path) -> None:
+        """A statement of a migration may take longer than any answer."""
+        (tmp_path / "0001_long.sql").write_text(
+            "CREATE TABLE IF NOT EXISTS long (x UInt8) ENGINE = MergeTree ORDER BY x;\n"
+            "INSERT INTO long SELECT sleep(2);\n"
+        )
+        with Store(f"{server.dsn(store.database)}?send_receive_timeout=1", FOR_EVER) as impatient:
+            assert impatient.migrate(tmp_path) == ["0001_long.sql"]
+            assert impatient.rows("SELECT count() AS n FROM long") == [{"n": 1}]
 
     def test_a_server_that_hangs_is_given_up(self, server: Server, store: Store, table: str) -> None:
         """A paused server costs its timeout and an OSError; when it goes on, so does the store."""

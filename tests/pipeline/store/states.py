@@ -9,11 +9,11 @@ import tempfile
 from pathlib import Path
 
 import chdb
-import pyarrow as pa
 
 from pipeline.store import migrate
 from pipeline.store.client import Store
 from tests.pipeline.batches import batch
+from tests.pipeline.store.earlier import insert_as_before
 from tests.pipeline.stores import FOR_EVER
 
 FOLDER = Path(__file__).with_name("states")
@@ -32,9 +32,7 @@ def fill(store: Store) -> None:
     for row in found:
         table, names = row["table"], row["names"]
         if table in RECORDS:
-            made = batch(table, ROWS)
-            fitting = [name for name in made.schema.names if name in names]
-            store.insert(table, pa.Table.from_batches([made]).select(fitting), "t")
+            insert_as_before(store, table, batch(table, ROWS), "t")
         elif table != "schema_migrations" and not table.endswith(("_1m", "_5m", "_1h")):
             kept = "* REPLACE (0 AS removed)" if "removed" in names else "*"
             store.command(

@@ -92,17 +92,28 @@ def test_equal_rows_under_two_tokens_both_count(store: Store) -> None:
     assert number(store, "SELECT sum(flows) FROM traffic_1h") == 20
 
 
-@pytest.mark.parametrize("rollup", ["traffic_1m", "traffic_1h"])
-def test_an_interrupted_insert_is_made_whole(store: Store, rollup: str) -> None:
-    """Rows that reached the table but not a rollup: the same token again fills that rollup alone."""
+@pytest.mark.parametrize(
+    ("view", "rollup"),
+    [
+        ("rows_from_flows", "traffic_1m"),
+        ("traffic_1m_from_rows", "traffic_1m"),
+        ("traffic_1h_from_minutes", "traffic_1h"),
+        ("usage_1h_from_hours", "usage_1h"),
+        ("sites_5m_from_minutes", "sites_1h"),
+        ("sites_1h_from_slots", "sites_1h"),
+    ],
+)
+def test_an_interrupted_insert_is_made_whole(store: Store, view: str, rollup: str) -> None:
+    """Rows that reached the table but not a rollup: the same token again fills what hangs on that alone."""
     made = batch("flows", 300)
-    store.command(f"DETACH TABLE {rollup}_from_flows")
+    store.command(f"DETACH TABLE {view}")
     store.insert("flows", made, "t")
     assert number(store, f"SELECT count() FROM {rollup}") == 0
-    store.command(f"ATTACH TABLE {rollup}_from_flows")
-    store.insert("flows", made, "t")
+    store.command(f"ATTACH TABLE {view}")
+    for _ in range(2):
+        store.insert("flows", made, "t")
     assert number(store, "SELECT count() FROM flows") == 300
-    for table in ("traffic_1m", "traffic_1h"):
+    for table in ("traffic_1m", "traffic_1h", "usage_1h", "sites_5m", "sites_1h"):
         assert number(store, f"SELECT sum(bytes_down) FROM {table}") == sum(made["bytes_down"].to_pylist())
 
 

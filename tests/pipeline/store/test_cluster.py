@@ -68,6 +68,11 @@ INSERT INTO link_5m SELECT site, sum(bytes) FROM flows GROUP BY site;
             "SELECT 1 FROM db_local.f",
         ),
         ("ALTER TABLE t ADD INDEX i x", "ALTER TABLE t ON CLUSTER `c` ADD INDEX i x"),
+        (
+            "ALTER TABLE t MATERIALIZE INDEX i SETTINGS mutations_sync = 2",
+            "ALTER TABLE t ON CLUSTER `c` MATERIALIZE INDEX i SETTINGS mutations_sync = 2, "
+            "distributed_ddl_task_timeout = -1",
+        ),
         ("DROP VIEW IF EXISTS v", "DROP VIEW IF EXISTS v ON CLUSTER `c`"),
         ("DROP TABLE IF EXISTS t", "DROP TABLE IF EXISTS t ON CLUSTER `c` SYNC"),
         ("TRUNCATE TABLE t", "TRUNCATE TABLE t ON CLUSTER `c`"),
@@ -94,7 +99,7 @@ def test_every_migration_can_be_rewritten_and_parses() -> None:
                 [row] = store.rows("SELECT formatQuerySingleLine({sql:String}) AS sql", {"sql": rewritten})
                 if "VIEW" in statement and "CREATE" in statement:
                     assert "TO spanwatch_local." in row["sql"]
-                    assert "FROM spanwatch_local.flows " in row["sql"]
+                    assert re.search(r"FROM spanwatch_local\.\w+\b", row["sql"])
                 if not statement.startswith("INSERT"):
                     assert "ON CLUSTER spanwatch" in row["sql"], migration.name
                 assert not re.search(r"ENGINE = (?!Replicated)\w*MergeTree", row["sql"]), migration.name
@@ -293,7 +298,7 @@ class TestServers:
         """The real migrations need a server whose views know tokens."""
         with (
             Store(cluster.servers[0][0].dsn("old"), FOR_EVER) as store,
-            pytest.raises(ValueError, match=r"is ClickHouse 18\.16\.1; install 24\.8 or newer"),
+            pytest.raises(ValueError, match=r"is ClickHouse 18\.16\.1; install 26\.3 or newer"),
         ):
             store.migrate()
 

@@ -62,13 +62,13 @@ def test_sums_follow_once(store: Store) -> None:
     """Views add a batch to the sums once, however often it is sent; also where only they had missed it."""
     before = store.rows("SELECT sum(bytes_up) AS b FROM traffic_1m")[0]["b"]
     made = batch("flows", 500, seed=7)
-    store.command("DETACH TABLE spanwatch_local.traffic_1m_from_flows")
+    store.command("DETACH TABLE spanwatch_local.traffic_1m_from_rows")
     store.insert("flows", made, "once")
-    store.command("ATTACH TABLE spanwatch_local.traffic_1m_from_flows")
+    store.command("ATTACH TABLE spanwatch_local.traffic_1m_from_rows")
     for _ in range(3):
         store.insert("flows", made, "once")
     total = before + sum(made["bytes_up"].to_pylist())
-    for table in ("traffic_1m", "traffic_1h", "flows"):
+    for table in ("traffic_1m", "traffic_1h", "sites_5m", "sites_1h", "usage_1h", "flows"):
         assert store.rows(f"SELECT sum(bytes_up) AS b FROM {table}") == [{"b": total}], table
 
 

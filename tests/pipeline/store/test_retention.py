@@ -81,6 +81,28 @@ def test_rows_go_by_their_arrival() -> None:
         assert {table: ages(store, table) for table in TABLES} == {key: [0, 89] for key in TABLES}
 
 
+def test_rows_that_go_leave_projections_too() -> None:
+    """What a projection says after rows went by their age is what the rows say that stayed."""
+    with keeping(90) as store:
+        projections = store.rows(
+            "SELECT table, name, query FROM system.projections WHERE database = currentDatabase() "
+            "ORDER BY table, name"
+        )
+        assert len(projections) == 9
+        for row in projections:
+            table = row["table"]
+            put(store, table, [0, 91])
+            assert ages(store, table) == [0]
+            sql = f"{row['query'].replace(' GROUP BY', f' FROM {table} GROUP BY')} ORDER BY ALL SETTINGS"
+            name = row["name"]
+            told = store.rows(
+                f"{sql} force_optimize_projection = 1, force_optimize_projection_name = '{name}', "
+                f"preferred_optimize_projection_name = '{name}'"
+            )
+            assert told == store.rows(f"{sql} optimize_use_projections = 0"), row
+            assert len(told) == 1, row
+
+
 @pytest.mark.parametrize("days", [0, 100_000])
 def test_rows_stay_for_ever(days: int) -> None:
     """With 0 days nothing goes, nor with so many that the end lies past what the engine can count to."""

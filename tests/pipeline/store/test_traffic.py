@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -10,16 +11,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.records import ADDRESS, NAME_SOURCES, TIME, address_bytes
-from pipeline.store import migrate
 from pipeline.store.client import Store
 from tests.pipeline.batches import MINUTE_US, MORNING_US, batch
+from tests.pipeline.store.earlier import cut_short, insert_as_before, migrated
 
 DATABASES = count()
 FOR_EVER = {"raw_days": 0, "summary_days": 0}
 SUMS = "sum(bytes_up) AS up, sum(bytes_down) AS down, sum(packets_up) AS sent, sum(packets_down) AS received"
 
 
-TABLES = ("flows", "traffic_1m", "traffic_1h", "sites_5m", "sites_1h", "usage_1h", "link_5m")
+TABLES = (
+    "flows", "traffic_1m", "traffic_1h", "sites_5m", "sites_1h", "usage_1h", "link_5m", "sight_1m",
+    "hosts_1h", "failed_1h",
+)  # fmt: skip
 NAMED = ", ".join(f"sum(by_{name}) AS named_{name}" for name in NAME_SOURCES)
 OF_NAMES = ", ".join(
     f"sumIf(bytes_up + bytes_down, name_source = '{name}') AS named_{name}" for name in NAME_SOURCES
@@ -58,11 +62,37 @@ def agree(store: Store) -> None:
     by_host = "SELECT {} AS hour, site, client, {} FROM {} GROUP BY ALL ORDER BY ALL"
     known = store.rows(by_host.format("toStartOfHour(start)", f"{SUMS}, {OF_NAMES}", "flows"))
     assert store.rows(by_host.format("toDateTime(hour)", f"{SUMS}, {NAMED}", "usage_1h")) == known
+    for step, table, keys in (
+        ("toStartOfDay(hour)", "usage_1h", "site, client"),
+        ("hour", "sites_1h", "service, category, application, name_source"),
+        ("slot", "sites_5m", "service, category, application, name_source"),
+        ("minute", "traffic_1m", "service, category, application, name_source"),
+        ("toStartOfFiveMinutes(minute)", "traffic_1m", "site, client, name_source"),
+        ("hour", "traffic_1h", "lower(service), site, client, category, name_source"),
+    ):
+        narrow = f"SELECT {step} AS step, {keys}, {SUMS} FROM {table} GROUP BY {step}, {keys} ORDER BY ALL"
+        assert store.rows(f"{narrow} SETTINGS force_optimize_projection = 1") == store.rows(
+            f"{narrow} SETTINGS optimize_use_projections = 0"
+        )
     begun = store.rows("SELECT countIf(start = first) AS flows FROM flows")
-    assert store.rows("SELECT sum(flows) AS flows FROM traffic_1h") == begun
+    for table in ("traffic_1m", "traffic_1h", "sites_5m", "sites_1h", "usage_1h", "sight_1m"):
+        assert store.rows(f"SELECT sum({table}.flows) AS flows FROM {table}") == begun, table
+    link = store.rows(
+        "SELECT site, toStartOfFiveMinutes(start) AS slot, "
+        "sum(if(client_inside OR NOT server_inside, bytes_down, bytes_up)) AS received FROM flows "
+        "WHERE crosses GROUP BY ALL ORDER BY ALL"
+    )
+    assert link == store.rows("SELECT site, slot, sum(l.received) AS received FROM link_5m AS l "
+                              "GROUP BY ALL ORDER BY ALL")  # fmt: skip
+    hosts = (
+        "SELECT {} AS hour, site, client, client_mac, vlan, min({}) AS a, max({}) AS b FROM {} "
+        "GROUP BY ALL ORDER BY ALL"
+    )
+    seen = hosts.format("toStartOfHour(start)", "start", "end", "flows WHERE client_mac != 0")
+    assert store.rows(hosts.format("toDateTime(hour)", "first", "last", "hosts_1h")) == store.rows(seen)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     parts=st.lists(
         st.tuples(st.integers(0, 4), st.integers(-90, 90), st.integers(1, 200)), min_size=1, max_size=8
@@ -83,37 +113,36 @@ def test_sums_equal_the_flows(store: Store, parts: list[tuple[int, int, int]], o
     agree(store)
 
 
-def test_what_was_stored_before_is_summed_once() -> None:
-    """A store that came without the sums gets them from its rows; a run that was cut short begins anew."""
+@pytest.mark.slow
+@pytest.mark.parametrize("before", ["0020", "0030", "0031", "0032", "0033"])
+def test_what_was_stored_before_is_summed_once(before: str, tmp_path: Path) -> None:
+    """A store without a sum, or with other views, gets it from its rows; a run cut short begins anew."""
     with Store(f"chdb://:memory:/t{next(DATABASES)}", FOR_EVER) as store:
-        store.migrate()
+        migrated(store, before, tmp_path)
         for hour in range(5):
-            store.insert("flows", flows(8 * hour), f"outside {hour}")
-            store.insert("flows", batch("flows", 100, hour, MORNING_US + hour * 60 * MINUTE_US), f"{hour}")
-        link = store.rows("SELECT sum(received) AS received, sum(sent) AS sent FROM link_5m")
-        [bandwidth] = [m for m in migrate.read_migrations() if m.name == "0020_bandwidth.sql"]
-        for stop in (8, 12, len(bandwidth.statements)):
-            for statement in bandwidth.statements[:stop]:
-                store.command(statement)
-        agree(store)
-        assert store.rows("SELECT sum(received) AS received, sum(sent) AS sent FROM link_5m") == link
-        store.insert("flows", batch("flows", 100, 9), "after")
-        agree(store)
+            [outside] = flows(8 * hour).to_batches()
+            insert_as_before(store, "flows", outside, f"outside {hour}")
+            made = batch("flows", 100, hour, MORNING_US + hour * 60 * MINUTE_US)
+            insert_as_before(store, "flows", made, f"{hour}")
+        cut_short(store, before)
+        store.migrate()
+        for token in ("after", "after", "later"):
+            store.insert("flows", batch("flows", 100, len(token)), token)
+            store.insert("flows", flows(50), f"{token}, outside")
+            agree(store)
 
 
-def test_sums_made_of_sums_keep_their_arrival() -> None:
+def test_sums_made_of_sums_keep_their_arrival(tmp_path: Path) -> None:
     """Hours summed from minutes are as old as the youngest of them."""
     with Store(f"chdb://:memory:/t{next(DATABASES)}", FOR_EVER) as store:
-        store.migrate()
+        migrated(store, "0020", tmp_path)
         for day in (5, 9, 7):
             store.command(
                 "INSERT INTO traffic_1m (site, flows, arrived) "
                 "SETTINGS insert_allow_materialized_columns = 1 "
                 f"SELECT 'north', {day}, toDateTime('2026-01-0{day} 10:00:00')"
             )
-        [bandwidth] = [m for m in migrate.read_migrations() if m.name == "0020_bandwidth.sql"]
-        for statement in bandwidth.statements:
-            store.command(statement)
+        store.migrate()
         store.command("OPTIMIZE TABLE traffic_1h FINAL")
         assert store.rows("SELECT flows, toString(arrived) AS arrived FROM traffic_1h") == [
             {"flows": 21, "arrived": "2026-01-09 10:00:00"}
@@ -154,6 +183,13 @@ def flows(
         ("fd00::1", "fe80::9", 0, 0),
         ("2001:db8:1:1::5", "2001:db8:1:2::9", 0, 0),
         ("0.0.0.0", "255.255.255.255", 0, 0),
+        ("10.1.0.1", "172.15.255.255", 9_000, 100),
+        ("10.1.0.1", "172.32.0.0", 9_000, 100),
+        ("10.1.0.1", "100.63.255.255", 9_000, 100),
+        ("10.1.0.1", "169.253.255.255", 9_000, 100),
+        ("10.1.0.1", "192.167.255.255", 9_000, 100),
+        ("10.1.0.1", "223.255.255.255", 9_000, 100),
+        ("fd00::1", "fbff:ffff::9", 9_000, 100),
     ],
 )
 def test_the_link_carries_what_crosses_it(

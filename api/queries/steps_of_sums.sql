@@ -2,8 +2,7 @@
 SELECT
     intDiv(toInt64(toUnixTimestamp(at)), {step_s:Int64}) * {step_s:Int64} AS step,
     /*key*/ AS name,
-    toFloat64(sum(bytes_up)) AS up,
-    toFloat64(sum(bytes_down)) AS down
+    sum(bytes_up) AS up,
+    sum(bytes_down) AS down
 FROM /*traffic*/
 GROUP BY step, name
-ORDER BY step, name
