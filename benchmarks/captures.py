@@ -1,6 +1,6 @@
 """What the detectors find in captures of others that are known to hold attacks, or to hold none.
 
-    python -m benchmarks.captures FOLDER [--write docs/detectors.md]
+    python -m benchmarks.captures FOLDER [--write docs/detectors/measured.md]
 
 FOLDER holds the captures named in `tests/lab/detectors/captures.tsv`, and what is expected of each is there.
 """

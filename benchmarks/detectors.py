@@ -1,10 +1,10 @@
 """What the detectors find of what is done in the lab, and what they say besides.
 
-    python -m benchmarks.detectors [SCENARIO …] [--folder FOLDER] [--judge] [--write docs/detectors.md]
+    python -m benchmarks.detectors [SCENARIO …] [--folder FOLDER] [--judge] [--write PAGE]
 
 Plays each scenario of the detectors' lab (`tests/lab/detectors/`) in network namespaces, as root, leaves
 the mirror's recording in the folder, and judges it with the whole product. `--judge` takes recordings that
-are in the folder already. A SCENARIO may hold `*`.
+are in the folder already. A SCENARIO may hold `*`. PAGE: docs/detectors/measured.md.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """How often the detectors say something of school days on which nothing happened.
 
     python -m benchmarks.host_days [--folder FOLDER] [--days N] [--machines N] [--seed TEXT]
-                                   [--write docs/detectors.md]
+                                   [--write docs/detectors/measured.md]
 
 Makes days of the benign recordings of the detectors' lab (`tests/lab/detectors/`): each machine plays clips
 of them under its own addresses, at a school's hours, and the school's servers play theirs. Every day goes

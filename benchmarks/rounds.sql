@@ -3,10 +3,10 @@
 -- steep law over 20,000. A twelfth of the servers is dead, a twentieth of the names listed; four hosts sweep a network.
 INSERT INTO flows
 (
-    sensor, vlan, flow_id, start, end, first, client, server, client_port, server_port, protocol, client_mac, server_mac,
-    bytes_up, bytes_down, packets_up, packets_down, payload_up, payload_down, state, flags_up, flags_down, rtt_us,
+    sensor, vlan, flow_id, start, lasted, client, server, client_port, server_port, protocol, client_mac, server_mac,
+    bytes_up, bytes_down, packets_up, packets_down, framing_up, state, flags_up, flags_down, rtt_us,
     ttl_up_min, ttl_up_max, ttl_down_min, ttl_down_max, ended, application, server_name, name_source, tls_version, ja4,
-    hello, acked_down, syn_signature, site, `group`, categories, service, action, clause, policy_version, verdict,
+    hello, syn_signature, site, `group`, categories, service, action, clause, policy_version, verdict,
     reset_by
 )
 WITH
@@ -28,7 +28,7 @@ WITH
     place % 20 = 0 AS listed,
     toUInt64(exp(6 + (cityHash64(number, 6) % 1000) / 110)) AS down
 SELECT
-    'gate', 20, number, at, at + toIntervalMillisecond(chance % 30000), at,
+    'gate', 20, number, at, 1000 * (chance % 30000),
     toIPv6(concat('::ffff:10.20.', toString(intDiv(host, 250)), '.', toString(host % 250))),
     multiIf(sweep, toIPv6(concat('::ffff:10.10.', toString(number % 8), '.', toString(intDiv(number, 8) % 250))),
         port IN (53, 123), toIPv6('::ffff:10.10.0.53'),
@@ -36,13 +36,13 @@ SELECT
         toIPv6(concat('::ffff:203.', toString(place % 200), '.', toString(intDiv(place, 200)), '.', toString(place % 250)))),
     32768 + chance % 28000, port, if(datagram, 17, 6), 2199023255552 + host, 2199023300000,
     500 + chance % 2000, if(answered, down, 0), 1 + chance % 20, if(answered, 1 + intDiv(down, 1200), 0),
-    400 + chance % 1900, if(answered, down, 0), ended_as,
+    100 + toInt64(chance % 2000) - toInt64(chance % 1900), ended_as,
     if(datagram, 0, if(answered, 0x1B, 2)), if(datagram, 0, if(answered, 0x1B, 0)), if(answered, 5000 + chance % 40000, NULL),
     if(host % 3 = 0, 64, 128), if(host % 3 = 0, 64, 128), if(answered, 54, NULL), if(answered, 57, NULL), 'closed',
     multiIf(port = 53, 'dns', port = 443 AND datagram, 'quic', port = 443, 'tls', port = 80, 'http', port = 123, 'ntp', port = 445, 'smb', port = 22, 'ssh', ''),
     if(named, concat('host', toString(place), '.example'), ''), if(named, if(datagram, 'quic', 'sni'), 'none'),
     if(named, '1.3', ''), if(named, concat('t13d1516h2_8daaf6152771_', toString(host % 40)), ''),
-    if(named, if(answered, 3, 1), 0), if(answered, down, 0),
+    if(named, if(answered, 3, 1), 0),
     if(datagram, '', concat('4:', if(host % 3 = 0, '64', '128'), ':0:1460:mss*', toString(host % 12), ',8:mss,sok,ts,nop,ws:df:0')),
     'school', if(host < 1800, 'students', 'staff'),
     if(listed AND named, [['social_media'], ['games'], ['streaming_video'], ['adult']][1 + intDiv(place, 20) % 4], []),

@@ -42,10 +42,10 @@ CLIENT = "toIPv6(concat('10.20.', toString(chance % 8), '.', toString(intDiv(cha
 NAME = "concat('www', toString(name % 3), '.', if(listed, 'listed', 'plain'), toString(name), '.com')"
 ADDED = "'made', 'pupils', if(listed, ['social_media'], []), if(listed, 'prohibit', 'allow'), 'v'"
 FLOWS = f"""
-INSERT INTO flows (sensor, flow_id, start, first, end, client, server, client_port, server_port, protocol,
-    client_mac, bytes_up, bytes_down, packets_up, packets_down, payload_up, payload_down, state, rtt_us,
+INSERT INTO flows (sensor, flow_id, start, lasted, client, server, client_port, server_port, protocol,
+    client_mac, bytes_up, bytes_down, packets_up, packets_down, framing_up, framing_down, state, rtt_us,
     application, server_name, name_source, tls_version, http_method, http_status, hello, reset_by,
-    reset_ttl_delta, acked_down, site, `group`, categories, action, policy_version)
+    reset_ttl_delta, site, `group`, categories, action, policy_version)
 WITH
     {{proxy:Bool}} AS proxy,
     cityHash64(number) AS chance,
@@ -56,12 +56,12 @@ WITH
     {AT} AS at,
     concat(toString(20 + name % 40), '.', toString(name % 200), '.', toString(name % 9), '.1') AS host
 SELECT
-    'gate', number, at, at, at + toIntervalSecond(2), {CLIENT},
+    'gate', number, at, 2000000, {CLIENT},
     toIPv6(if(proxy, '10.10.0.31', host)), 40000, if(proxy, 3128, 443), 6,
-    1 + chance % 2000, 3000, if(stopped, 200, 40000), 20, 20, 2000, if(stopped, 0, 38000),
+    1 + chance % 2000, 3000, if(stopped, 200, 40000), 20, 20, 1000, if(stopped, 200, 2000),
     if(stopped, 'RSTR', 'SF'), 20000, if(proxy, 'http', 'tls'), {NAME}, if(proxy, 'http', 'sni'),
     if(proxy, '', '1.3'), if(proxy, 'CONNECT', ''), if(proxy, if(stopped, 403, 200), NULL),
-    if(proxy, 0, if(stopped, 1, 3)), if(torn, 'server', 'none'), if(torn, 5, NULL), if(stopped, 0, 38000),
+    if(proxy, 0, if(stopped, 1, 3)), if(torn, 'server', 'none'), if(torn, 5, NULL),
     {ADDED}
 FROM numbers({{rows:UInt64}})
 """

@@ -12,14 +12,14 @@ import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from classifiers.asking import Asking, near
 from classifiers.detector import Detector, DetectorError, load_detectors, sentence, used_parameters
 from classifiers.episodes import Key, Part, joined
 from classifiers.facts import FACT_NAMES, Facts
 from classifiers.findings import Diff, Findings, difference
-from classifiers.loss import LOSS_BOUND, Losses, Store, floor, moment, sql_time, utc
+from classifiers.loss import LOSS_BOUND, Losses, Store, floor, moment, utc
 from classifiers.periods import PERIOD_NAMES, Periods
 from classifiers.pieces import (
     blocks,
@@ -33,24 +33,22 @@ from classifiers.pieces import (
     touched,
 )
 from classifiers.policy_model import Policy
-from classifiers.storms import STORM_SAMPLES, STORM_SUBJECTS, storm_statement, storm_times
+from classifiers.storms import STORM_SUBJECTS, storm_statement, storm_times
 from classifiers.switch_ports import SwitchPorts
 from classifiers.verdict import Verdicts
 from pipeline.records import mac_text
 from pipeline.text import printable
 
-STRONGEST_SQL = Path(__file__).with_name("strongest.sql").read_text("utf-8")
 SAMPLES = 10
 #: Statements at the same time: reading takes all cores by itself, what goes before takes one.
 AT_ONCE = 2
 #: Characters of a statement, a text in it, and a sample: what devices say of themselves may be long.
 STATEMENT_CHARACTERS, TEXT_CHARACTERS, SAMPLE_CHARACTERS = 2_000, 300, 1_000
 #: Parameters that the runner gives every statement.
-GIVEN = frozenset({"from", "to", "since", "window", "step", "before", "lookback"})
+GIVEN = frozenset({"from", "to", "since", "window", "step", "before", "lookback", "within", "suspects"})
 
 _MAPPED = re.compile(r"::ffff:(?=\d+\.\d+\.\d+\.\d+)")
 _MAC = re.compile(r"\b(?:[0-9A-F]{2}:){5}[0-9A-F]{2}\b")
-_KIND = re.compile(r"\bAS subject_kind\b")
 
 
 class Round(NamedTuple):
@@ -125,7 +123,7 @@ class Detectors:
         }
         for detector in self.detectors:
             known_names = set(self._thresholds[detector.name]) | FACT_NAMES | PERIOD_NAMES | GIVEN
-            unknown = used_parameters(detector.sql) - known_names
+            unknown = used_parameters(detector.sql + detector.suspects) - known_names
             if unknown:
                 raise DetectorError(f"detector {detector.name}: unknown parameter {sorted(unknown)[0]!r}; "
                                     "add it to the header")  # fmt: skip
@@ -134,6 +132,7 @@ class Detectors:
         for detector in self.detectors:
             values = {**self._facts, **self._thresholds[detector.name]}
             self._needed |= need_parameters(detector, values)
+        self._asking = Asking(store, self._facts, self._thresholds, self._periods)
         self._verdicts = Verdicts(store, facts, policy.thresholds.get("verdict", {}))
 
     def in_force(self, name: str) -> dict[str, float]:
@@ -224,9 +223,10 @@ class Detectors:
                 pieces = touched(detector, since, last, rows, (part.piece for part in mine), around)
                 clipped = (self._clipped(detector, *piece, begin, end) for piece in pieces)
                 running = [
-                    (start, stop, pool.submit(self._found, detector, start, stop))
-                    for start, stop in clipped
-                    if start < stop
+                    (some, pool.submit(self._asking.found, detector, some))
+                    for some in near(
+                        [(start, stop) for start, stop in clipped if start < stop], detector.apart
+                    )
                 ]
                 asked.append((detector, mine, running))
             losses = Losses(self._store)
@@ -234,9 +234,10 @@ class Detectors:
                 parts: list[Part] = []
                 stored: list[Part] = []
                 try:
-                    for start, stop, found in running:
-                        parts += self._parts(detector, start, stop, found.result(), losses)
-                        stored += [part for part in mine if start <= part.piece < stop]
+                    for some, found in running:
+                        for (start, stop), strongest in zip(some, found.result(), strict=True):
+                            parts += self._parts(detector, start, stop, strongest, losses)
+                            stored += [part for part in mine if start <= part.piece < stop]
                 except ValueError as error:
                     yield ValueError(f"detector {detector.name}: {error}")
                     continue
@@ -261,29 +262,6 @@ class Detectors:
         if end is not None:
             stop = min(stop, floor(end, detector.step))
         return start, stop
-
-    def _found(self, detector: Detector, start: datetime, stop: datetime) -> list[dict[str, Any]]:
-        """Rows of `strongest.sql` for one piece."""
-        before = detector.window - detector.step
-        available = {
-            **self._facts,
-            **self._thresholds[detector.name],
-            "from": sql_time(start - timedelta(seconds=before + detector.lookback)),
-            "to": sql_time(stop),
-            "since": sql_time(start),
-            "window": detector.window,
-            "step": detector.step,
-            "before": before,
-            "lookback": detector.lookback,
-        }
-        used = used_parameters(detector.sql) | {"since", "to"}
-        if used & PERIOD_NAMES:
-            available |= self._periods.parameters(start - timedelta(seconds=before + detector.lookback), stop)
-        kind = "subject_kind" if _KIND.search(detector.sql) else f"'{detector.subject}'"
-        # No row of a window that began before the range was read whole: `since` keeps those out.
-        sql = STRONGEST_SQL.replace("/* kind */", kind).replace("/* detector */", detector.sql)
-        bounds = {"storm_subjects": STORM_SUBJECTS, "storm_samples": STORM_SAMPLES}
-        return self._store.rows(sql, {name: available[name] for name in used} | bounds)
 
     def _parts(
         self,

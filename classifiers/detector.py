@@ -16,11 +16,17 @@ one space goes on with the value before it. Keys, all needed unless marked:
   make the detector find more, and a piece of event time without any shows nothing: other rows may take away
   from a finding or change its words, no more. `false` where all rows of the table do only that; where the
   key is absent, every row counts. Sums by minute or hour need rows of `flows`;
+- `suspects` (optional): `piece` where they must be asked for in each piece of event time by itself, as a
+  share may be less in a longer range;
 - `rests_on`: `presence`, or `absence` if loss on the mirror could have made it;
 - `parameter NAME` (any number): `default | source | meaning`; the source is `[S] …` published,
   `[K]` established, `[D]` our default.
 
-docs/detectors.md shows how one is added.
+Below the header stands one SELECT, or two with a line `;` between them. Of two the first gives the suspects:
+one column with whatever could be past a threshold somewhere in a longer range, most often few clients. The
+second names them as `{suspects:Array(TYPE)}` behind `IN`, and is asked only where there are any.
+
+docs/detectors/adding.md shows how one is added.
 """
 
 import re
@@ -29,6 +35,7 @@ from pathlib import Path
 from typing import Any
 
 from classifiers.facts import FACT_NAMES
+from classifiers.ranges import hourly
 
 FOLDER = Path(__file__).with_name("detectors")
 CLASSES = ("scanning", "equipment", "bandwidth", "circumvention", "filtering")
@@ -48,8 +55,9 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SOURCE = re.compile(r"\[([SKD])\]( .+)?")
 _PLACEHOLDER = re.compile(r"\{([a-z0-9_]+):[A-Z]")
 _BRACES = re.compile(r"\{([a-z0-9_]+)(?::([a-z ]+))?\}")
+_SUSPECTS = re.compile(r"\{suspects:Array\([A-Za-z0-9]+\)\}")
 _SINGLE = ("title", "class", "subject", "severity", "clause", "states", "window", "step", "lookback",
-           "reads", "rests_on")  # fmt: skip
+           "reads", "rests_on", "suspects")  # fmt: skip
 
 
 class DetectorError(ValueError):
@@ -88,7 +96,15 @@ class Detector:
     """Condition on one row, by table."""
     rests_on: str
     parameters: tuple[Parameter, ...]
+    apart: bool
+    """Whether its suspects are those of one piece."""
+    suspects: str
+    """SELECT of what could be past a threshold; empty where the file has none."""
     sql: str
+
+    def every_suspect(self) -> str:
+        """The statement with its suspects asked for inside of it, however many there are."""
+        return _SUSPECTS.sub(lambda _: f"(\n{self.suspects})", self.sql)
 
     def thresholds(self, overrides: dict[str, float]) -> dict[str, float]:
         """Numbers in force, by name. Raises DetectorError for an unknown one."""
@@ -177,6 +193,11 @@ def parse_detector(path: Path) -> Detector:
         raise fail(("step", ""), "the window must be a whole number of steps")
     states = {key[1]: value for key, (_, value) in entries.items() if key[0] == "states"}
     one("states")
+    apart = ("suspects", "") in entries and one("suspects", ("piece",)) == "piece"
+    suspects, _, sql = hourly(text).rpartition("\n;\n")
+    if bool(suspects) != bool(_SUSPECTS.search(sql)) or "\n;\n" in suspects:
+        raise DetectorError(f"{path}: a SELECT of suspects goes before one that names {{suspects:Array(…)}}, "
+                            "with a line ; between them")  # fmt: skip
     return Detector(
         name=path.stem,
         title=one("title"),
@@ -192,7 +213,9 @@ def parse_detector(path: Path) -> Detector:
         needs=needs,
         rests_on=one("rests_on", GROUNDS),
         parameters=tuple(parameters),
-        sql=text,
+        apart=apart,
+        suspects=suspects,
+        sql=sql,
     )
 
 

@@ -7,9 +7,10 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from classifiers.ranges import hourly
 from pipeline.records import EPOCH
 
-LOSS_SQL = Path(__file__).with_name("loss.sql").read_text("utf-8")
+LOSS_SQL = hourly(Path(__file__).with_name("loss.sql").read_text("utf-8"))
 #: Loss past which what rests on absence is inconclusive [D].
 LOSS_BOUND = 0.01
 #: How far around a moment its loss is asked for: a mirror's loss goes on, reports come by packet time [D].

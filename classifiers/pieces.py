@@ -1,8 +1,8 @@
 """Pieces of event time: each is judged as a whole, whatever the rows that a round begins with.
 
-A piece is a whole number of a detector's windows, aligned to 1970. A round judges anew each piece whose
-statement could come out otherwise for the rows that came in, so that findings are the same however rounds
-are cut and however late rows come.
+A piece is a whole number of a detector's steps, aligned to 1970; the windows that end with them are judged
+in it. A round judges anew each piece whose statement could come out otherwise for the rows that came in, so
+that findings are the same however rounds are cut and however late rows come.
 """
 
 import re
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from classifiers.detector import BASIS, Detector, used_parameters
 from classifiers.loss import REACH, Store, floor, moment, sql_time
+from classifiers.ranges import hourly
 
 #: Least length of a piece, s: the longer, the fewer statements over a long range; the shorter, the less is
 #: read again in a round. Our default.
@@ -43,7 +44,7 @@ _OTHER_SOURCES = re.compile(r"\bsource (?:!=|NOT|LIKE)")
 
 def piece_seconds(detector: Detector) -> int:
     """Length of a detector's pieces."""
-    return detector.window * -(-PIECE_S // detector.window)
+    return detector.step * -(-PIECE_S // detector.step)
 
 
 def reach(detector: Detector) -> timedelta:
@@ -128,7 +129,7 @@ def occupied(
         for table, column in TIME_OF.items()
     ]
     slots: dict[str, set[int]] = defaultdict(set)
-    for row in store.rows(" UNION ALL ".join(selects), asked):
+    for row in store.rows(hourly(" UNION ALL ".join(selects)), asked):
         table, slot = row["held_table"], row["held_slot"]
         words = [
             table,

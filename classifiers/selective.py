@@ -3,14 +3,16 @@
 An outage is blind to policy: it takes a server, a network, a line, with whatever is on it. Where services of
 several companies fail in one way, all of them prohibited, while nothing that policy allows fails so and none
 of the prohibited is reached, the filter did it. The method is `selective.sql` and `verdict.toml`:
-docs/detectors.md.
+docs/attempts.md.
 """
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-SELECTIVE_SQL = Path(__file__).with_name("selective.sql").read_text("utf-8")
+from classifiers.ranges import hourly
+
+SELECTIVE_SQL = hourly(Path(__file__).with_name("selective.sql").read_text("utf-8"))
 #: Mechanisms that an A question without data shows of all questions for the name.
 _ALSO = {"dns_nodata": ("dns_nodata_bare",)}
 

@@ -1,6 +1,7 @@
 -- Sites that policy prohibits and that fail in one way, in minutes in which what policy allows does not: the mark of
 -- a filter that acts by name or address, since an outage knows no policy. By site, two minutes and mechanism: the
 -- prohibited services (a registered domain where no list names its service) with the networks of their servers.
+-- With `prohibited_alone`, what policy allows is neither read nor counted: without such a row there is none at all.
 WITH
     toIPv6('::ffff:0.0.0.0') AS first4,
     toIPv6('::ffff:255.255.255.255') AS last4,
@@ -36,7 +37,8 @@ ways AS
     FROM flows
     WHERE start >= {read_from:DateTime64(6, 'UTC')} AND start < {read_to:DateTime64(6, 'UTC')}
         AND first >= {read_from:DateTime64(6, 'UTC')}
-        AND server_name != '' AND protocol IN (6, 17) AND action != 'limit' AND way != '' AND unit != ''
+        AND action != 'limit' AND (action = 'prohibit' OR NOT {prohibited_alone:Bool})
+        AND server_name != '' AND protocol IN (6, 17) AND way != '' AND unit != ''
         AND NOT (prohibited AND hasAny(categories, {short_lived_categories:Array(String)}))
         AND site IN
         (
@@ -67,7 +69,8 @@ ways AS
         CAST([], 'Array(IPv6)') AS networks
     FROM dns
     WHERE ts >= {read_from:DateTime64(6, 'UTC')} AND ts < {read_to:DateTime64(6, 'UTC')}
-        AND transport IN ('udp', 'tcp') AND qtype IN (1, 28) AND action != 'limit' AND way != '' AND unit != ''
+        AND action != 'limit' AND (action = 'prohibit' OR NOT {prohibited_alone:Bool})
+        AND transport IN ('udp', 'tcp') AND qtype IN (1, 28) AND way != '' AND unit != ''
         AND (empty({resolvers:Array(IPv6)}) OR has({resolvers:Array(IPv6)}, server))
         AND NOT (prohibited AND hasAny(categories, {short_lived_categories:Array(String)}))
         AND hasAny({selective_words:Array(String)}, {dns_words:Array(String)})
@@ -162,7 +165,7 @@ WHERE period >= {periods_from:UInt32} AND period < {periods_to:UInt32}
 GROUP BY site, period, word
 HAVING length(units) >= {selective_sites:Float64}
     AND leaks <= {selective_leaks:Float64} * length(units)
-    AND others >= {selective_sites:Float64}
-    AND (max(asked) OR others_networks >= {selective_sites:Float64})
-    AND others_failed <= {selective_share:Float64} * (others + others_failed)
+    AND ({prohibited_alone:Bool} OR others >= {selective_sites:Float64}
+        AND (max(asked) OR others_networks >= {selective_sites:Float64})
+        AND others_failed <= {selective_share:Float64} * (others + others_failed))
 SETTINGS prefer_column_name_to_alias = 1

@@ -2,7 +2,7 @@
 
 An attempt is what one client does about one name, without a pause of 30 s, over DNS, TCP and QUIC
 together. The method is `attempts.sql`, its numbers are `verdict.toml`; what was delivered on any
-path outranks a block on another. Method and points: docs/detectors.md.
+path outranks a block on another. Method and points: docs/attempts.md.
 """
 
 import tomllib
@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 
 from classifiers.facts import Facts
 from classifiers.loss import LOSS_BOUND, Loss, Store, floor, moment, sql_time
+from classifiers.ranges import hourly
 from classifiers.selective import SELECTIVE_SQL, keys, words_of
 
-ATTEMPTS_SQL = Path(__file__).with_name("attempts.sql").read_text("utf-8")
+ATTEMPTS_SQL = hourly(Path(__file__).with_name("attempts.sql").read_text("utf-8"))
 #: Event time judged by one statement, so that memory does not grow with the range.
 PIECE = timedelta(hours=1)
 _KEY = ("site", "client", "name", "window_start")
@@ -148,7 +149,11 @@ class Verdicts:
             return []
         slots = floor(start, self._slot), floor(end, self._slot) + timedelta(seconds=self._slot)
         periods = {"periods_from": int(slots[0].timestamp()), "periods_to": int(slots[1].timestamp())}
-        rows = self._store.rows(SELECTIVE_SQL, {**parameters, **periods})
+        asked = {**parameters, **periods}
+        # Few rows are about what policy prohibits: where those alone say no, the others need not be read.
+        rows = self._store.rows(SELECTIVE_SQL, {**asked, "prohibited_alone": True})
+        if rows:
+            rows = self._store.rows(SELECTIVE_SQL, {**asked, "prohibited_alone": False})
         return keys(rows, int(parameters["selective_sites"]), parameters["dns_words"])
 
     def _stored(self, start: datetime, end: datetime) -> pa.Table:

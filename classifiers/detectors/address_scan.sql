@@ -25,11 +25,39 @@
 -- parameter returns: 3 | [D] | minutes in which one host is asked by who watches over it, 2 min or more from first to last
 -- parameter attended_share: 0.8 | [D] | part of the hosts inside asked on a port that it talks to or returns to, past which it watches over them
 -- parameter pairs_most: 100000 | [D] | tries of a host, past which a part of its pairs is counted
+SELECT client FROM
+-- Whoever could pass a threshold by all that the range holds.
+(
+    SELECT
+        client, uniq(server) AS hosts,
+        uniqIf(server, protocol != 17 AND port NOT IN (515, 631, 9100)
+            AND arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})) AS quiet
+    FROM flows
+    WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
+        AND start < {to:DateTime64(6, 'UTC')}
+        AND (failed OR hollow) AND server_name = ''
+        AND NOT (server BETWEEN toIPv6('::ffff:224.0.0.0') AND toIPv6('::ffff:255.255.255.255'))
+        AND server < toIPv6('ff00::')
+        AND (failed OR arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}))
+        AND (protocol != 17
+            OR application NOT IN ('stun', 'rtp', 'bittorrent', 'gnutella', 'ethereum', 'mdns', 'ssdp', 'llmnr', 'nbns', 'dhcp', 'dhcpv6')
+            AND (application NOT IN ('dns', 'ntp', 'quic')
+                OR arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})))
+    GROUP BY client, protocol, if(protocol IN (1, 58), 0, server_port) AS port
+    HAVING hosts > {few_hosts:Float64}
+)
+WHERE NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+GROUP BY client
+HAVING sum(hosts) >= {unused_pairs:Float64}
+    AND sum(hosts) >= multiIf(sum(quiet) >= {unused_hosts:Float64}, {unused_pairs:Float64},
+        arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}), {inside_pairs:Float64},
+        {outside_pairs:Float64})
+;
 WITH
 -- Servers of DHCP ask for an address before they offer it (RFC 2131, 4.4.1).
 lessors AS
 (
-    SELECT ip FROM sightings
+    SELECT site, ip FROM sightings
     WHERE ts >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
         AND ts < {to:DateTime64(6, 'UTC')} AND source IN ('dhcp_offer', 'dhcp_ack')
 ),
@@ -59,9 +87,9 @@ tries AS
                 OR arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}))
         )
         AND NOT (protocol = 1 AND (has({approved_dhcp:Array(IPv6)}, client) OR has({approved_routers:Array(IPv6)}, client)
-            OR client IN (SELECT ip FROM lessors))) AS silent
+            OR (site, client) IN (SELECT site, ip FROM lessors))) AS silent
     FROM flows
-    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')} AND client IN {suspects:Array(IPv6)}
 ),
 -- Whoever could pass a threshold by what the windows hold, and how many of 32 parts of its pairs are looked at. A window
 -- touches two blocks of its own length, next to each other.
@@ -91,7 +119,6 @@ tries AS
             )
             GROUP BY client, protocol, port HAVING hosts > {few_hosts:Float64}
         )
-        WHERE NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
         GROUP BY client
         HAVING sum(hosts) >= {unused_pairs:Float64}
             AND greatest(sum(hosts_0), sum(hosts_2)) + sum(hosts_1) >= multiIf(sum(quiet) >= {unused_hosts:Float64}, {unused_pairs:Float64},
@@ -164,12 +191,12 @@ shaped AS
 -- Inside hosts that asked for anything in the days before, or from which a packet was seen in the hour before.
 used AS
 (
-    SELECT DISTINCT server AS host
+    SELECT DISTINCT site, server AS host
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) - INTERVAL 1 HOUR
         AND start < {to:DateTime64(6, 'UTC')} AND packets_down > 0 AND notEmpty(found)
     UNION ALL
-    SELECT DISTINCT client AS host
+    SELECT DISTINCT site, client AS host
     FROM hosts_1h
     WHERE hour >= {from:DateTime64(6, 'UTC')} AND hour < {to:DateTime64(6, 'UTC')}
 ),
@@ -199,7 +226,7 @@ steps AS
             AND arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
             -- What several hosts look for is a server that is away, not an address that nobody has.
             AND askers <= 2
-            AND server NOT IN (SELECT host FROM used)) AS unused_state,
+            AND (site, server) NOT IN (SELECT site, host FROM used)) AS unused_state,
         groupUniqArray(port) AS step_ports,
         min(seen) AS seen, max(seen_last) AS seen_last,
         groupArraySorted(10)(first_sample) AS samples

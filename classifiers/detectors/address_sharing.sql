@@ -13,14 +13,12 @@
 -- parameter flows_min: 3 | [D] | flows with such a TTL
 -- parameter hop_share: 0.8 | [D] | part of its TCP connections with TTL 63 from which a host is a router, whatever is behind it
 -- parameter router_addresses: 8 | [D] | addresses before which a MAC is a router's
+SELECT client_mac AS mac FROM flows
+WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+    AND ttl_up_max IN (63, 127, 254) AND client_mac != 0
+GROUP BY client_mac HAVING uniqExact(flow_id) >= {flows_min:Float64}
+;
 WITH
-suspects AS
-(
-    SELECT client_mac AS mac FROM flows
-    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-        AND ttl_up_max IN (63, 127, 254) AND client_mac != 0
-    GROUP BY client_mac HAVING uniqExact(flow_id) >= {flows_min:Float64} AND uniq(client) <= {router_addresses:Float64}
-),
 spoken AS
 (
     SELECT
@@ -32,7 +30,13 @@ spoken AS
         concat(parts[2], ':', arrayStringConcat(arrayFilter(o -> o IN ('mss', 'ws', 'sok', 'sack', 'ts'), splitByChar(',', parts[6])), ',')) AS form
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-        AND protocol IN (6, 17) AND packets_up > 0 AND client_mac IN (SELECT mac FROM suspects)
+        AND protocol IN (6, 17) AND packets_up > 0 AND client_mac IN
+        (
+            SELECT client_mac FROM flows
+            WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+                AND ttl_up_max IN (63, 127, 254) AND client_mac IN {suspects:Array(UInt64)}
+            GROUP BY client_mac HAVING uniq(client) <= {router_addresses:Float64}
+        )
         AND arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
         AND NOT has({approved_routers:Array(IPv6)}, client)
         AND NOT has({router_macs:Array(UInt64)}, client_mac) AND NOT has({access_point_macs:Array(UInt64)}, client_mac)

@@ -11,7 +11,7 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: sightings, dns
--- needs dns: has({setup_names:Array(String)}, qname)
+-- needs dns: qname IN {setup_names:Array(String)}
 -- rests_on: presence
 -- parameter signs_min: 1 | [K] | DHCP requests or questions with such a sign
 WITH
@@ -36,7 +36,7 @@ signs AS
             'Tuple(ts DateTime64(6, ''UTC''), vlan UInt16, transport String, client IPv6, server IPv6, qname String, qtype UInt16)')) AS sample
     FROM dns
     WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
-        AND has({setup_names:Array(String)}, qname) AND transport IN ('udp', 'tcp', 'mdns')
+        AND qname IN {setup_names:Array(String)} AND transport IN ('udp', 'tcp', 'mdns')
         AND NOT has({approved_routers:Array(IPv6)}, client)
         AND arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
         AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})

@@ -16,6 +16,14 @@
 -- parameter refused_share: 0.5 | [D] | part of the log-ins before that were refused
 -- parameter short_bytes: 4000 | [S] Zeek, SSH::authentication_data_size | what a server of SSH sends at most to one that it refuses
 -- parameter key_bytes: 800 | [D] | what a client of SSH sends at least before it can log in (RFC 4253, 7)
+SELECT client FROM flows
+WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+    AND (logins > 0 OR application = 'ssh' AND payload_up >= {key_bytes:Float64} AND payload_down BETWEEN 1 AND {short_bytes:Float64})
+    AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+GROUP BY client, application
+HAVING sum(if(logins = 0, 1, toUInt64(logins_failed))) >= least({refusals:Float64}, {ssh_sessions:Float64})
+    AND max(logins > logins_failed)
+;
 WITH
 tries AS
 (
@@ -27,6 +35,7 @@ tries AS
         tuple(start, client, client_port, server, server_port, application, logins, logins_failed, sensor, flow_id) AS sample
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+        AND client IN {suspects:Array(IPv6)}
         AND
         (
             logins > 0
@@ -34,13 +43,6 @@ tries AS
                 AND payload_up >= {key_bytes:Float64} AND payload_down > 0 AND payload_down <= {short_bytes:Float64}
                 AND end - start < 120
         )
-        AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
-),
-suspects AS
-(
-    SELECT site, client, service FROM tries
-    GROUP BY site, client, service
-    HAVING sum(refused) >= least({refusals:Float64}, {ssh_sessions:Float64}) AND max(entered) = 1
 ),
 walked AS
 (
@@ -53,7 +55,6 @@ walked AS
         if(long, sum(refused) OVER half_here, sum(refused) OVER quarter_here) AS here,
         if(long, min(start) OVER half, min(start) OVER quarter) AS began
     FROM tries
-    WHERE (site, client, service) IN (SELECT site, client, service FROM suspects)
     WINDOW
         half AS (PARTITION BY site, client, service ORDER BY toUnixTimestamp64Micro(start)
             RANGE BETWEEN 1800000000 PRECEDING AND CURRENT ROW),

@@ -10,28 +10,29 @@
 -- lookback: 0s
 -- reads: flows
 -- needs flows: packets_up = 1 AND client_mac != 0
+-- suspects: piece
 -- rests_on: presence
 -- parameter macs_min: 1000 | [D] | MACs that nothing but one packet is known of
-WITH
--- Few networks have so many single packets without an answer: the rest of the statement then reads next to nothing.
-suspects AS
+SELECT vlan FROM
 (
-    SELECT site, vlan FROM flows
-    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-        AND packets_up = 1 AND packets_down = 0 AND client_mac != 0
-    GROUP BY site, vlan HAVING uniq(client_mac) >= {macs_min:Float64}
-),
+    SELECT site, vlan, client_mac FROM flows
+    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')} AND client_mac != 0
+    GROUP BY site, vlan, client_mac
+    HAVING count() = 1 AND sum(packets_up) = 1
+)
+GROUP BY site, vlan HAVING count() >= {macs_min:Float64}
+;
+WITH
 once AS
 (
     SELECT site, vlan, client_mac AS mac, min(start) AS since, min(client) AS address, min(server) AS target
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')} AND client_mac != 0
-        AND (site, vlan) IN (SELECT site, vlan FROM suspects)
+        AND vlan IN {suspects:Array(UInt16)}
         AND NOT has({router_macs:Array(UInt64)}, client_mac)
     GROUP BY site, vlan, client_mac
     HAVING count() = 1 AND sum(packets_up) = 1
 ),
-busy AS (SELECT site, vlan FROM once GROUP BY site, vlan HAVING count() >= {macs_min:Float64}),
 steps AS
 (
     SELECT
@@ -40,7 +41,6 @@ steps AS
         min(since) AS seen, max(since) AS seen_last,
         groupArraySorted(10)(tuple(since, vlan, mac, address, target)) AS samples
     FROM once
-    WHERE (site, vlan) IN (SELECT site, vlan FROM busy)
     GROUP BY site, vlan, step
 ),
 windows AS

@@ -9,6 +9,9 @@
 -- step: 5m
 -- lookback: 1h
 -- reads: flows, dns
+-- needs flows: application = 'tls' AND name_source = 'sni' AND alpn = '' AND startsWith(server_name, 'www.')
+--   AND match(server_name, '^www\\.[a-z2-7]{4,25}\\.(com|net)$')
+-- needs dns: false
 -- rests_on: absence
 -- parameter names_min: 2 | [D] | different names that look made up
 -- parameter name_bits: 2 | [D] | what the letters of a name say for chance and against words, in bits, from which on it looks made up

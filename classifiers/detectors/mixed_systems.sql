@@ -9,7 +9,7 @@
 -- step: 1m
 -- lookback: 0s
 -- reads: flows, sightings, dns
--- needs flows: protocol = 6 AND syn_signature != '' AND start = first
+-- needs flows: protocol = 6 AND start = first
 -- needs dns: has({system_names:Array(String)}, qname)
 -- rests_on: presence
 -- parameter score_high: 6 | [S] p0f 3, add_nat_score | score of a change that counts as a great one
@@ -27,34 +27,32 @@
 -- parameter connections_kept: 32 | [S] p0f 3, NAT_SCORES | last connections that are scored
 -- parameter family_changes: 3 | [D] | changes between system families, where DHCP, TLS or names tell them as well
 -- parameter router_addresses: 8 | [D] | addresses before which a MAC is a router's
-WITH
+SELECT client_mac AS mac
 -- One system opens its connections with one TTL and one order of options, and its own TLS is its own.
-suspects AS
+FROM
 (
-    SELECT client_mac AS mac
+    SELECT
+        client_mac, ttl_up_max AS ttl, splitByChar(':', syn_signature) AS parts,
+        arrayStringConcat(arrayFilter(o -> o IN ('mss', 'ws', 'sok', 'sack', 'ts'), splitByChar(',', parts[6])), ',') AS layout,
+        transform(concat(parts[2], ':', layout), {system_forms:Array(String)}, {systems_by_forms:Array(String)}, '') AS system,
+        transform(ciphers, {system_ja4:Array(String)}, {systems_by_ja4:Array(String)}, '') AS tls_system
     FROM
     (
-        SELECT
-            client_mac, ttl_up_max AS ttl, splitByChar(':', syn_signature) AS parts,
-            arrayStringConcat(arrayFilter(o -> o IN ('mss', 'ws', 'sok', 'sack', 'ts'), splitByChar(',', parts[6])), ',') AS layout,
-            transform(concat(parts[2], ':', layout), {system_forms:Array(String)}, {systems_by_forms:Array(String)}, '') AS system,
-            transform(ciphers, {system_ja4:Array(String)}, {systems_by_ja4:Array(String)}, '') AS tls_system
-        FROM
-        (
-            -- The second part of a JA4 stands behind ten signs and a line.
-            SELECT client_mac, ttl_up_max, syn_signature, substring(ja4, 12, 12) AS ciphers
-            FROM flows
-            WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-                AND protocol = 6 AND syn_signature != '' AND start = first AND client_mac != 0
-                -- Other TTLs come from tools that choose their own, or from farther away; so do SYNs without selective ACK.
-                AND ttl_up_max IN (63, 64, 127, 128, 254, 255)
-            GROUP BY client_mac, ttl_up_max, syn_signature, ciphers
-        )
-        WHERE position(layout, 'sok') > 0
+        -- The second part of a JA4 stands behind ten signs and a line.
+        SELECT client_mac, ttl_up_max, syn_signature, substring(ja4, 12, 12) AS ciphers
+        FROM flows
+        WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+            AND protocol = 6 AND syn_signature != '' AND start = first AND client_mac != 0
+            -- Other TTLs come from tools that choose their own, or from farther away; so do SYNs without selective ACK.
+            AND ttl_up_max IN (63, 64, 127, 128, 254, 255)
+        GROUP BY client_mac, ttl_up_max, syn_signature, ciphers
     )
-    GROUP BY client_mac
-    HAVING (uniqExact(ttl, layout) >= 2 OR length(arrayDistinct(arrayFilter(f -> f != '', arrayConcat(groupUniqArray(system), groupUniqArray(tls_system))))) >= 2)
-),
+    WHERE position(layout, 'sok') > 0
+)
+GROUP BY client_mac
+HAVING (uniqExact(ttl, layout) >= 2 OR length(arrayDistinct(arrayFilter(f -> f != '', arrayConcat(groupUniqArray(system), groupUniqArray(tls_system))))) >= 2)
+;
+WITH
 opened AS
 (
     SELECT
@@ -68,7 +66,7 @@ opened AS
         arrayFilter(q -> q NOT IN ('ecn', 'df', 'id+', 'id-', '0+', ''), splitByChar(',', parts[7])) AS quirks
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-        AND client_mac IN (SELECT mac FROM suspects)
+        AND client_mac IN {suspects:Array(UInt64)}
         AND protocol = 6 AND syn_signature != '' AND start = first
         AND ttl_up_max IN (63, 64, 127, 128, 254, 255) AND position(layout, 'sok') > 0
         AND arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})

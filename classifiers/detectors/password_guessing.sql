@@ -18,6 +18,13 @@
 -- parameter refused_share: 0.5 | [D] | part of the log-ins that are refused, less than which a busy machine makes by mistake
 -- parameter short_bytes: 4000 | [S] Zeek, SSH::authentication_data_size | what a server of SSH sends at most to one that it refuses
 -- parameter key_bytes: 800 | [D] | what a client of SSH sends at least before it can log in (RFC 4253, 7)
+SELECT client FROM flows
+WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+    AND (logins > 0 OR application = 'ssh' AND payload_up >= {key_bytes:Float64} AND payload_down BETWEEN 1 AND {short_bytes:Float64})
+    AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+GROUP BY client, application
+HAVING sum(if(logins = 0, 1, toUInt64(logins_failed))) >= least({refusals:Float64}, {ssh_sessions:Float64})
+;
 WITH
 tries AS
 (
@@ -30,6 +37,7 @@ tries AS
         tuple(start, client, client_port, server, server_port, application, logins, logins_failed, sensor, flow_id) AS sample
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+        AND client IN {suspects:Array(IPv6)}
         AND
         (
             logins > 0
@@ -37,7 +45,6 @@ tries AS
                 AND payload_up >= {key_bytes:Float64} AND payload_down > 0 AND payload_down <= {short_bytes:Float64}
                 AND end - start < 120
         )
-        AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
 ),
 steps AS
 (
@@ -50,11 +57,6 @@ steps AS
         minIf(start, refused > 0) AS seen, maxIf(start, refused > 0) AS seen_last,
         groupArraySortedIf(10)(sample, refused > 0) AS samples
     FROM tries
-    WHERE (site, client, service) IN
-        (
-            SELECT site, client, service FROM tries
-            GROUP BY site, client, service HAVING sum(refused) >= least({refusals:Float64}, {ssh_sessions:Float64})
-        )
     GROUP BY site, client, service, step
     HAVING step_refused > 0 OR step_tried > 0
 ),

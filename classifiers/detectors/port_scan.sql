@@ -15,16 +15,20 @@
 -- parameter inside_pairs: 50 | [D] | failed pairs of a host inside
 -- parameter few_ports: 5 | [D] | failed ports of a host past which the host is a victim
 -- parameter pairs_most: 100000 | [D] | tries of a host, past which a part of its pairs is counted
-WITH
-silent AS
+SELECT client FROM
 (
-    SELECT
-        site, client, server, server_port, start,
-        tuple(start, client, client_port, server, server_port, protocol, state, sensor, flow_id) AS sample
-    FROM flows
+    -- Without a host that was tried on many ports there is nothing to look at.
+    SELECT client, uniq(server_port) AS ports FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
         AND protocol = 6 AND (failed OR hollow)
-),
+    GROUP BY client, server HAVING ports > {few_ports:Float64}
+)
+GROUP BY client
+HAVING sum(ports) >= if(arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}),
+        {inside_pairs:Float64}, {outside_pairs:Float64})
+    AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+;
+WITH
 failed_pairs AS
 (
     SELECT
@@ -36,19 +40,12 @@ failed_pairs AS
     (
         -- Whoever tries more is looked at in part: it is past every threshold, and memory stays bounded.
         SELECT
-            *, 1 + intDiv(count() OVER (PARTITION BY site, client), toUInt64({pairs_most:Float64})) AS part
-        FROM silent
-        WHERE client IN
-            (
-                SELECT client FROM
-                (
-                    -- Without a host that was tried on many ports there is nothing to look at.
-                    SELECT client, uniq(server_port) AS ports, count() AS tries FROM silent GROUP BY client, server
-                )
-                GROUP BY client
-                HAVING sum(tries) >= least({outside_pairs:Float64}, {inside_pairs:Float64}) AND max(ports) > {few_ports:Float64}
-                    AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
-            )
+            site, client, server, server_port, start,
+            tuple(start, client, client_port, server, server_port, protocol, state, sensor, flow_id) AS sample,
+            1 + intDiv(count() OVER (PARTITION BY site, client), toUInt64({pairs_most:Float64})) AS part
+        FROM flows
+        WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+            AND client IN {suspects:Array(IPv6)} AND protocol = 6 AND (failed OR hollow)
     )
     WHERE cityHash64(server, server_port) % part = 0
     GROUP BY site, client, server, server_port, step

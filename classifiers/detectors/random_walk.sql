@@ -18,34 +18,58 @@
 -- parameter inside_failures: 25 | [D] | first contacts in vain that a host inside needs besides
 -- parameter outage_sources: 10 | [D] | inside hosts past the alarm together that are an outage, not scanners
 -- parameter contacts_most: 100000 | [D] | hosts met by one client, past which a part of them is counted
+SELECT client FROM
+-- Whoever met enough in vain within half an hour that it had not tried in vain the day before. The windows of a longer range
+-- do not all look back at its first hours.
+(
+    SELECT
+        client, arraySort(groupArrayIf(100000)(met, met > 0)) AS every, arraySort(groupArrayIf(100000)(met_less, met_less > 0)) AS less,
+        toInt32(ceil(if(arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}),
+            {inside_failures:Float64}, log({alarm:Float64}) / log({failure_factor:Float64})))) AS needed
+    FROM
+    (
+        SELECT
+            site, client, server,
+            minIf(toUnixTimestamp64Micro(first), last >= begin) AS met,
+            minIf(toUnixTimestamp64Micro(first), last >= begin AND contact) AS met_less
+        FROM
+        (
+            SELECT
+                site, client, server, protocol, first, last,
+                {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AS begin,
+                -- What clients of peer-to-peer networks try elsewhere is no contact.
+                port < 1024 OR arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}) AS contact
+            FROM failed_1h
+            WHERE hour >= toStartOfHour({from:DateTime64(6, 'UTC')}) AND hour < {to:DateTime64(6, 'UTC')} AND protocol != 17
+        )
+        GROUP BY site, client, server
+        HAVING met > 0 AND NOT max(protocol = 6 AND contact AND last >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({within:UInt32}) AND first < begin)
+    )
+    GROUP BY site, client
+    HAVING length(every) >= needed
+        AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+)
+WHERE length(every) = 100000
+    OR arrayExists((a, b) -> b - a <= 1800000000, arraySlice(every, 1, length(every) - needed + 1), arraySlice(every, needed))
+    OR arrayExists((a, b) -> b - a <= 1800000000, arraySlice(less, 1, greatest(0, length(less) - needed + 1)), arraySlice(less, needed))
+GROUP BY client
+ORDER BY max(length(every)) DESC, client LIMIT 1000
+;
 WITH
 -- Servers of DHCP ask for an address before they offer it (RFC 2131, 4.4.1).
 lessors AS
 (
-    SELECT ip FROM sightings
+    SELECT site, ip FROM sightings
     WHERE ts >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
         AND ts < {to:DateTime64(6, 'UTC')} AND source IN ('dhcp_offer', 'dhcp_ack')
-),
-suspects AS
-(
-    SELECT client FROM flows
-    WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
-        AND start < {to:DateTime64(6, 'UTC')}
-        AND failed AND protocol != 17 AND server_name = ''
-    GROUP BY client
-    HAVING NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
-        AND uniq(server) >= if(
-        arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}),
-        {inside_failures:Float64}, log({alarm:Float64}) / log({failure_factor:Float64}))
-    ORDER BY uniq(server) DESC, client LIMIT 1000
 ),
 -- Clients of peer-to-peer networks meet many outside that have gone.
 sharers AS
 (
-    SELECT DISTINCT client FROM flows
+    SELECT DISTINCT site, client FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
         AND start < {to:DateTime64(6, 'UTC')}
-        AND application IN ('bittorrent', 'gnutella', 'ethereum') AND client IN (SELECT client FROM suspects)
+        AND application IN ('bittorrent', 'gnutella', 'ethereum') AND client IN {suspects:Array(IPv6)}
 ),
 tries AS
 (
@@ -54,15 +78,15 @@ tries AS
         tuple(start, client, client_port, server, server_port, protocol, state, sensor, flow_id) AS sample
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-        AND client IN (SELECT client FROM suspects)
+        AND client IN {suspects:Array(IPv6)}
         AND (protocol = 6 AND (failed OR packets_down > 0) OR protocol IN (1, 58) AND client_port IN (8, 128))
         AND NOT (protocol = 1 AND (has({approved_dhcp:Array(IPv6)}, client) OR has({approved_routers:Array(IPv6)}, client)
-            OR client IN (SELECT ip FROM lessors)))
+            OR (site, client) IN (SELECT site, ip FROM lessors)))
         -- A connection that was left without a word is neither.
         AND NOT hollow
         AND NOT (server BETWEEN toIPv6('::ffff:224.0.0.0') AND toIPv6('::ffff:255.255.255.255'))
         AND server < toIPv6('ff00::')
-        AND NOT (server_port >= 1024 AND client IN (SELECT client FROM sharers)
+        AND NOT (server_port >= 1024 AND (site, client) IN (SELECT site, client FROM sharers)
             AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}))
         -- A name just resolved is followed, not guessed.
         AND NOT (failed AND server_name != '')
@@ -80,7 +104,7 @@ tries AS
                     AND hour <= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
                     AND (first >= {from:DateTime64(6, 'UTC')} AND first < {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
                         OR last >= {from:DateTime64(6, 'UTC')} AND last < {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}))
-                    AND protocol = 6 AND client IN (SELECT client FROM suspects)
+                    AND protocol = 6 AND client IN {suspects:Array(IPv6)}
                     -- What clients of peer-to-peer networks try there is no contact.
                     AND (port < 1024 OR arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}))
             )) AS failures
@@ -92,9 +116,9 @@ tries AS
             GROUP BY site, client, server
         )
         GROUP BY site, client
+        HAVING failures >= if(arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}),
+            {inside_failures:Float64}, log({alarm:Float64}) / log({failure_factor:Float64}))
     )
-    WHERE failures >= if(arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}),
-        {inside_failures:Float64}, log({alarm:Float64}) / log({failure_factor:Float64}))
 ) AS walkers,
 contacts AS
 (

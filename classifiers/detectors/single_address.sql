@@ -9,6 +9,7 @@
 -- step: 5m
 -- lookback: 1h
 -- reads: flows
+-- suspects: piece
 -- rests_on: absence
 -- parameter bytes_share: 0.9 | [D] | part of a host's outside bytes that goes to one address
 -- parameter megabytes_min: 5 | [D] | megabytes with it
@@ -17,25 +18,39 @@
 -- parameter up_most: 0.6 | [D] | and at most: an upload or backup
 -- parameter others_most: 3 | [D] | other outside addresses in the window
 -- parameter before_min: 10 | [D] | outside addresses in the hour before: a device with one server always looks the same
-WITH
+SELECT client FROM
 -- Few rows, of a minute at most, have as much; a tunnel in use makes one a minute.
+(
+    SELECT site, client, server FROM flows
+    WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
+        AND bytes_up + bytes_down >= 100000
+        AND service = '' AND empty(categories) AND protocol IN (6, 17)
+        AND application NOT IN ('rtp', 'stun', 'dtls', 'zoom', 'sip', 'dns', 'bittorrent', 'wireguard', 'openvpn', 'ipsec', 'tor', 'socks')
+    GROUP BY site, client, server
+    HAVING count() >= {minutes_min:Float64} AND sum(bytes_up + bytes_down) >= 1e6 * {megabytes_min:Float64}
+        AND sum(bytes_up) BETWEEN 0.5 * {up_least:Float64} * sum(bytes_up + bytes_down) AND least(1, 1.5 * {up_most:Float64}) * sum(bytes_up + bytes_down)
+)
+WHERE arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
+    AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
+    AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {vpn_from:Array(IPv6)}, {vpn_to:Array(IPv6)})
+    AND NOT has({resolvers:Array(IPv6)}, client)
+;
+WITH
 (
     SELECT groupArray((toString(site), client, server))
     FROM
     (
         SELECT site, client, server FROM flows
         WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
-            AND bytes_up + bytes_down >= 100000
+            AND client IN {suspects:Array(IPv6)} AND bytes_up + bytes_down >= 100000
             AND service = '' AND empty(categories) AND protocol IN (6, 17)
             AND application NOT IN ('rtp', 'stun', 'dtls', 'zoom', 'sip', 'dns', 'bittorrent', 'wireguard', 'openvpn', 'ipsec', 'tor', 'socks')
         GROUP BY site, client, server
         HAVING count() >= {minutes_min:Float64} AND sum(bytes_up + bytes_down) >= 1e6 * {megabytes_min:Float64}
             AND sum(bytes_up) BETWEEN 0.5 * {up_least:Float64} * sum(bytes_up + bytes_down) AND least(1, 1.5 * {up_most:Float64}) * sum(bytes_up + bytes_down)
     )
-    WHERE arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
-        AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
+    WHERE NOT arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
         AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {vpn_from:Array(IPv6)}, {vpn_to:Array(IPv6)})
-        AND NOT has({resolvers:Array(IPv6)}, client)
 ) AS found,
 large AS (SELECT f.1 AS site, f.2 AS client, f.3 AS server FROM (SELECT arrayJoin(found) AS f)),
 steps AS

@@ -18,54 +18,41 @@
 -- parameter outage_sources: 10 | [D] | inside hosts past the thresholds together that are an outage, not scanners
 -- states outage: {sources} hosts each tried {pairs} or more pairs of host and port without success in one day, from {from}
 --   on: an outage, or a scan spread over many hosts. None of them is named on its own.
+SELECT client FROM
+(
+    SELECT client, uniqIf(pair, in_vain) AS failures FROM
+    -- Whoever failed at pairs enough in a day, for those that answered in hours that are part of all windows.
+    (
+        SELECT
+            site, client, hour, true AS in_vain, cityHash64(server, port, protocol) AS pair
+        FROM failed_1h
+        WHERE hour >= toStartOfHour({from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}))
+            AND hour < {to:DateTime64(6, 'UTC')}
+        UNION ALL
+        SELECT
+            site, client, toDateTime(0, 'UTC') AS hour, false AS in_vain,
+            cityHash64(server, toUInt16(if(protocol IN (1, 58), 0, server_port)), protocol) AS pair
+        FROM flows
+        WHERE start >= {since:DateTime64(6, 'UTC')} + toIntervalSecond({step:UInt32}) - INTERVAL 100 MINUTE
+            AND start < {since:DateTime64(6, 'UTC')} + toIntervalSecond({step:UInt32})
+            AND payload_down > 0 AND state NOT IN ('S0', 'REJ', 'RSTOS0', 'SH')
+    )
+    GROUP BY site, client
+    HAVING failures >= {pairs:Float64} AND uniqIf(hour, in_vain) >= {hours:Float64}
+        AND failures >= {ratio:Float64} * uniq(pair)
+        AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+)
+GROUP BY client
+ORDER BY max(failures) DESC, client LIMIT 1000
+;
 WITH
 -- Servers of DHCP ask once for an address before they offer it (RFC 2131, 4.4.1): days of leases are many such.
 lessors AS
 (
-    SELECT ip FROM sightings
+    SELECT site, ip FROM sightings
     WHERE ts >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
         AND ts < {to:DateTime64(6, 'UTC')} AND source IN ('dhcp_offer', 'dhcp_ack')
 ),
-often AS
-(
-    SELECT client FROM failed_1h
-    WHERE hour >= toStartOfHour({from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}))
-        AND hour < {to:DateTime64(6, 'UTC')}
-        AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
-    GROUP BY client
-    HAVING count() >= {pairs:Float64} AND uniq(hour) >= {hours:Float64}
-    ORDER BY count() DESC, client LIMIT 1000
-),
--- Whoever failed at pairs enough in one day, for the pairs that answered in the same hours: of few the days before are read.
-(
-    SELECT groupUniqArray(client)
-    FROM
-    (
-        SELECT site, client, uniqMerge(tried) OVER w AS failures, uniqMerge(reached) OVER w AS successes
-        FROM
-        (
-            SELECT toString(site) AS site, client, hour, uniqState((server, port, protocol)) AS tried
-            FROM failed_1h
-            WHERE hour >= toStartOfHour({from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}))
-                AND hour < {to:DateTime64(6, 'UTC')}
-                AND client IN (SELECT client FROM often)
-            GROUP BY site, client, hour
-        ) AS f
-        LEFT JOIN
-        (
-            SELECT toString(site) AS site, client, toDateTime(toStartOfHour(start), 'UTC') AS hour,
-                uniqState((server, if(protocol IN (1, 58), 0, server_port), protocol)) AS reached
-            FROM flows
-            WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
-                AND client IN (SELECT client FROM often)
-                AND payload_down > 0 AND state NOT IN ('S0', 'REJ', 'RSTOS0', 'SH')
-            GROUP BY site, client, hour
-        ) AS r USING (site, client, hour)
-        WINDOW w AS (PARTITION BY site, client ORDER BY hour RANGE BETWEEN {before:UInt32} PRECEDING AND CURRENT ROW)
-    )
-    WHERE failures >= {pairs:Float64} AND failures >= {ratio:Float64} * successes
-) AS found,
-suspects AS (SELECT arrayJoin(found) AS client),
 -- What each of them got an answer from, and since when; clients of peer-to-peer networks are known by their own.
 answered AS
 (
@@ -75,7 +62,7 @@ answered AS
         max(application IN ('bittorrent', 'gnutella', 'ethereum')) AS sharing
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-        AND client IN (SELECT client FROM suspects) AND packets_down > 0 AND NOT failed AND NOT hollow
+        AND client IN {suspects:Array(IPv6)} AND packets_down > 0 AND NOT failed AND NOT hollow
     GROUP BY site, client, server, port, protocol
 ),
 pairs_tried AS
@@ -93,10 +80,10 @@ pairs_tried AS
             AS known USING (site, client, server, port, protocol)
         WHERE hour >= toStartOfHour({from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}))
             AND hour < {to:DateTime64(6, 'UTC')}
-            AND client IN (SELECT client FROM suspects)
+            AND client IN {suspects:Array(IPv6)}
             AND NOT (protocol = 1 AND (has({approved_dhcp:Array(IPv6)}, client) OR has({approved_routers:Array(IPv6)}, client)
-                OR client IN (SELECT ip FROM lessors)))
-            AND NOT (port >= 1024 AND client IN (SELECT client FROM answered WHERE sharing = 1)
+                OR (site, client) IN (SELECT site, ip FROM lessors)))
+            AND NOT (port >= 1024 AND (site, client) IN (SELECT site, client FROM answered WHERE sharing = 1)
                 AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}))
         GROUP BY site, client, server, port, protocol, hour
         UNION ALL
@@ -121,20 +108,19 @@ steps AS
     FROM pairs_tried
     WHERE cityHash64(server, port, protocol) % part = 0
     GROUP BY site, client, step
-    HAVING active = 1
 ),
 windows AS
 (
     SELECT
-        site, client, step,
+        site, client, step, active,
         arraySlice(arraySort(groupArrayArray(samples) OVER w), 1, 10) AS samples,
         uniqExactMerge(pairs_state) OVER w AS pair_count,
         uniqExactMerge(hosts_state) OVER w AS hosts_tried,
         uniqExactMerge(ports_state) OVER w AS ports,
         uniqExactMerge(all_state) OVER w AS whole,
-        count() OVER w AS active_hours,
-        min(seen) OVER w AS `from`,
-        max(seen_last) OVER w AS `to`,
+        countIf(active) OVER w AS active_hours,
+        minIf(seen, active) OVER w AS `from`,
+        maxIf(seen_last, active) OVER w AS `to`,
         arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)}) AS inside
     FROM steps
     WINDOW w AS (PARTITION BY site, client ORDER BY step
@@ -145,7 +131,7 @@ counted AS
     SELECT
         *, inside AND countIf(inside) OVER (PARTITION BY site, step) >= {outage_sources:Float64} AS shared
     FROM windows
-    WHERE pair_count >= {pairs:Float64} AND pair_count >= {ratio:Float64} * whole AND active_hours >= {hours:Float64}
+    WHERE active AND pair_count >= {pairs:Float64} AND pair_count >= {ratio:Float64} * whole AND active_hours >= {hours:Float64}
 )
 SELECT
     site, toDateTime64(step, 6, 'UTC') AS step, min(`from`) AS `from`, max(`to`) AS `to`,

@@ -15,6 +15,14 @@
 -- parameter kilobytes_back: 20 | [D] | kilobytes in the smaller one
 -- parameter back_share: 0.01 | [D] | part of the larger direction that the smaller one is: file copies send window updates alone
 -- parameter back_most: 0.6 | [D] | and at most; a session that types and echoes is about even
+SELECT client FROM flows
+WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+    AND application = 'ssh' AND payload_up + payload_down > 0
+    AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+GROUP BY client, server, server_port, flow_id
+HAVING greatest(sum(payload_up), sum(payload_down)) >= 1e6 * {megabytes_min:Float64}
+    AND least(sum(payload_up), sum(payload_down)) >= 1000 * {kilobytes_back:Float64}
+;
 WITH
 steps AS
 (
@@ -31,7 +39,7 @@ steps AS
         AND arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
         AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
         AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {vpn_from:Array(IPv6)}, {vpn_to:Array(IPv6)})
-        AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+        AND client IN {suspects:Array(IPv6)}
     GROUP BY site, client, server, server_port, flow_id, step
 ),
 windows AS

@@ -18,6 +18,20 @@
 -- parameter long_bytes: 20000 | [D] | bytes past which a connection is a session, not a refusal
 -- parameter poll_gap: 5 | [D] | seconds between them, from which a steady rhythm is a program that asks for news
 -- parameter poll_spread: 0.2 | [D] | how far the middle half of the pauses may lie apart in such a rhythm, in parts of the middle one
+SELECT client FROM flows
+WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+    AND protocol = 6
+    AND
+    (
+        application = 'rdp' OR server_port = 3389
+        OR application = 'tls' AND server_port IN (443, 4443, 8443)
+            AND arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
+    )
+    AND payload_up > 0 AND payload_down > 0
+    AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+GROUP BY client, server
+HAVING count() >= {connections:Float64}
+;
 WITH
 sessions AS
 (
@@ -37,7 +51,7 @@ sessions AS
                 AND arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
         )
         AND payload_up > 0 AND payload_down > 0
-        AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+        AND client IN {suspects:Array(IPv6)}
     GROUP BY site, client, server, spoken, flow_id
     HAVING up + down <= {long_bytes:Float64}
 ),
@@ -50,11 +64,6 @@ ordered AS
         min(began) AS seen, max(began) AS seen_last,
         groupArraySorted(10)(sample) AS samples
     FROM sessions
-    WHERE (site, client, server, spoken) IN
-        (
-            SELECT site, client, server, spoken FROM sessions
-            GROUP BY site, client, server, spoken HAVING count() >= {connections:Float64}
-        )
     GROUP BY site, client, server, spoken, step
 ),
 windows AS

@@ -15,6 +15,18 @@
 -- parameter ports: 15 | [D] | ports of one host without an answer
 -- parameter unreachables: 3 | [D] | ICMP messages that say so (RFC 792, type 3; RFC 4443, type 1)
 -- parameter silent_ports: 50 | [D] | ports that are enough without such messages
+SELECT scanner FROM
+(
+    SELECT client AS scanner
+    FROM flows
+    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+        AND protocol = 17 AND state = 'S0' AND packets_up > 0 AND NOT (server_port BETWEEN 33434 AND 33534)
+        AND application NOT IN ('rtp', 'bittorrent', 'gnutella', 'ethereum')
+    GROUP BY scanner, server
+    HAVING uniq(server_port) >= least({ports:Float64}, {silent_ports:Float64})
+)
+WHERE NOT arrayExists((a, b) -> scanner BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+;
 WITH
 steps AS
 (
@@ -31,6 +43,7 @@ steps AS
             protocol = 17) AS samples
     FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
+        AND if(protocol = 17, client, server) IN {suspects:Array(IPv6)}
         AND
         (
             -- Traceroute counts its ports up from 33434.
@@ -61,5 +74,4 @@ SELECT
     map('victim', toString(victim)) AS texts,
     arrayMap(s -> toJSONString(s), samples) AS samples
 FROM windows
-WHERE (tried >= {ports:Float64} AND refused >= {unreachables:Float64} OR tried >= {silent_ports:Float64})
-    AND NOT arrayExists((a, b) -> scanner BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
+WHERE tried >= {ports:Float64} AND refused >= {unreachables:Float64} OR tried >= {silent_ports:Float64}

@@ -13,6 +13,7 @@
 -- step: 5m
 -- lookback: 1h
 -- reads: flows, dns
+-- suspects: piece
 -- rests_on: absence
 -- parameter flows_min: 30 | [D] | connections outside that told their server's name
 -- parameter names_min: 8 | [D] | different names not asked for: one program may keep an address for days
@@ -20,6 +21,50 @@
 -- parameter unasked_share: 0.8 | [D] | part of the connections that went to names not asked for
 -- parameter seen_hosts: 2 | [D] | other hosts of the VLAN that asked for most names they reached, without which its DNS may not come by the mirror
 -- parameter seen_share: 0.5 | [D] | part of the other hosts that they are, of 50 at most
+WITH
+-- Hosts with many connections in a step and few questions: of a window's two steps one has half of what the window must have.
+(
+    SELECT groupUniqArray(f.client)
+    FROM
+    (
+        SELECT toString(site) AS site, client, toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step, count() AS flow_count
+        FROM flows
+        WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
+            AND name_source IN ('sni', 'quic') AND start = first AND NOT has(categories, 'doh')
+        GROUP BY site, client, step
+        HAVING 2 * flow_count >= {unasked_share:Float64} * {flows_min:Float64}
+    ) AS f
+    LEFT JOIN
+    (
+        SELECT toString(site) AS site, client, toStartOfInterval(ts, toIntervalSecond({step:UInt32})) AS step, count() AS questions
+        FROM dns
+        WHERE ts >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND ts < {to:DateTime64(6, 'UTC')}
+            AND transport IN ('udp', 'tcp') AND qtype = 1 AND NOT has(categories, 'doh')
+        GROUP BY site, client, step
+    ) AS q USING (site, client, step)
+    WHERE questions < {questions_most:Float64} * flow_count
+        AND arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
+        AND NOT has({resolvers:Array(IPv6)}, client)
+) AS quiet
+SELECT client
+FROM
+(
+    SELECT
+        client, count() AS step_flows,
+        countIf((toString(site), client, cityHash64(server_name)) NOT IN
+        (
+            SELECT toString(site), client, cityHash64(qname) FROM dns
+            WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')} AND transport IN ('udp', 'tcp')
+                AND client IN (SELECT arrayJoin(quiet))
+        )) AS step_unasked
+    FROM flows
+    WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
+        AND name_source IN ('sni', 'quic') AND start = first AND NOT has(categories, 'doh')
+        AND client IN (SELECT arrayJoin(quiet))
+    GROUP BY site, client, toStartOfInterval(start, toIntervalSecond({step:UInt32}))
+)
+WHERE 2 * step_unasked >= {unasked_share:Float64} * {flows_min:Float64} AND step_unasked >= 0.6 * step_flows
+;
 WITH
 -- Hosts that may be it, and those that they are held against, 50 of a VLAN at most: site, VLAN, address, MAC, quiet, old, held against.
 -- A scalar that is named again is planned again, with all that it names: each is named seldom.
@@ -36,8 +81,7 @@ WITH
             SELECT
                 toString(f.site) AS site, f.client AS client, max(f.vlan) AS vlan, max(f.mac) AS mac,
                 client BETWEEN toIPv6('::ffff:0.0.0.0') AND toIPv6('::ffff:255.255.255.255') AS old,
-                -- Most connections in a step with few questions: of a window's two steps one has half of what the window must have.
-                2 * maxIf(f.flow_count, q.questions < {questions_most:Float64} * f.flow_count) >= {unasked_share:Float64} * {flows_min:Float64} AS quiet
+                client IN {suspects:Array(IPv6)} AND 2 * maxIf(f.flow_count, q.questions < {questions_most:Float64} * f.flow_count) >= {unasked_share:Float64} * {flows_min:Float64} AS quiet
             FROM
             (
                 SELECT site, client, toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,

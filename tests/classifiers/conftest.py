@@ -160,12 +160,14 @@ class Scribe:
         *,
         called: str = "",
         seen_in: int = 0,
+        site: str = "demo",
         **attributes: str,
     ) -> None:
         """What a device that calls itself so says about itself, seen in a VLAN."""
         self._add(
             "sightings",
             {
+                "site": site,
                 "ts": at(seconds),
                 "source": source,
                 "mac": mac,

@@ -72,6 +72,34 @@ def test_conditions_on_rows_are_parsed(tmp_path):
     }
 
 
+TWO = """\
+SELECT client FROM flows WHERE bytes_up > {least:Float64}
+;
+SELECT 1 WHERE x IN {suspects:Array(IPv6)}
+"""
+
+
+def test_suspects_are_a_statement_before_the_other(tmp_path):
+    """Of two SELECTs the first gives suspects; the second can ask for them by itself, too."""
+    one = parse_detector(written(tmp_path, HEADER))
+    assert (one.suspects, one.apart) == ("", False)
+    text = HEADER.replace("SELECT {least:Float64}\n", TWO)
+    two = parse_detector(written(tmp_path, text))
+    assert (two.suspects, two.apart) == (text.partition("\n;\n")[0], False)
+    assert two.sql == "SELECT 1 WHERE x IN {suspects:Array(IPv6)}\n"
+    assert two.every_suspect() == f"SELECT 1 WHERE x IN (\n{two.suspects})\n"
+    assert parse_detector(written(tmp_path, text.replace("-- clause", "-- suspects: piece\n-- clause"))).apart
+    for broken in (
+        text.replace(" WHERE x IN {suspects:Array(IPv6)}", ""),
+        text.replace("\n;\n", "\n"),
+        f"{text};\n{text}",
+    ):
+        with pytest.raises(
+            DetectorError, match=r"thing\.sql: a SELECT of suspects goes before one that names"
+        ):
+            parse_detector(written(tmp_path, broken))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -120,7 +148,7 @@ def test_shipped_detectors_hold_together():
     assert len(detectors) == len(list(FOLDER.glob("*.sql"))) >= 14
     for detector in detectors:
         names = {parameter.name for parameter in detector.parameters}
-        used = used_parameters(detector.sql)
+        used = used_parameters(detector.sql) | used_parameters(detector.suspects)
         assert names <= used, detector.name
         assert used - names - FACT_NAMES - PERIOD_NAMES <= GIVEN
 
@@ -258,10 +286,14 @@ def test_range_of_decades_is_judged_where_there_are_records(scribe):
 
 
 def test_reference_names_every_detector_and_default():
-    """docs/detectors.md has each detector's section, statements and parameters as they are in force."""
-    reference = (FOLDER.parent.parent / "docs" / "detectors.md").read_text("utf-8")
+    """docs/detectors.md lists each detector; its class's page has statements and parameters as in force."""
+    docs = FOLDER.parent.parent / "docs"
+    listed = (docs / "detectors.md").read_text("utf-8")
     for detector in load_detectors():
-        _, found, section = reference.partition(f"### {detector.name}\n")
+        page = f"detectors/{detector.kind}.md"
+        place = f"[{detector.name}]({page}#{detector.name})"
+        assert f"| {place} | {detector.title} | {detector.kind} | {detector.severity} |\n" in listed
+        _, found, section = (docs / page).read_text("utf-8").partition(f"## {detector.name}\n")
         assert found, detector.name
         section = section.partition("\n##")[0]
         for text in detector.states.values():
@@ -274,13 +306,13 @@ def _asked(scribe, first, last, *names, **policy):
     """Pieces that each detector was asked about in a round, by its name."""
     detectors = tuple(d for d in load_detectors() if d.name in names)
     judge, asked = Detectors(scribe.store, make_policy(**policy), detectors), []
-    found = judge._found
+    found = judge._asking.found
 
-    def watched(detector, start, stop):
-        asked.append((detector.name, start))
-        return found(detector, start, stop)
+    def watched(detector, pieces):
+        asked.extend((detector.name, start) for start, _ in pieces)
+        return found(detector, pieces)
 
-    judge._found = watched
+    judge._asking.found = watched
     judge.round(*(round(at(second).timestamp() * 1_000_000) for second in (first, last)))
     return sorted(asked)
 

@@ -28,12 +28,10 @@ from tests.classifiers.conftest import at, make_policy
 DAY = 86_400
 
 
-@pytest.mark.parametrize(
-    ("window", "seconds"), [(60, 1_800), (900, 1_800), (420, 2_100), (3_600, 3_600), (DAY, DAY)]
-)
-def test_pieces_are_whole_windows_of_half_an_hour_at_least(window, seconds):
-    """A piece is the least number of windows that makes half an hour."""
-    assert piece_seconds(replace(ADDRESS_SCAN, window=window)) == seconds
+@pytest.mark.parametrize(("step", "seconds"), [(10, 1_800), (300, 1_800), (420, 2_100), (3_600, 3_600)])
+def test_pieces_are_whole_steps_of_half_an_hour_at_least(step, seconds):
+    """A piece is the least number of steps that makes half an hour, however long the windows are."""
+    assert piece_seconds(replace(ADDRESS_SCAN, window=DAY, step=step)) == seconds
 
 
 def _slot(seconds: float) -> int:
@@ -101,7 +99,7 @@ def test_conditions_stand_for_their_table():
     """What a header needs of a table replaces it; other tables count whole, sightings by source."""
     assert tables_of(_named("adaptive_streaming")) == {"flows where bursts_down > 0"}
     assert tables_of(_named("mixed_systems")) == {
-        "flows where protocol = 6 AND syn_signature != '' AND start = first",
+        "flows where protocol = 6 AND start = first",
         "dns where has({mixed_systems_system_names:Array(String)}, qname)",
         "sightings dhcp_request",
     }

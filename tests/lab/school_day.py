@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.lab import plan, traffic
+from tests.lab import browser, plan, traffic
 from tests.lab.network import Lab, mac_for
 
 SECONDS = 270
@@ -265,7 +265,7 @@ def browsers() -> list[Act]:
     def open_page(
         at: float, identity: str, host: str, name: str, what: str, *expect: dict[str, Any], quic: bool = False
     ) -> Act:
-        run = on(traffic.browse, host, f"https://{name}/", quic_for=name if quic else "")
+        run = on(browser.open_page, host, f"https://{name}/", quic_for=name if quic else "")
         return scene(at, identity, host, what, run, [name], *expect)
 
     first, second, staff = "student-chromebook-1", "student-chromebook-2", "staff-laptop-3"

@@ -11,7 +11,6 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 
-from tests.lab.certificates import Certificates
 from tests.lab.network import Lab
 from tests.lab.plan import INTERNET_NAMESERVER, RESOLVER, VLANS
 from tests.lab.servers import DOH_NAME
@@ -48,28 +47,6 @@ bound|renew)
   ;;
 esac
 """
-
-BROWSER = (
-    "chromium",
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--no-default-browser-check",
-    "--ignore-certificate-errors",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-default-apps",
-    "--disable-extensions",
-    "--disable-client-side-phishing-detection",
-    "--disable-domain-reliability",
-    "--metrics-recording-only",
-    "--no-pings",
-    "--dns-prefetch-disable",
-    "--disable-features=OptimizationHints,MediaRouter,Translate,AutofillServerCommunication,InterestFeed",
-)
 
 
 def why_not() -> str:
@@ -264,37 +241,6 @@ def watch_segments(
         "--rate",
         f"{per_minute}/m",
         timeout=count * 60 / per_minute + 30,
-    )
-
-
-def browse(lab: Lab, host: str, url: str, *, quic_for: str = "", seconds: int = 20) -> None:
-    """Opens a page in headless Chromium with a fresh profile; `quic_for` is a name it must try QUIC with."""
-    pin = Certificates.pin(lab.path / "public-ca")
-    with tempfile.TemporaryDirectory(dir=lab.path, ignore_cleanup_errors=True) as profile:
-        options = [f"--user-data-dir={profile}", f"--ignore-certificate-errors-spki-list={pin}"]
-        if quic_for:
-            options.append(f"--origin-to-force-quic-on={quic_for}:443")
-        try:
-            lab.run(
-                host,
-                [*BROWSER, *options, "--dump-dom", url],
-                check=False,
-                timeout=seconds,
-            )
-        except subprocess.TimeoutExpired:
-            _end_browser(lab, host)
-
-
-def _end_browser(lab: Lab, host: str) -> None:
-    lab.run(
-        host,
-        [
-            "sh",
-            "-c",
-            f"for p in $(ip netns pids {lab.hosts[host].namespace}); do "
-            "grep -qs chromium /proc/$p/comm && kill -9 $p; done",
-        ],
-        check=False,
     )
 
 

@@ -321,6 +321,17 @@ def test_unresolved_names(scribe):
     assert "a client of encrypted DNS" in finding["statement"]
 
 
+def test_a_name_asked_for_afterwards_was_not_asked_for(scribe):
+    """What a host asks for an hour later, judged in the same round, does not make up for it."""
+    browse(scribe, HOST, 12, asks=False)
+    for neighbour in (OTHER, "10.20.0.68"):
+        browse(scribe, neighbour, 12)
+    for number in range(12):
+        scribe.dns(5_400, HOST, f"www.site{number}.example", categories=[])
+    scribe.named(5_430, HOST, "203.0.113.9", "www.site0.example")
+    assert only(scribe.detect("unresolved_names", seconds=5_800))["subject"] == HOST
+
+
 def test_unresolved_names_with_a_known_resolver(scribe):
     """Where it was connected with a resolver of the list, that is said."""
     browse(scribe, HOST, 12, asks=False)

@@ -172,6 +172,31 @@ def test_traceroute_is_no_udp_scan(scribe):
     assert scribe.detect("udp_scan") == []
 
 
+@pytest.mark.parametrize(("protocols", "refused", "found"), [(7, 5, 0), (8, 0, 1), (40, 3, 1)])
+def test_protocol_scan_needs_eight_protocols_of_one_host(scribe, protocols, refused, found):
+    """Eight IP protocols at one host are a scan; messages that it has none are told, and make none."""
+    for number in range(protocols):
+        scribe.failed(number, HOST, VICTIM.format(80), 0, protocol=100 + number, state="OTH", flags_up=0)
+    if refused:
+        told = {"protocol": 1, "client_port": 3, "packets_up": refused, "packets_down": 0}
+        scribe.flow(5, VICTIM.format(80), HOST, 2, **told)
+    findings = scribe.detect("protocol_scan")
+    assert [(row["subject"], row["inputs"]) for row in findings] == [
+        (HOST, {"tried": protocols, "refused": refused})
+    ] * found
+    for row in findings:
+        assert f"{protocols} protocols of IP" in row["statement"]
+        assert VICTIM.format(80) in row["statement"]
+
+
+def test_routers_and_tunnels_are_no_protocol_scan(scribe):
+    """What routers and end points of tunnels speak to many others, a few protocols to each, is no scan."""
+    for peer in range(30):
+        for protocol in (2, 41, 47, 50, 51, 89, 103):
+            scribe.flow(peer, HOST, VICTIM.format(peer), 0, protocol=protocol, state="OTH")
+    assert scribe.detect("protocol_scan") == []
+
+
 @pytest.mark.parametrize(
     ("flags", "kind"), [(0, "NULL"), (1, "FIN"), (0x29, "XMAS"), (3, "SYN+FIN"), (0x12, ""), (0x1B, "")]
 )
@@ -374,6 +399,18 @@ def test_slow_scan_by_the_day(scribe, pairs, hours, answered, found):
         assert findings[0]["inputs"]["pairs"] == 50
 
 
+@pytest.mark.parametrize(("answered", "found"), [(60, 1), (61, 0)])
+def test_what_answered_in_a_quiet_hour_counts_too(scribe, answered, found):
+    """The share is of all that was tried in a day, also in hours in which nothing failed."""
+    for number in range(answered):
+        scribe.flow(number, HOST, f"10.12.7.{number}", payload_down=10)
+    for number in range(60):
+        scribe.failed(3_600 * (2 + number // 12), HOST, f"10.11.7.{number}", 22)
+    findings = scribe.detect("slow_scan", seconds=12 * 3_600)
+    assert [row["inputs"]["ratio"] for row in findings] == [0.5] * found
+    assert [row["inputs"]["hours"] for row in findings] == [5] * found
+
+
 def test_slow_scan_is_not_summed_over_more_than_a_day(scribe):
     """Fifty pairs in two days stay silent."""
     slow(scribe, 50, 48)
@@ -443,6 +480,7 @@ SCANS = (
     "slow_scan",
     "stealth_scan",
     "udp_scan",
+    "protocol_scan",
     "arp_scan",
     "ndp_scan",
 )
@@ -632,6 +670,24 @@ def test_servers_of_dhcp_look_before_they_offer(scribe, client, found):
         scribe.failed(seconds, client, VICTIM.format(number), 0, protocol=1, client_port=8, flags_up=0)
     scribe.sighting(30, "dhcp_offer", 0x30, "10.30.0.1", VICTIM.format(1))
     assert len(scribe.detect("slow_scan", seconds=9 * 3_600)) == found
+
+
+def test_another_site_with_the_same_addresses_excuses_nobody(scribe):
+    """Leases, sharing and hosts that are in use at another school say nothing of a scan at this one."""
+    scribe.sighting(0, "dhcp_offer", 0x66, HOST, VICTIM.format(1), site="annex")
+    scribe.flow(0, HOST, "203.0.113.200", 51_413, site="annex", protocol=17, application="bittorrent")
+    for number in range(60):
+        scribe.flow(-1_800, "10.30.0.1", VICTIM.format(number), site="annex")
+        ping = {"protocol": 1, "client_port": 8, "flags_up": 0}
+        scribe.failed(number / 10, HOST, VICTIM.format(number), 0, **ping)
+        scribe.failed(100 + number / 10, HOST, f"203.0.113.{number}", 8_080)
+        scribe.failed(3_600 * (number % 8) + number, "10.20.0.67", VICTIM.format(number), 0, **ping)
+    scribe.sighting(0, "dhcp_offer", 0x67, "10.20.0.67", VICTIM.format(1), site="annex")
+    found = scribe.detect("address_scan", "random_walk", "slow_scan", seconds=9 * 3_600)
+    assert {(row["detector"], row["subject"], row["site"]) for row in found} == {
+        ("address_scan", HOST, "demo"), ("random_walk", HOST, "demo"), ("slow_scan", "10.20.0.67", "demo")
+    }  # fmt: skip
+    assert [row["inputs"]["failures"] for row in found if row["detector"] == "random_walk"] == [120]
 
 
 def test_exempt_scanner_makes_no_finding_at_all(scribe):

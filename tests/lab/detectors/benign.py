@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from tests.lab import servers, traffic
+from tests.lab import browser, servers, traffic
 from tests.lab.detectors import exchanges
 from tests.lab.detectors.scenario import Scenario, Truth
 from tests.lab.network import Lab
@@ -88,24 +88,37 @@ def pages(lab: Lab) -> Truth:
     return Truth(said=f"{sum(text.count('200 ') for text in said)} transfers")
 
 
+def _hundred_pages() -> list[str]:
+    """Start pages of as many names."""
+    domains = [domain for name in ALLOWED for domain in servers.SERVICES[name].domains]
+    names = [f"{'www' if n < len(domains) else f's{n}'}.{domains[n % len(domains)]}" for n in range(100)]
+    return [f"https://{name}/" for name in names]
+
+
 def hundred_tabs(lab: Lab) -> Truth:
     """A browser restores its session: 100 pages at once, of as many names."""
     online(lab, "tabs", "staff", "windows")
-    domains = [domain for name in ALLOWED for domain in servers.SERVICES[name].domains]
-    urls = [
-        f"https://{'www' if n < len(domains) else f's{n}'}.{domains[n % len(domains)]}/" for n in range(100)
-    ]
+    urls = _hundred_pages()
     said = traffic.fetch(lab, "tabs", urls, "--parallel", "--parallel-immediate", "--parallel-max", "100")
     everything_came([said])
     return Truth(said=f"{said.count('200')} pages")
+
+
+def hundred_tabs_of_chromium(lab: Lab) -> Truth:
+    """Chromium opens 100 tabs at its start, each a page with its parts."""
+    online(lab, "browser", "staff", "chromeos")
+    shown = browser.open_tabs(lab, "browser", _hundred_pages(), seconds=25)
+    if shown < 90:
+        raise RuntimeError(f"only {shown} of 100 tabs show their page")
+    return Truth(said=f"{shown} tabs")
 
 
 def chromium(lab: Lab) -> Truth:
     """Chromium opens pages, QUIC tried for one of them."""
     online(lab, "browser", "staff", "chromeos")
     for name in ("www.khanacademy.org", "www.wikipedia.org"):
-        traffic.browse(lab, "browser", f"https://{name}/", seconds=12)
-    traffic.browse(lab, "browser", "https://www.google.com/", quic_for="www.google.com", seconds=12)
+        browser.open_page(lab, "browser", f"https://{name}/", seconds=12)
+    browser.open_page(lab, "browser", "https://www.google.com/", quic_for="www.google.com", seconds=12)
     return Truth(said="three pages")
 
 
@@ -372,6 +385,12 @@ OWN_VPN = {"sanctioned": {"vpn": ["198.51.100.44/32"]}}
 SCENARIOS = (
     Scenario("benign_pages", "machines of five systems: DHCP, connection check, pages", pages),
     Scenario("benign_tabs", "a browser restores 100 tabs at once (curl)", hundred_tabs),
+    Scenario(
+        "benign_tabs_chromium",
+        "Chromium opens 100 tabs at once",
+        hundred_tabs_of_chromium,
+        needs=["chromium"],
+    ),
     Scenario("benign_chromium", "Chromium opens pages, one over QUIC", chromium, needs=["chromium"]),
     Scenario("benign_updates", "three laptops fetch 18 MB of updates each", updates),
     Scenario(

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.lab import traffic
+from tests.lab import browser, traffic
 from tests.lab.detectors import tunnels
 from tests.lab.detectors.scenario import Expectation, Scenario, Truth
 from tests.lab.detectors.tunnels import (
@@ -166,7 +166,7 @@ def chromium(lab: Lab) -> Truth:
     tunnels.secure_dns(lab, host)
     for turn in range(3):
         pictures = "".join(f"<img src='https://{name}/photo1.jpg?{turn}'>" for name in NAMES)
-        traffic.browse(lab, host, f"data:text/html,{pictures}", seconds=25)
+        browser.open_page(lab, host, f"data:text/html,{pictures}", seconds=25)
     return Truth(said="36 pictures")
 
 
@@ -306,7 +306,7 @@ def prefetch(lab: Lab) -> Truth:
         f"<link rel=dns-prefetch href=//{name}><a href=https://{name}/>{name}</a>" for name in NAMES
     )
     pictures = "".join(f"<img src=https://{name}/photo1.jpg>" for name in NAMES)
-    traffic.browse(lab, host, f"data:text/html,{links}{pictures}", seconds=25)
+    browser.open_page(lab, host, f"data:text/html,{links}{pictures}", seconds=25)
     return Truth(said="twelve sites")
 
 

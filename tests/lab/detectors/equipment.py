@@ -20,6 +20,7 @@ SITES = ("www.wikipedia.org", "www.nasa.gov", "www.khanacademy.org")
 PAGE = ("index.html", "style.css")
 SSID = b"Harbor Staff"
 OUR_BSSIDS = ("3c:28:6d:10:00:00", "3c:28:6d:10:00:10")
+LINE = "9.9.9.9"  # miniupnpd refuses addresses that are kept for examples
 WIRELESS = {"approved": {"ssids": [SSID.decode()], "access_points": list(OUR_BSSIDS)}}
 
 
@@ -123,6 +124,26 @@ def gateway_by_upnp(lab: Lab) -> Truth:
     )
     frames.send(lab, "rogue", [frame])
     return Truth(said="one NOTIFY")
+
+
+def gateway_by_miniupnpd(lab: Lab) -> Truth:
+    """A computer that shares its line, with the UPnP server of most home routers."""
+    lab.host("rogue", "students", address="10.20.0.66")
+    for line in ("link add line type bridge", f"addr add {LINE}/24 dev line", "link set line up"):
+        lab.run("rogue", ["ip", *line.split()])
+    config = lab.path / "miniupnpd.conf"
+    config.write_text(
+        f"ext_ifname=line\next_ip={LINE}\nlistening_ip=eth0\nport=5000\nenable_upnp=yes\n"
+        f"notify_interval=60\nuuid=73796e74-6178-6572-726f-720000000002\nlease_file={lab.path}/leases.upnp\n"
+    )
+    daemon = lab.start(
+        "rogue", ["miniupnpd", "-d", "-f", str(config), "-P", f"{config}.pid"], "miniupnpd.log"
+    )
+    time.sleep(8)
+    said = (lab.path / "miniupnpd.log").read_text(errors="replace").strip()
+    if daemon.poll() is not None:
+        raise RuntimeError(f"miniupnpd ended: {said[-300:]}")
+    return Truth(said="8 s of announcements")
 
 
 def speaker(lab: Lab) -> Truth:
@@ -455,6 +476,10 @@ SCENARIOS = (
     Scenario(
         "equipment_upnp", "one SSDP NOTIFY of an InternetGatewayDevice", gateway_by_upnp,
         [Expectation("upnp_gateway", "10.20.0.66")], goal="always", prepare=nothing,
+    ),
+    Scenario(
+        "equipment_upnp_daemon", "miniupnpd on a computer that shares its line", gateway_by_miniupnpd,
+        [Expectation("upnp_gateway", "10.20.0.66")], goal="always", prepare=nothing, needs=["miniupnpd"],
     ),
     Scenario(
         "equipment_router_name", "a travel router's DHCP (udhcpc)", consumer_router,

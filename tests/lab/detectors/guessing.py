@@ -224,6 +224,18 @@ def basic_guessed(lab: Lab) -> Truth:
     return Truth(said=_hydra(lab, f"http-get://{SERVER}/", 30, "-t", "4"))
 
 
+def basic_guessed_by_medusa(lab: Lab) -> Truth:
+    """medusa at a page that wants a password, which answers 401 each time."""
+    _hosts(lab)
+    start_web(lab)
+    command = ["medusa", "-h", SERVER, "-u", "pupil", "-P", str(_words(lab, 30)), "-t", "4", "-M", "http"]
+    done = lab.run("guesser0", [*command, "-m", "DIR:/"], check=False, timeout=120)
+    tried = done.stdout.count("ACCOUNT CHECK")
+    if tried < 30 or "ACCOUNT FOUND" in done.stdout:
+        raise RuntimeError(f"medusa: {(done.stderr or done.stdout).strip()[-300:]}")
+    return Truth(said=f"{tried} wrong passwords")
+
+
 def form_guessed(lab: Lab) -> Truth:
     """curl in a loop at a form over TLS."""
     _hosts(lab)
@@ -344,6 +356,8 @@ SCENARIOS = (
            needs=["smbclient", "smbd"]),
     _guess("guess_basic", "hydra at nginx, HTTP basic, 30 passwords", basic_guessed, GUESSING,
            needs=["hydra"]),
+    _guess("guess_basic_medusa", "medusa at nginx, HTTP basic, 30 passwords", basic_guessed_by_medusa,
+           GUESSING, needs=["medusa"]),
     _guess("guess_form", "curl at a form over TLS, 26 passwords", form_guessed, SUSPECTED),
     _guess("guess_kerberos", "kinit at krb5kdc, 24 wrong passwords and the right one", kerberos_guessed,
            SUCCESS, needs=["kinit", "krb5kdc"]),

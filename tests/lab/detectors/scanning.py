@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.detectors.scenario import Expectation, Goal, Scenario, Truth, nothing
@@ -27,7 +28,7 @@ BESIDE = [
     for subject in (SCANNER, SCANNER_6, OUTSIDE)
     for name in (
         "address_scan", "port_scan", "random_walk", "slow_scan", "stealth_scan", "udp_scan", "arp_scan",
-        "ndp_scan",
+        "ndp_scan", "protocol_scan",
     )
 ]  # fmt: skip
 
@@ -130,20 +131,6 @@ def _victim_inside(lab: Lab, addresses: int = 1) -> None:
         _give(lab, "victim", f"10.20.0.{20 + number}/16")
 
 
-def ports_over_ipv6(lab: Lab) -> Truth:
-    """nmap -6 against one machine of the same network."""
-    _scanner(lab, six=True)
-    lab.host("victim", "students", address="10.20.0.20", ipv6=True)
-    _give(lab, "victim", f"{VICTIM_6}/64 nodad")
-    return _nmap(lab, "-6", "-Pn", "-sS", "-T4", "-p", "1-200", VICTIM_6)
-
-
-def neighbours_over_ipv6(lab: Lab) -> Truth:
-    """nmap -6 -sn: 256 addresses of its own network."""
-    _scanner(lab, six=True)
-    return _nmap(lab, "-6", "-sn", "-T4", "--max-retries", "0", "2001:db8:20::3:0/120")
-
-
 def everybody_over_ipv6(lab: Lab) -> Truth:
     """nmap's scripts that ask all nodes at once, with four neighbours to answer."""
     _scanner(lab, six=True)
@@ -204,59 +191,137 @@ def _scan(
     )  # fmt: skip
 
 
+PACES = (2, 3, 4, 5)
+"""nmap's -T: polite (a probe every 0.4 s), normal, aggressive, insane."""
+
+
+@dataclass(frozen=True)
+class Technique:
+    """One kind of scan by nmap, played at each pace."""
+
+    key: str
+    option: str
+    what: str
+    counts: tuple[int, int, int, int]
+    """How many ports or hosts at each of PACES: at the first one, a probe takes 0.4 s."""
+    play: Callable[[str, str, int], Callable[[Lab], Truth]]
+    """By option, pace and count."""
+    expects: Sequence[Expectation]
+
+    def at(self, pace: int, count: int) -> Scenario:
+        """The scenario at one pace."""
+        title = f"nmap {self.option} -T{pace}, {count:,} {self.what}"
+        play = self.play(self.option, f"-T{pace}", count)
+        return _scan(
+            f"scan_{self.key}_t{pace}", title, play, self.expects, "always" if pace > 2 else "mostly"
+        )
+
+
+def ports_of_victim(option: str, pace: str, count: int) -> Callable[[Lab], Truth]:
+    """The first ports of one machine, of which one is open."""
+    return at_victim(option, pace, "-p", f"1-{count}")
+
+
+def services_of_victim(option: str, pace: str, count: int) -> Callable[[Lab], Truth]:
+    """The ports that nmap finds open most often; the machine has none of them."""
+    return at_victim(option, pace, "--top-ports", str(count))
+
+
+def _tries(pace: str) -> tuple[str, ...]:
+    """At T2 nothing is tried again: ten more tries of each silent probe would take minutes."""
+    return ("--max-retries", "0") if pace == "-T2" else ()
+
+
+def port_of_hosts(option: str, pace: str, count: int) -> Callable[[Lab], Truth]:
+    """One port of addresses that nobody has."""
+    return at_nobody("-Pn", option, pace, *_tries(pace), "-p", "445", hosts=count - 1)
+
+
+def hosts_beyond(option: str, pace: str, count: int) -> Callable[[Lab], Truth]:
+    """Hosts of another network that nobody has."""
+    return at_nobody(option, pace, *_tries(pace), hosts=count - 1)
+
+
+def neighbours(option: str, pace: str, count: int) -> Callable[[Lab], Truth]:
+    """Neighbours that are not there."""
+    return at_nobody(option, pace, hosts=count - 1, targets=NEIGHBOURS)
+
+
+def ports_over_ipv6(option: str, pace: str, count: int) -> Callable[[Lab], Truth]:
+    """The first ports of one machine of the same network, over IPv6."""
+
+    def play(lab: Lab) -> Truth:
+        _scanner(lab, six=True)
+        lab.host("victim", "students", address="10.20.0.20", ipv6=True)
+        _give(lab, "victim", f"{VICTIM_6}/64 nodad")
+        return _nmap(lab, *option.split(), "-Pn", pace, "-p", f"1-{count}", VICTIM_6)
+
+    return play
+
+
+def neighbours_over_ipv6(option: str, pace: str, count: int) -> Callable[[Lab], Truth]:
+    """So many addresses of the scanner's own IPv6 network, a power of two."""
+
+    def play(lab: Lab) -> Truth:
+        _scanner(lab, six=True)
+        network = f"2001:db8:20::3:0/{129 - count.bit_length()}"
+        return _nmap(lab, *option.split(), pace, "--max-retries", "0", network)
+
+    return play
+
+
 NDP = [Expectation("ndp_scan", SCANNER_6)]
+NEIGHBOURS_ASKED = [Expectation("arp_scan", SCANNER)]
+MANY, HUNDRED = (60, 200, 1000, 1000), (20, 100, 100, 100)
+TECHNIQUES = (
+    Technique("syn", "-sS", "ports", MANY, ports_of_victim, PORTS),
+    Technique("connect", "-sT", "ports", MANY, ports_of_victim, PORTS),
+    Technique("udp", "-sU", "ports, closed", (30, 30, 30, 30), services_of_victim,
+              [Expectation("udp_scan", SCANNER)]),
+    Technique("null", "-sN", "ports", HUNDRED, ports_of_victim, STEALTH),
+    Technique("fin", "-sF", "ports", HUNDRED, ports_of_victim, STEALTH),
+    Technique("xmas", "-sX", "ports", HUNDRED, ports_of_victim, STEALTH),
+    Technique("sweep", "-sS", "hosts, port 445", (20, 128, 128, 128), port_of_hosts, ADDRESSES),
+    Technique("ping", "-sn", "hosts of another network", (20, 128, 128, 128), hosts_beyond, ADDRESSES),
+    Technique("arp", "-sn", "neighbours", (60, 128, 128, 128), neighbours, NEIGHBOURS_ASKED),
+    Technique("six_ports", "-6 -sS", "ports", (60, 200, 200, 200), ports_over_ipv6,
+              [Expectation("port_scan", SCANNER_6)]),
+    Technique("six_hosts", "-6 -sn", "neighbours", (64, 256, 256, 256), neighbours_over_ipv6, NDP),
+)  # fmt: skip
+AT_EACH_PACE = tuple(
+    technique.at(pace, count)
+    for technique in TECHNIQUES
+    for pace, count in zip(PACES, technique.counts, strict=True)
+)
 
 SCENARIOS = (
-    _scan("scan_syn_t2", "nmap -sS -T2, 60 ports", at_victim("-sS", "-T2", "-p", "1-60"), PORTS, "mostly"),
-    _scan("scan_syn_t3", "nmap -sS -T3, 200 ports", at_victim("-sS", "-T3", "-p", "1-200"), PORTS),
-    _scan("scan_syn_t4", "nmap -sS -T4, 1,000 ports", at_victim("-sS", "-T4", "-p", "1-1000"), PORTS),
-    _scan("scan_syn_t5", "nmap -sS -T5, 1,000 ports", at_victim("-sS", "-T5", "-p", "1-1000"), PORTS),
-    _scan("scan_connect_t3", "nmap -sT -T3, 200 ports", at_victim("-sT", "-T3", "-p", "1-200"), PORTS),
-    _scan("scan_connect_t5", "nmap -sT -T5, 1,000 ports", at_victim("-sT", "-T5", "-p", "1-1000"), PORTS),
+    *AT_EACH_PACE,
     _scan("scan_prohibited", "nmap -sS -T4, 200 ports, ICMP admin-prohibited", at_prohibited, PORTS),
     _scan("scan_grid", "nmap -sS -T4, 10 ports at 12 hosts, then 60 hosts", grid_and_sweep, PORTS),
-    _scan(
-        "scan_sweep_t2", "nmap -sS -T2, 20 hosts, port 445",
-        at_nobody("-Pn", "-sS", "-T2", "--max-retries", "0", "-p", "445", hosts=19), ADDRESSES, "mostly",
-    ),
-    _scan("scan_sweep_t3", "nmap -sS -T3, 128 hosts, port 445",
-          at_nobody("-Pn", "-sS", "-T3", "-p", "445"), ADDRESSES),
-    _scan("scan_sweep_t4", "nmap -sS -T4, 128 hosts, port 445",
-          at_nobody("-Pn", "-sS", "-T4", "-p", "445"), ADDRESSES),
     _scan("scan_sweep_connect", "nmap -sT -T4, 128 hosts, ports 80 and 443",
           at_nobody("-Pn", "-sT", "-T4", "-p", "80,443"), ADDRESSES),
     _scan("scan_open_syn", "nmap -sS -T4, 60 hosts that answer",
           at_open_hosts("-sS", "-T4", "-p", "80"), ADDRESSES),
     _scan("scan_open_connect", "nmap -sT -T4, 60 hosts that answer",
           at_open_hosts("-sT", "-T4", "-p", "80"), ADDRESSES),
-    _scan("scan_ping", "nmap -sn -T4, 128 hosts of another network", at_nobody("-sn", "-T4"), ADDRESSES),
     _scan("scan_ping_echo", "nmap -sn -PE -T3, 128 hosts of another network",
           at_nobody("-sn", "-PE", "-T3"), ADDRESSES),
-    _scan("scan_udp_ports", "nmap -sU -T4, 30 ports, closed",
-          at_victim("-sU", "-T4", "--top-ports", "30"), [Expectation("udp_scan", SCANNER)]),
     _scan("scan_udp_sweep", "nmap -sU -T4, 128 hosts, port 161",
           at_nobody("-Pn", "-sU", "-T4", "--max-retries", "0", "-p", "161"), ADDRESSES),
-    _scan("scan_null_t4", "nmap -sN -T4, 100 ports", at_victim("-sN", "-T4", "-p", "1-100"), STEALTH),
-    _scan("scan_fin_t3", "nmap -sF -T3, 100 ports", at_victim("-sF", "-T3", "-p", "1-100"), STEALTH),
-    _scan("scan_xmas_t2", "nmap -sX -T2, 20 ports", at_victim("-sX", "-T2", "-p", "1-20"), STEALTH, "mostly"),
     _scan("scan_synfin", "nmap -sS --scanflags SYNFIN -T4, 100 ports",
           at_victim("-sS", "--scanflags", "SYNFIN", "-T4", "-p", "1-100"), STEALTH),
     _scan("scan_ack_t4", "nmap -sA -T4, 200 ports", at_victim("-sA", "-T4", "-p", "1-200"), STEALTH),
     _scan("scan_maimon_t3", "nmap -sM -T3, 200 ports", at_victim("-sM", "-T3", "-p", "1-200"), STEALTH),
-    _scan("scan_arp_t2", "nmap -sn -T2, 60 neighbours", at_nobody("-sn", "-T2", targets=NEIGHBOURS, hosts=59),
-          [Expectation("arp_scan", SCANNER)], "mostly"),
-    _scan("scan_arp_t4", "nmap -sn -T4, 128 neighbours", at_nobody("-sn", "-T4", targets=NEIGHBOURS),
-          [Expectation("arp_scan", SCANNER)]),
+    _scan("scan_protocols", "nmap -sO -T4, 40 protocols",
+          at_victim("-sO", "-T4", "--max-retries", "1", "-p", "0-39"),
+          [Expectation("protocol_scan", SCANNER)]),
     _scan("scan_arp_tool", "arp-scan, 256 neighbours", by_arp_scan,
-          [Expectation("arp_scan", SCANNER)], needs=["arp-scan"]),
+          NEIGHBOURS_ASKED, needs=["arp-scan"]),
     _scan("scan_masscan", "masscan, 4,096 hosts, port 445", by_masscan, ADDRESSES, needs=["masscan"]),
     _scan("scan_outside_ports", "nmap -sS -T4 from outside, 100 ports", from_outside,
           [Expectation("port_scan", OUTSIDE)]),
     _scan("scan_outside_hosts", "nmap -sS -T4 from outside, 40 hosts, port 22", from_outside_everywhere,
           [Expectation("address_scan", OUTSIDE)]),
-    _scan("scan_six_ports", "nmap -6 -sS -T4, 200 ports", ports_over_ipv6,
-          [Expectation("port_scan", SCANNER_6)]),
-    _scan("scan_six_neighbours", "nmap -6 -sn -T4, 256 neighbours", neighbours_over_ipv6, NDP),
     _scan("scan_six_everybody", "nmap -6, scripts that ask all nodes", everybody_over_ipv6,
           [Expectation("ndp_scan", "*")]),
     _scan("scan_slow", "nmap -sS -T2, 60 hosts, as if over a day",

@@ -43,7 +43,6 @@ def test_right_and_false() -> None:
 
 #: Attacks that the product does not find, and why: one that is found fails, and is to be taken out here.
 MISSED = {
-    "IP_PROTOCOL_SCAN": "no detector counts the IP protocols that a host is asked for",
     "pcap/wireguard": "joined midway, so its first packet makes the server outside the client",
     "cloudflare-warp": "two attempts without delivery, then a tunnel whose message types are disguised",
     "psiphon3": "a hello without a name, a certificate of many names, an address that no list holds",

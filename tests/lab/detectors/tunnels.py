@@ -281,7 +281,7 @@ def ssh_socks(lab: Lab, host: str, far: str = FAR) -> str:
 
 
 RELAYS = tuple(f"203.0.113.{n}" for n in range(202, 206))
-BRIDGE = "203.0.113.206"
+BRIDGE, BRIDGE_PORT = "203.0.113.206", 9443  # 4443 is the QUIC server's, on every address
 
 
 class Onion:
@@ -381,7 +381,7 @@ class Onion:
         lines = [*self._common("bridge"), f"Address {BRIDGE}", f"ORPort {BRIDGE}:9001", "BridgeRelay 1"]
         lines += ["SocksPort 0", "ServerTransportPlugin obfs4 exec /usr/bin/obfs4proxy", "ExitRelay 0"]
         lines += [
-            f"ServerTransportListenAddr obfs4 {BRIDGE}:4443",
+            f"ServerTransportListenAddr obfs4 {BRIDGE}:{BRIDGE_PORT}",
             "ExtORPort auto",
             "PublishServerDescriptor 0",
         ]
@@ -392,7 +392,7 @@ class Onion:
         fingerprint = (self.folder / "bridge" / "fingerprint").read_text().split()[1]
         return (
             line.replace("<IP ADDRESS>", BRIDGE)
-            .replace("<PORT>", "4443")
+            .replace("<PORT>", str(BRIDGE_PORT))
             .replace("<FINGERPRINT>", fingerprint)
         )
 
