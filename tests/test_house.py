@@ -172,7 +172,7 @@ def _code(text: str) -> str:
 
 
 def _documents() -> list[Path]:
-    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def _examples() -> list[tuple[str, str]]:
@@ -197,11 +197,21 @@ def test_commands_in_the_documents_exist() -> None:
             assert option in commands[name] | {"--help"}, f"{document}: spanwatch {example}"
 
 
+def _headings(document: Path) -> set[str]:
+    """Names by which a link reaches a document's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", document.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 def test_links_in_the_documents_lead_somewhere() -> None:
-    """A relative link points at a file that is there."""
+    """A relative link points at a file that is there, and at a heading of it."""
     for document in _documents():
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text("utf-8")):
-            assert (document.parent / target).exists(), f"{document.name}: {target}"
+        for target, heading in re.findall(
+            r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", document.read_text("utf-8")
+        ):
+            page = document.parent / target if target else document
+            assert page.exists(), f"{document.name}: {target}"
+            assert not heading or heading in _headings(page), f"{document.name}: {target}#{heading}"
 
 
 @pytest.mark.parametrize("words", [APPLICATIONS, TUNNELS, NAME_SOURCES[1:], SIGHTING_SOURCES])
