@@ -39,13 +39,13 @@ FROM
     FROM
     (
         -- The second part of a JA4 stands behind ten signs and a line.
-        SELECT client_mac, ttl_up_max, syn_signature, substring(ja4, 12, 12) AS ciphers
+        SELECT client_mac, ttl_up_max, any(flows.syn_signature) AS syn_signature, any(substring(ja4, 12, 12)) AS ciphers
         FROM flows
         WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
-            AND protocol = 6 AND syn_signature != '' AND start = first AND client_mac != 0
+            AND protocol = 6 AND flows.syn_signature != '' AND start = first AND client_mac != 0
             -- Other TTLs come from tools that choose their own, or from farther away; so do SYNs without selective ACK.
             AND ttl_up_max IN (63, 64, 127, 128, 254, 255)
-        GROUP BY client_mac, ttl_up_max, syn_signature, ciphers
+        GROUP BY client_mac, ttl_up_max, cityHash64(flows.syn_signature), cityHash64(ja4)
     )
     WHERE position(layout, 'sok') > 0
 )

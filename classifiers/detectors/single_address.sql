@@ -9,7 +9,6 @@
 -- step: 5m
 -- lookback: 1h
 -- reads: flows
--- suspects: piece
 -- rests_on: absence
 -- parameter bytes_share: 0.9 | [D] | part of a host's outside bytes that goes to one address
 -- parameter megabytes_min: 5 | [D] | megabytes with it
@@ -19,20 +18,18 @@
 -- parameter others_most: 3 | [D] | other outside addresses in the window
 -- parameter before_min: 10 | [D] | outside addresses in the hour before: a device with one server always looks the same
 SELECT client FROM
--- Few rows, of a minute at most, have as much; a tunnel in use makes one a minute.
+-- Whoever spoke with as few outside addresses as a window may have, in a step with its part of the bytes.
 (
-    SELECT site, client, server FROM flows
+    SELECT client FROM flows
     WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}) AND start < {to:DateTime64(6, 'UTC')}
-        AND bytes_up + bytes_down >= 100000
-        AND service = '' AND empty(categories) AND protocol IN (6, 17)
-        AND application NOT IN ('rtp', 'stun', 'dtls', 'zoom', 'sip', 'dns', 'bittorrent', 'wireguard', 'openvpn', 'ipsec', 'tor', 'socks')
-    GROUP BY site, client, server
-    HAVING count() >= {minutes_min:Float64} AND sum(bytes_up + bytes_down) >= 1e6 * {megabytes_min:Float64}
-        AND sum(bytes_up) BETWEEN 0.5 * {up_least:Float64} * sum(bytes_up + bytes_down) AND least(1, 1.5 * {up_most:Float64}) * sum(bytes_up + bytes_down)
+        AND packets_down > 0
+        AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
+    GROUP BY site, client, toStartOfInterval(start, toIntervalSecond({step:UInt32}))
+    -- Past 16 addresses it counts no further: a policy that lets more through has more suspects.
+    HAVING uniqUpTo(16)(server) <= 1 + {others_most:Float64}
+        AND {window:UInt32} * sum(bytes_up + bytes_down) >= 1e6 * {megabytes_min:Float64} * {step:UInt32}
 )
 WHERE arrayExists((a, b) -> client BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
-    AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {inside_from:Array(IPv6)}, {inside_to:Array(IPv6)})
-    AND NOT arrayExists((a, b) -> server BETWEEN a AND b, {vpn_from:Array(IPv6)}, {vpn_to:Array(IPv6)})
     AND NOT has({resolvers:Array(IPv6)}, client)
 ;
 WITH
