@@ -53,8 +53,9 @@ warm: setup ## compile the kernels into the cache
 bench: setup ## packets a second of the sensor on a generated capture
 	@$(BIN)/spanwatch bench $(ARGS)
 
-test: lint ## everything that needs neither root nor minutes
-	@$(BIN)/spanwatch warm
+# The compiler keeps one core busy, what lint does another.
+test: .venv/stamp-dev ## everything that needs neither root nor minutes
+	@$(MAKE) --no-print-directory --output-sync --jobs 2 warm lint
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not service" $(ARGS)
 
 lint: .venv/stamp-dev ## ruff, the import contract, mypy

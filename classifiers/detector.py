@@ -31,6 +31,7 @@ docs/detectors/adding.md shows how one is added.
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -219,9 +220,10 @@ def parse_detector(path: Path) -> Detector:
     )
 
 
-def load_detectors(folder: Path = FOLDER) -> tuple[Detector, ...]:
-    """All detectors of a folder, by name. Raises DetectorError."""
-    return tuple(parse_detector(path) for path in sorted(folder.glob("*.sql")))
+@cache
+def load_detectors() -> tuple[Detector, ...]:
+    """All detectors, by name; their files are read once in a process. Raises DetectorError."""
+    return tuple(parse_detector(path) for path in sorted(FOLDER.glob("*.sql")))
 
 
 def used_parameters(sql: str) -> set[str]:

@@ -20,8 +20,7 @@ from classifiers.policy_versions import Versions
 from pipeline.settings import Settings
 from pipeline.store.client import Store
 from tests.api.school import fill
-
-FOR_EVER = {"raw_days": 0, "summary_days": 0}
+from tests.pipeline.stores import store_at
 
 
 class Running:
@@ -77,8 +76,7 @@ class _Kept:
             self.folder = Path(tempfile.mkdtemp(prefix="spanwatch-api-"))
             self.classifier = Judge(in_force(load_policy(None), load_matcher(None)))
         if name not in self.running:
-            store = Store(f"chdb://:memory:/{name}", FOR_EVER)
-            store.migrate()
+            store = store_at(f"chdb://:memory:/{name}")
             if name == "school":
                 fill(store)
                 Versions(store).record(load_policy(None), STARTER)

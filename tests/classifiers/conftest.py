@@ -14,8 +14,8 @@ from classifiers.detector import load_detectors
 from classifiers.loss import MEASURED_BYTES
 from classifiers.policy_model import Policy
 from pipeline.records import KIND, SCHEMAS, TEXT, TEXTS, address_bytes
-from pipeline.settings import load_settings
-from pipeline.store.client import Store, open_store
+from pipeline.store.client import Store
+from tests.pipeline.stores import made_store
 
 #: The start of all made records, far from a full hour so that a round has one piece to judge.
 START = datetime(2026, 3, 2, 10, 20, 0, tzinfo=UTC)
@@ -258,12 +258,8 @@ def make_policy(**sections: Any) -> Policy:
 
 @pytest.fixture(scope="module")
 def chdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    folder = tmp_path_factory.mktemp("store")
-    settings = load_settings(store={"dsn": f"chdb://{folder}", "raw_days": 0, "summary_days": 0})
-    store = open_store(settings)
-    store.migrate()
-    yield store
-    store.close()
+    with made_store(tmp_path_factory.mktemp("made")) as store:
+        yield store
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from capture.sources.pcap import open_capture
 from pipeline.settings import Settings
 from pipeline.stream.message import encode
 from spanwatch.services import open_parts
+from tests.pipeline.stores import made_state
 
 pytestmark = pytest.mark.slow
 
@@ -43,9 +44,7 @@ class Seen:
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """The capture through sensor, log, classifier, store and detectors."""
-    settings = Settings()
-    store = settings.store.model_copy(update={"dsn": "chdb://:memory:"})
-    own = settings.model_copy(update={"state": tmp_path_factory.mktemp("state"), "store": store})
+    own = Settings(state=made_state(tmp_path_factory.mktemp("made") / "state"))
     with open_parts(own) as parts:
         sensor, sequence = Sensor(own.sensor, "demo"), 0
         with open_capture(str(DATA / TRUTH["capture"])) as capture:

@@ -21,6 +21,7 @@ from tests.lab.detectors import guessing
 from tests.lab.detectors.judge import settings_for
 from tests.lab.detectors.play import recorded
 from tests.lab.network import Lab
+from tests.pipeline.stores import made_state
 
 pytestmark = pytest.mark.service
 
@@ -40,7 +41,9 @@ def judged(play: Callable[[Lab], None], folder: Path, *programs: str) -> list[di
         pytest.skip(f"the test needs {', '.join(missing)}")
     with Lab() as lab, recorded(lab, folder / "mirror.pcap"):
         play(lab)
-    with open_parts(settings_for({}, {}, folder)) as parts:
+    settings = settings_for({}, {}, folder)
+    made_state(settings.state)
+    with open_parts(settings) as parts:
         assert not run_file(str(folder / "mirror.pcap"), SensorSettings(name="lab", flows=65_536), parts.log)
         parts.worker.drain()
         assert not parts.worker.status["warning"] + parts.worker.status["round_error"]

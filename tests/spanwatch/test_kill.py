@@ -14,7 +14,7 @@ import pytest
 from spanwatch.cli import DONE
 from tests.spanwatch.captures import days
 from tests.spanwatch.program import COMMAND, environment, run
-from tests.spanwatch.test_replay import sums
+from tests.spanwatch.test_replay import replayed, sums
 
 pytestmark = pytest.mark.slow
 
@@ -31,10 +31,7 @@ def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[object]]:
     """The sums that a replay without any trouble leaves."""
-    state = tmp_path_factory.mktemp("undisturbed")
-    done = run("--state", state, "replay", capture)
-    assert done.returncode == DONE, done.stderr
-    return sums(state)
+    return replayed(capture, tmp_path_factory.mktemp("undisturbed") / "state")
 
 
 def _start(state: Path, *arguments: str | Path) -> subprocess.Popen[bytes]:

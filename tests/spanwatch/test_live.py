@@ -21,6 +21,7 @@ from pipeline.store.client import open_store
 from pipeline.stream.log import Log
 from pipeline.stream.message import decode
 from spanwatch.cli import DONE, FAILED
+from tests.pipeline.stores import made_state
 from tests.services.kafka import Kafka, missing
 from tests.services.topics import kept
 from tests.spanwatch.program import COMMAND, environment, one_line, run
@@ -69,6 +70,7 @@ def _send(interface: str, count: int) -> None:
 
 
 def _start(state: Path, interface: str) -> subprocess.Popen[str]:
+    made_state(state)
     return subprocess.Popen(
         [*COMMAND, "--state", str(state), "up", "--interface", interface, "--port", "0"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True,

@@ -27,6 +27,7 @@ from spanwatch.reload import Reload, read_files, reloading
 from spanwatch.worker import Worker
 from tests.classifiers.policy_text import BASE
 from tests.pipeline.batches import batch
+from tests.pipeline.stores import store_at
 from tests.spanwatch.worker_process import RoundNotes, settings_in
 
 STARTER = cache(load_matcher)
@@ -36,8 +37,7 @@ CHAT = LIMIT.replace('"games"]', '"chat"]')
 
 @pytest.fixture(scope="module")
 def chdb() -> Iterator[Store]:
-    with Store("chdb://:memory:/reload", {"raw_days": 0, "summary_days": 0}) as opened:
-        opened.migrate()
+    with store_at("chdb://:memory:/reload") as opened:
         yield opened
 
 

@@ -19,6 +19,7 @@ from pipeline.settings import SensorSettings, Settings, StoreSettings
 from spanwatch.services import Parts, open_parts
 from tests.lab.detectors.play import Played
 from tests.lab.detectors.scenario import Scenario
+from tests.pipeline.stores import made_state
 
 STARTER = Path(policy.__file__).with_name("starter.toml")
 FOUND = "found.json"
@@ -80,6 +81,7 @@ def _judged(group: Sequence[tuple[Scenario, Played]], place: Path) -> dict[str, 
     ]
     settings = settings_for({**over, "sites": sites}, group[0][0].lists, place)
     retimed = place / "retimed.pcap"
+    made_state(settings.state)
     with open_parts(settings) as parts:
         for scenario, played in group:
             first = first_time((played.mirror, *played.more))
@@ -95,6 +97,7 @@ def _judged(group: Sequence[tuple[Scenario, Played]], place: Path) -> dict[str, 
 
 def findings_in_file(settings: Settings, capture: Path) -> list[Found]:
     """Findings of the product in one capture, which may be cut off. Raises OSError, ValueError."""
+    made_state(settings.state)
     with open_parts(settings) as parts:
         run_file(str(capture), SensorSettings(name="capture", flows=65_536), parts.log)
         return drained(parts)
@@ -140,7 +143,7 @@ def kept(folder: Path) -> list[Found]:
 
 
 def settings_for(
-    over: Mapping[str, Any], lists: Mapping[str, Sequence[str]], state: Path, store: str = "chdb://:memory:"
+    over: Mapping[str, Any], lists: Mapping[str, Sequence[str]], state: Path, store: str = ""
 ) -> Settings:
     """Settings of a product whose policy is the starter policy with `over` laid over it."""
     starter = tomllib.loads(STARTER.read_text("utf-8"))

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from capture.sensor import run_file
-from pipeline.settings import SensorSettings, Settings, StoreSettings
+from pipeline.settings import SensorSettings, Settings
 from spanwatch.services import open_parts
 from tests.lab.filters.loss import began, lose
 from tests.lab.filters.scenario import ZONES
 from tests.lab.filters.topology import INSIDE
+from tests.pipeline.stores import made_state
 
 LOSSES: Sequence[float] = (0.0, 0.01, 0.05)
 """Shares of the mirror's frames that are lost."""
@@ -100,9 +101,7 @@ def judge(
             facts="\n".join(f"{k} = {_toml(v)}" for k, v in {**facts, "tap_side": tap}.items()),
         )
     )
-    settings = Settings(
-        state=folder / "state", policy=policy, lists=lists, store=StoreSettings(dsn="chdb://:memory:")
-    )
+    settings = Settings(state=made_state(folder / "state"), policy=policy, lists=lists)
     with open_parts(settings) as parts:
         for site, (key, loss) in sites.items():
             thinned = folder / f"{site}.pcap"

@@ -19,7 +19,7 @@ from pipeline.records import ADDRESS, TIME, address_bytes, community_id
 from pipeline.settings import Settings, load_settings
 from pipeline.store.client import Store, _with_password, open_store, split_dsn
 from tests.pipeline.batches import MINUTE_US, MORNING_US, batch
-from tests.pipeline.stores import FOR_EVER, made_store
+from tests.pipeline.stores import FOR_EVER, made_store, store_at
 from tests.services.clickhouse import CurrentServer
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,8 +37,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "chdb":
         opened = made_store(tmp_path)
     else:
-        opened = Store(request.getfixturevalue("server").dsn(f"c{next(DATABASES)}"), FOR_EVER)
-        opened.migrate()
+        opened = store_at(request.getfixturevalue("server").dsn(f"c{next(DATABASES)}"))
     with opened:
         yield opened
 

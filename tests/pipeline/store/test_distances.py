@@ -13,7 +13,7 @@ from pipeline.store.client import Store
 from pipeline.store.distances import STORED, as_stored
 from tests.pipeline.batches import batch
 from tests.pipeline.store.earlier import cut_short, insert_as_before, migrated
-from tests.pipeline.stores import FOR_EVER
+from tests.pipeline.stores import FOR_EVER, store_at
 
 COUNTS = ("bytes_up", "bytes_down", "payload_up", "payload_down", "acked_down")
 TIMES = ("start", "end", "first")
@@ -25,8 +25,7 @@ ROW = st.tuples(st.sampled_from([1, 6, 17]), *[TIME_US] * len(TIMES), *[COUNT] *
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[Store]:
-    with Store("chdb://:memory:/distances", FOR_EVER) as opened:
-        opened.migrate()
+    with store_at("chdb://:memory:/distances") as opened:
         yield opened
 
 

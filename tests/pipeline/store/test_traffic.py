@@ -14,9 +14,9 @@ from pipeline.records import ADDRESS, NAME_SOURCES, TIME, address_bytes
 from pipeline.store.client import Store
 from tests.pipeline.batches import MINUTE_US, MORNING_US, batch
 from tests.pipeline.store.earlier import cut_short, insert_as_before, migrated
+from tests.pipeline.stores import FOR_EVER, store_at
 
 DATABASES = count()
-FOR_EVER = {"raw_days": 0, "summary_days": 0}
 SUMS = "sum(bytes_up) AS up, sum(bytes_down) AS down, sum(packets_up) AS sent, sum(packets_down) AS received"
 
 
@@ -32,8 +32,7 @@ OF_NAMES = ", ".join(
 
 @pytest.fixture(scope="module")
 def kept() -> Iterator[Store]:
-    with Store(f"chdb://:memory:/t{next(DATABASES)}", FOR_EVER) as opened:
-        opened.migrate()
+    with store_at(f"chdb://:memory:/t{next(DATABASES)}") as opened:
         yield opened
 
 
