@@ -134,6 +134,7 @@ def test_too_much_is_stopped_by_its_sum(tmp_path, monkeypatch):
             contents(path)
 
 
+@pytest.mark.slow
 def test_a_million_members(tmp_path):
     """An archive of nothing but members is refused in bounded memory, in every form."""
     one = tar({"a": b""}, mode="w")[:512]

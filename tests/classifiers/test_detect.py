@@ -272,6 +272,7 @@ def test_findings_live_on_through_a_new_runner(scribe):
     assert after[0]["to"] > before[0]["to"]
 
 
+@pytest.mark.slow
 def test_range_of_decades_is_judged_where_there_are_records(scribe):
     """A packet with a wild clock makes the range years long; the round looks only where records are."""
     scan(scribe, 0)

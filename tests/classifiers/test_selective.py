@@ -177,6 +177,7 @@ def test_a_site_that_worked_the_day_before_may_be_down(scribe: Scribe) -> None:
     assert none_blocked(judged(scribe, ["drop"], days=1))
 
 
+@pytest.mark.slow
 def test_undeclared_filters_are_known_by_their_days(scribe: Scribe) -> None:
     """Without a declared method it takes failures of the same kind on days before."""
     scribe.watched()
@@ -210,7 +211,7 @@ def answer(scribe: Scribe, t: float = 1) -> None:
         scribe.dns(t, CLIENTS[0], f"www.{site}.example", server(20), **allowed)
 
 
-@pytest.mark.parametrize(("days", "blocked"), [(0, False), (2, True)])
+@pytest.mark.parametrize(("days", "blocked"), [(0, False), pytest.param(2, True, marks=pytest.mark.slow)])
 def test_silence_of_a_resolver_needs_days(scribe: Scribe, days: int, blocked: bool) -> None:
     """Dead name servers look the same for a day, and no longer."""
     scribe.watched()
@@ -221,6 +222,7 @@ def test_silence_of_a_resolver_needs_days(scribe: Scribe, days: int, blocked: bo
     assert found == BLOCKED if blocked else none_blocked(found)
 
 
+@pytest.mark.slow
 def test_a_resolver_that_reports_failure_does_not_filter(scribe: Scribe) -> None:
     """SERVFAIL for the same names is a resolver that heard nothing."""
     scribe.watched()
