@@ -1,12 +1,16 @@
 """The filter's outcome held against the policy: attempts by key, with rates and what they are worth."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from math import sqrt
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from api.filters import Condition, within_hours
+from api.filters import Condition
 from api.service import Service, statement
 from api.times import Range, utc_text
+from classifiers.outcomes import HOUR_S, STEPS, Known, Sources, sources
+from classifiers.outcomes import KEYS as SUMMED
 
 #: What the summary may be grouped by, and the SQL of the key.
 KEYS = {
@@ -17,7 +21,7 @@ KEYS = {
     "action": "action",
     "mechanism": "mechanism",
     "initiated": "initiated",
-    "day": "toString(toDate(window_start, {zone:String}))",
+    "day": "toString(toDate(at, {zone:String}))",
 }
 #: 97.5th percentile of the standard normal distribution.
 Z_95 = 1.959964
@@ -44,8 +48,29 @@ def outcomes(row: dict[str, Any]) -> dict[str, int]:
     }
 
 
+def _sources(
+    desk: Service, by: Sequence[str], span: Range, asked: Collection[str], zone: ZoneInfo
+) -> Sources:
+    """Where the attempts are read from: sums, as far as they know what is asked."""
+    steps: Sequence[int] = STEPS if set(asked) <= SUMMED else ()
+    if "day" in by:
+        steps = steps[-1:]
+    hours = span.inside("hour", HOUR_S)
+    if not steps or hours["first_hour"] == hours["last_hour"]:
+        return Sources([], [(span.first, span.last)])
+    known = Known.between(desk.rows, span.first, span.last)
+    if "day" in by and any(datetime.fromtimestamp(hour, zone).minute for hour in known.hours):
+        steps = ()
+    return sources(known, span.first, span.last, steps)
+
+
 def summary(
-    desk: Service, by: Sequence[str], span: Range, where: Condition, zone: str
+    desk: Service,
+    by: Sequence[str],
+    span: Range,
+    where: Condition,
+    asked: Collection[str],
+    zone: ZoneInfo,
 ) -> list[dict[str, Any]]:
     """Attempts by the keys, most prohibited ones first.
 
@@ -58,14 +83,9 @@ def summary(
     """
     keys = ", ".join(f"{KEYS[name]} AS k{number}" for number, name in enumerate(by))
     names = ", ".join(f"k{number}" for number in range(len(by)))
-    hours = within_hours("window_start", span)
-    sql = statement("filtering_summary", keys=keys, names=names, hours=hours, filters=where.sql)
-    parameters = where.parameters | {
-        "first": span.first,
-        "last": span.last,
-        "zone": zone,
-        "split": "category" in by,
-    }
+    outcomes = _sources(desk, by, span, asked, zone).sql(where.sql)
+    sql = statement("filtering_summary", keys=keys, names=names, outcomes=outcomes)
+    parameters = where.parameters | {"zone": zone.key, "split": "category" in by}
     rows = []
     for row in desk.rows(sql, parameters):
         prohibited, leaked = row["prohibited"], row["leaked"]

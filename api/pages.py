@@ -175,9 +175,9 @@ def overview(
     where = conditions(sites, TABLES["attempts"].columns)
     traffic, outcome, whole, findings, health = desk.at_once(
         lambda: _overview_traffic(desk, identity, grant, span, sites, by, zone) if grant is not None else {},
-        lambda: summary(desk, ["category"], span, where, zone.key) if filtering else None,
+        lambda: summary(desk, ["category"], span, where, sites, zone) if filtering else None,
         # By category an attempt may count more than once.
-        lambda: summary(desk, ["site"], span, where, zone.key) if filtering else None,
+        lambda: summary(desk, ["site"], span, where, sites, zone) if filtering else None,
         lambda: _gravest(desk, identity, request, span, sites) if _grant(identity, "findings") else None,
         lambda: coverage(desk, span),
     )
@@ -309,7 +309,9 @@ def attempts_page(
     outcome = None
     if not look.cursor and _grant(identity, "filtering", Asked(category_filter=True)):
         sites = {"site": [look.site]} if look.site else {}
-        outcome = summary(desk, ["category"], span, conditions(sites, TABLES["attempts"].columns), zone.key)
+        outcome = summary(
+            desk, ["category"], span, conditions(sites, TABLES["attempts"].columns), sites, zone
+        )
     return show(
         request, "attempts.html", identity=identity, look=look, zone=zone, span=span, outcome=outcome,
         rows=found["rows"], next=found["next"], verdict=look.verdict, categories=look.categories,

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
+from classifiers.outcomes import Outcomes
 from pipeline.store.client import Store
 from spanwatch.spans import merged
 
@@ -51,6 +52,7 @@ class Judging:
     def __init__(self, store: Store, detectors: Detecting) -> None:
         self.store = store
         self.detectors = detectors
+        self._outcomes = Outcomes(store)
         self.rounds = self.attempts = self.findings = 0
         self.last_round_seconds: float | None = None
         self._until: int | None = None
@@ -87,6 +89,7 @@ class Judging:
         self._names, self._stored, self._until = names[kept], stored[kept], until
         self.rounds += 1
         self.last_round_seconds = time.monotonic() - begun
+        self._outcomes.settle()
         return True
 
 

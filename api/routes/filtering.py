@@ -44,7 +44,7 @@ def filtering_summary(
     span = desk.range(query.from_, query.to)
     zone = desk.zone(asked["site"][0] if len(asked.get("site", [])) == 1 else None)
     by = list(dict.fromkeys(query.by)) or ["category"]
-    rows = summary(desk, by, span, conditions(asked, _SUMMARY_COLUMNS), zone.key)
+    rows = summary(desk, by, span, conditions(asked, _SUMMARY_COLUMNS), asked, zone)
     if "client" in asked:
         desk.log_read(identity, request, len(rows), subject=",".join(asked["client"]), case=query.case)
     if wants_csv(request):

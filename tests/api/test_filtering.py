@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from api.filtering import outcomes, wilson
+from api.filtering import KEYS, outcomes, wilson
+from classifiers.outcomes import Known, Outcomes
 from tests.api.conftest import Running
 
 
@@ -96,3 +97,30 @@ def test_days_are_the_site_s(school: Running) -> None:
         ("2026-03-02", "students"),
         ("2026-03-02", "staff"),
     }
+
+
+def test_sums_answer_as_attempts_do(school: Running) -> None:
+    """Whatever it is grouped and filtered by, and wherever the range ends, once hours and days are summed."""
+
+    def every() -> list[Any]:
+        return [
+            school.get("/v1/filtering/summary", "auditor", params=wanted | {"from": first, "to": to}).json()
+            for first, to in (
+                ("2026-03-01T00:00:00Z", "2026-03-04T00:00:00Z"),
+                ("2026-03-02T17:00:00Z", "2026-03-02T18:00:00Z"),
+                ("2026-03-02T17:00:30Z", "2026-03-02T18:00:00Z"),
+            )
+            for wanted in (
+                *({"by": name} for name in KEYS),
+                {"by": "site", "verdict": "blocked"},
+                {"by": "category", "categories": "!chat", "action": "prohibit"},
+                {"by": "group", "embedded": "false", "confidence": ">=90"},
+            )
+        ]
+
+    before = every()
+    first, last = 1_772_323_200_000_000, 1_772_582_400_000_000
+    assert Outcomes(school.store).settle_until(1 << 53) >= 2
+    assert Known.between(school.store.rows, first, last).made
+    assert every() == before
+    assert any(answer["rows"] for answer in before)

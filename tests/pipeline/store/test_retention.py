@@ -88,7 +88,7 @@ def test_rows_that_go_leave_projections_too() -> None:
             "SELECT table, name, query FROM system.projections WHERE database = currentDatabase() "
             "ORDER BY table, name"
         )
-        assert len(projections) == 9
+        assert len(projections) == 11
         for row in projections:
             table = row["table"]
             put(store, table, [0, 91])
