@@ -91,16 +91,13 @@ def traffic(
     parts = []
     at = [] if step_s is None else ["at"]
     for level, stretches in pieces(span, of, step_s):
-        known = of is OF_HOSTS and level.table != MINUTES.table
-        keys = [*columns, "name_source"] if of is OF_HOSTS and not known else list(columns)
         times = " OR ".join(
             f"{level.time} >= toDateTime({first}, 'UTC') AND {level.time} < toDateTime({last}, 'UTC')"
             for first, last in stretches
         )
-        shown = [*(f"{level.time} AS {name}" for name in at), *keys, *([_BY_SOURCE] if known else [])]
-        part = _sums(shown, level.table, times, filters, [*(level.time for _ in at), *keys])
-        if of is OF_HOSTS and not known:
-            part = _sums([*columns, _SPLIT_SOURCE], f"({part})", "1", "1", list(columns))
+        split = [_SPLIT_SOURCE if level.table == MINUTES.table else _BY_SOURCE] if of is OF_HOSTS else []
+        shown = [*(f"{level.time} AS {name}" for name in at), *columns, *split]
+        part = _sums(shown, level.table, times, filters, [*(level.time for _ in at), *columns])
         parts.append(part)
     return f"({' UNION ALL '.join(parts)}) AS traffic"
 
