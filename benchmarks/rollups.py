@@ -7,9 +7,9 @@ Makes the sums, not the flows: 10,000 hosts at 20 sites, at work for eight hours
 steep law; each day the same hosts by the same services, with other bytes. Sums by minute are made of the
 last minutes alone, those of five minutes of the last eight days: no question of these reads older ones but
 at its ends. A sensor a site reports every ten seconds; attempts are one in a hundred flows of the last
-week. Each question goes through the whole interface (roles, names, JSON); printed are median and 95th
-percentile of the runs, and the processor's time for one. With `--keep` the store stays in the folder, and
-is asked without being filled where it is there.
+week. Their hours are summed as rounds would later do. Each question goes through the whole interface
+(roles, names, JSON); printed are median and 95th percentile of the runs, and the processor's time for one.
+With `--keep` the store stays in the folder, and is asked without being filled where it is there.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from api.app import create_app
 from benchmarks.bandwidth import once
 from blocklists.lists import load_matcher
 from classifiers.judge import Judge, in_force
+from classifiers.outcomes import Outcomes
 from classifiers.policy import load_policy
 from pipeline.settings import Settings
 from pipeline.store.client import Store, open_store
@@ -116,6 +117,7 @@ def main() -> None:
             store.migrate()
             if not store.rows("SELECT 1 AS there FROM traffic_1h LIMIT 1"):
                 fill(store, given.flows, given.days, given.minutes)
+            Outcomes(store).settle_until(time.time_ns() // 1_000)
             for row in store.rows(
                 "SELECT table, sum(rows) AS held, sum(bytes_on_disk) AS bytes FROM system.parts WHERE active"
                 " AND database = currentDatabase() GROUP BY table HAVING held > 10000 ORDER BY bytes DESC"
