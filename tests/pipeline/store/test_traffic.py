@@ -61,15 +61,15 @@ def agree(store: Store) -> None:
     by_host = "SELECT {} AS hour, site, client, {} FROM {} GROUP BY ALL ORDER BY ALL"
     known = store.rows(by_host.format("toStartOfHour(start)", f"{SUMS}, {OF_NAMES}", "flows"))
     assert store.rows(by_host.format("toDateTime(hour)", f"{SUMS}, {NAMED}", "usage_1h")) == known
-    for step, table, keys in (
-        ("toStartOfDay(hour)", "usage_1h", "site, client"),
-        ("hour", "sites_1h", "service, category, application, name_source"),
-        ("slot", "sites_5m", "service, category, application, name_source"),
-        ("minute", "traffic_1m", "service, category, application, name_source"),
-        ("toStartOfFiveMinutes(minute)", "traffic_1m", "site, client, name_source"),
-        ("hour", "traffic_1h", "lower(service), site, client, category, name_source"),
+    for step, table, keys, summed in (
+        ("toStartOfDay(hour)", "usage_1h", "site, client", SUMS),
+        ("hour", "sites_1h", "service, category, application, name_source", SUMS),
+        ("slot", "sites_5m", "service, category, application, name_source", SUMS),
+        ("minute", "traffic_1m", "service, category, application, name_source", SUMS),
+        ("toStartOfFiveMinutes(minute)", "traffic_1m", "site, client", f"{SUMS}, {OF_NAMES}"),
+        ("hour", "traffic_1h", "lower(service), site, client, category, name_source", SUMS),
     ):
-        narrow = f"SELECT {step} AS step, {keys}, {SUMS} FROM {table} GROUP BY {step}, {keys} ORDER BY ALL"
+        narrow = f"SELECT {step} AS step, {keys}, {summed} FROM {table} GROUP BY {step}, {keys} ORDER BY ALL"
         assert store.rows(f"{narrow} SETTINGS force_optimize_projection = 1") == store.rows(
             f"{narrow} SETTINGS optimize_use_projections = 0"
         )
