@@ -43,14 +43,14 @@ OF_HOSTS = (
 )
 
 
-def of_sites(asked: Iterable[str]) -> bool:
+def _of_sites(asked: Iterable[str]) -> bool:
     """Whether the sums without hosts know what the filters are about."""
     return not {"client", "action"} & set(asked)
 
 
 def levels(asked: Iterable[str]) -> tuple[Level, ...]:
     """The sums that can tell what is asked, but for hosts."""
-    return OF_SITES if of_sites(asked) else OF_ALL
+    return OF_SITES if _of_sites(asked) else OF_ALL
 
 
 def pieces(

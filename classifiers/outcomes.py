@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from classifiers.loss import Store
+from pipeline.records import TIME
 
 #: What a sum spans, s, longest first. Weeks begin on Thursdays, as 1970 did.
 WEEK_S, DAY_S, HOUR_S = 604_800, 86_400, 3_600
@@ -184,12 +186,15 @@ class Outcomes:
         summed = self._store.arrow(_statement("outcomes_sum", {"outcomes": found}))
         if not summed.num_rows:
             # All were taken back: a row of no attempt says so.
-            summed = pa.table({"attempts": pa.array([0], pa.uint64())})
+            summed = pa.table({"attempts": pa.array([0], pa.uint64()), "oldest": pa.array([one.as_of], TIME)})
         rows = summed.num_rows
+        # The rows of a step leave the store together.
+        oldest = pc.min(summed["oldest"]).cast(TIME)
+        summed = summed.drop_columns("oldest").append_column("oldest", pa.repeat(oldest, rows))
         for name, value, kind in (
             ("step", one.step, pa.uint32()),
             ("start", one.start, pa.timestamp("s", "UTC")),
-            ("as_of", one.as_of, pa.timestamp("us", "UTC")),
+            ("as_of", one.as_of, TIME),
             ("parts", rows, pa.uint32()),
         ):
             summed = summed.append_column(name, pa.array([value] * rows, kind))

@@ -17,7 +17,8 @@ Migrations are `migrations/NNNN_name.sql`, applied in the order of their numbers
 - a table without such a column gets `arrived`, as in `0001_records.sql`;
 - a table needs its line in `sharding.tsv` (table, columns of its key whose hash says the shard): in a
   cluster its rows are spread by it (`cluster.py`, which also says what statements become there);
-- each file has the dump of the store that it leaves, `tests/pipeline/store/states/NNNN.sql`;
+- the last file of each version that is let out has the dump of the store that it leaves,
+  `tests/pipeline/store/states/NNNN.sql`;
 - every table that is inserted into with a token, and every target of a materialized view, has
   `SETTINGS non_replicated_deduplication_window = 10000`;
 - a file that was applied is never changed again (its SHA-256 is kept in `schema_migrations`): the

@@ -199,3 +199,22 @@ def test_times_behind_the_last_hour_are_read_one_by_one(store: Store) -> None:
     far = (1 << 32) + WEEK_S - WEEK
     assert used(store, 0, far) == [WEEK_S]
     assert sum(int(key[5]) for key in asked(store, 0, far)) == 2
+
+
+def test_a_sum_goes_with_the_first_of_its_attempts(store: Store) -> None:
+    """It names hosts: whatever step it is of, and however late it was made, it says when to forget them."""
+    judge(store, {"at": 0}, written=WRITTEN)
+    judge(store, {"at": DAY_S, "site": "annex"}, {"at": WEEK_S - 1}, written=WRITTEN + 5 * DAY_S)
+    settle(store, WRITTEN + 9 * DAY_S)
+    rows = store.rows(
+        "SELECT step, toInt64(toUnixTimestamp(start)) AS start,"
+        " groupUniqArray(toUnixTimestamp(oldest)) AS oldest FROM outcomes"
+        " WHERE start = (SELECT min(start) FROM outcomes) GROUP BY ALL ORDER BY ALL"
+    )
+    assert rows == [{"step": step, "start": WEEK, "oldest": [WRITTEN]} for step in (HOUR_S, DAY_S, WEEK_S)]
+    later = store.rows(
+        "SELECT DISTINCT toUnixTimestamp(oldest) AS oldest FROM outcomes WHERE step = {hour:UInt32}"
+        " AND start > (SELECT min(start) FROM outcomes)",
+        {"hour": HOUR_S},
+    )
+    assert later == [{"oldest": WRITTEN + 5 * DAY_S}]

@@ -1,4 +1,5 @@
 -- As 0035, of the sums that know hosts: what was used whatever the host, hosts by five minutes, and hosts by what they used.
+-- Hosts have a sum for each place their names came from, as in `usage_1h`: a row for each place would be three or four a host.
 -- Services are asked for in any case of letters: the projection of their users begins with what the question compares.
 
 ALTER TABLE traffic_1m MODIFY SETTING deduplicate_merge_projection_mode = 'rebuild';
@@ -12,9 +13,14 @@ ALTER TABLE traffic_1m ADD PROJECTION IF NOT EXISTS everywhere (
 );
 ALTER TABLE traffic_1m ADD PROJECTION IF NOT EXISTS hosts (
     SELECT
-        toStartOfFiveMinutes(minute), site, client, name_source,
-        sum(bytes_up), sum(bytes_down), sum(packets_up), sum(packets_down), sum(flows)
-    GROUP BY toStartOfFiveMinutes(minute), site, client, name_source
+        toStartOfFiveMinutes(minute), site, client,
+        sum(bytes_up), sum(bytes_down), sum(packets_up), sum(packets_down), sum(flows),
+        sumIf(bytes_up + bytes_down, name_source = 'none'),
+        sumIf(bytes_up + bytes_down, name_source = 'sni'),
+        sumIf(bytes_up + bytes_down, name_source = 'quic'),
+        sumIf(bytes_up + bytes_down, name_source = 'http'),
+        sumIf(bytes_up + bytes_down, name_source = 'dns')
+    GROUP BY toStartOfFiveMinutes(minute), site, client
 );
 ALTER TABLE traffic_1h ADD PROJECTION IF NOT EXISTS users_of_services (
     SELECT

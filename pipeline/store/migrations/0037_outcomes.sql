@@ -21,8 +21,8 @@ CREATE TABLE IF NOT EXISTS outcomes (
     hosts Array(UInt32) CODEC(ZSTD) COMMENT 'IPv4 addresses of the clients, each once',
     hosts6 Array(IPv6) CODEC(ZSTD) COMMENT 'the others',
     as_of DateTime64(6, 'UTC') CODEC(ZSTD),
+    oldest DateTime64(6, 'UTC') CODEC(ZSTD) COMMENT 'when the first of the step''s attempts was written: the sum goes when that does',
     parts UInt32 CODEC(ZSTD) COMMENT 'rows of the step as of then: sums of which one is missing, or doubled, do not count',
-    made DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') CODEC(ZSTD),
     PROJECTION steps (
         SELECT step, start, as_of, max(parts), count()
         GROUP BY step, start, as_of

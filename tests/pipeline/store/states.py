@@ -1,11 +1,11 @@
-"""Writes `states/NNNN.sql`: a store as it was after each migration, with a few rows, to begin an update from.
+"""Writes `states/NNNN.sql`: a store as the newest migration leaves it, with a few rows, to update from.
 
     python -m tests.pipeline.store.states
 
-Only those that are not there yet are written: what an older version left does not change any more.
+There is one of each version that was let out. It is not written again: what a version left does not change.
+What migrations of one version leave between them is in the tests of those (`earlier.py`).
 """
 
-import tempfile
 from pathlib import Path
 
 import chdb
@@ -70,20 +70,15 @@ def dump(engine: chdb.session.Session, database: str) -> str:
 
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
-    migrations = migrate.read_migrations()
-    for position, last in enumerate(migrations):
-        target = FOLDER / f"{last.name[:4]}.sql"
-        if target.exists():
-            continue
-        with tempfile.TemporaryDirectory() as name:
-            for migration in migrations[: position + 1]:
-                (Path(name) / migration.name).write_text((migrate.FOLDER / migration.name).read_text("utf-8"))
-            with Store("chdb://:memory:/state", FOR_EVER) as store:
-                migrate.apply(store.command, store.rows, Path(name))
-                fill(store)
-                engine = chdb.connect(":memory:")
-                target.write_text(dump(engine, "state"))
-                engine.close()
+    target = FOLDER / f"{migrate.read_migrations()[-1].name[:4]}.sql"
+    if target.exists():
+        return
+    with Store("chdb://:memory:/state", FOR_EVER) as store:
+        store.migrate()
+        fill(store)
+        engine = chdb.connect(":memory:")
+        target.write_text(dump(engine, "state"))
+        engine.close()
 
 
 if __name__ == "__main__":

@@ -238,7 +238,7 @@ def test_retention_follows_the_settings(opened: Opener) -> None:
         "sightings": "arrived + toIntervalDay(30)",
         "failed_1h": "arrived + toIntervalDay(30)",
         "attempts": "updated + toIntervalDay(30)",
-        "outcomes": "made + toIntervalDay(30)",
+        "outcomes": "oldest + toIntervalDay(30)",
         "bindings": "updated + toIntervalDay(30)",
         "hosts_1h": "arrived + toIntervalDay(30)",
     }

@@ -42,8 +42,10 @@ def today() -> Iterator[dict[str, str]]:
 
 
 def test_there_is_a_state_of_every_version() -> None:
-    """Each migration has the dump of the store that it left (`python -m tests.pipeline.store.states`)."""
-    assert [path.stem for path in STATES] == [m.name[:4] for m in migrate.read_migrations()]
+    """The newest migration has the dump of what it leaves (`python -m tests.pipeline.store.states`)."""
+    migrations = [m.name[:4] for m in migrate.read_migrations()]
+    assert STATES[-1].stem == migrations[-1]
+    assert {path.stem for path in STATES} <= set(migrations)
 
 
 @pytest.mark.slow
