@@ -7,15 +7,12 @@ from typing import Any, NamedTuple
 
 from api.tables import Column
 from api.times import SECOND_US, Range
+from classifiers.ranges import END_S
 
 _NUMBER = r"-?\d{1,20}"
 _COMPARED = re.compile(rf"(>=|<=|>|<|)({_NUMBER})")
 _SPAN = re.compile(rf"({_NUMBER})\.\.({_NUMBER})")
 _MAC = re.compile(r"[0-9a-fA-F]{2}([:-])[0-9a-fA-F]{2}(?:\1[0-9a-fA-F]{2}){4}")
-
-#: Behind the last moment a DateTime holds (2106-02-07T06:28:15Z), µs: of a later one some servers say that
-#: its hour is the last they have, some that it is one of the past.
-_HOURS_END = (1 << 32) * SECOND_US
 
 
 class Condition(NamedTuple):
@@ -30,7 +27,7 @@ def within_hours(time: str, span: Range, until: str = "last") -> str:
 
     It shuts out nothing that the bounds of the time let through; beyond 2106 it bounds nothing.
     """
-    if span.last >= _HOURS_END:
+    if span.last >= END_S * SECOND_US:
         return "1"
     return " AND ".join(
         f"toStartOfHour({time}) {sign} toStartOfHour(fromUnixTimestamp64Micro({{{bound}:Int64}}, 'UTC'))"

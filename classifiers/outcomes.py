@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from classifiers.loss import Store
+from classifiers.ranges import END_S
 from pipeline.records import TIME
 
 #: What a sum spans, s, longest first. Weeks begin on Thursdays, as 1970 did.
@@ -29,9 +30,7 @@ QUIET_US = 600_000_000
 #: Seconds between two looks for what to sum, and sums made in one look. Our defaults.
 LOOK_S, MOST = 60.0, 50
 SECOND_US = 1_000_000
-#: Behind the last moment a DateTime holds (2106-02-07T06:28:15Z), s.
-_END_S = 1 << 32
-_LAST_HOUR = (_END_S - 1) // HOUR_S * HOUR_S
+_LAST_HOUR = (END_S - 1) // HOUR_S * HOUR_S
 
 _SQL = {path.stem: path.read_text("utf-8") for path in Path(__file__).parent.glob("outcomes*.sql")}
 
@@ -111,7 +110,7 @@ def _within(stretch: tuple[int, int]) -> str:
     first, last = stretch
     since, until = (f"fromUnixTimestamp64Micro({us}, 'UTC')" for us in stretch)
     terms = [f"window_start >= {since}", f"window_start < {until}"]
-    if last < _END_S * SECOND_US:
+    if last < END_S * SECOND_US:
         hours = first // SECOND_US // HOUR_S * HOUR_S, (last - 1) // SECOND_US // HOUR_S * HOUR_S
         terms.append(f"toStartOfHour(window_start) >= toDateTime({hours[0]}, 'UTC')")
         terms.append(f"toStartOfHour(window_start) <= toDateTime({hours[1]}, 'UTC')")
@@ -165,14 +164,14 @@ class Outcomes:
 
     def settle_until(self, quiet_us: int, most: int | None = None) -> int:
         """Sums steps that ended, and whose attempts were all written, before a moment, newest first."""
-        known = Known.between(self._store.rows, 0, _END_S * SECOND_US)
+        known = Known.between(self._store.rows, 0, END_S * SECOND_US)
         done = 0
         for step in reversed(STEPS):
             for start in sorted({hour // step * step for hour in known.hours}, reverse=True):
                 if done == most:
                     return done
                 one = known.true_sum(step, start)
-                ended = (start + step) * SECOND_US <= quiet_us and start + step <= _END_S
+                ended = (start + step) * SECOND_US <= quiet_us and start + step <= END_S
                 if ended and one.as_of <= quiet_us and one not in known.made:
                     self._sum(known, one)
                     known = known._replace(made=known.made | {one})

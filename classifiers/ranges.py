@@ -2,6 +2,9 @@
 
 import re
 
+#: Behind the last second that a DateTime holds (2106-02-07T06:28:15Z), s since 1970: of a later moment
+#: some servers say that its hour is the last they have, some that it is one of the past.
+END_S = 1 << 32
 #: A moment as statements bound a range by it.
 _BOUND = (
     r"\{\w+:DateTime64\(6, 'UTC'\)\}"
