@@ -8,7 +8,7 @@ from api.identity import named_hosts
 from api.problems import Problem
 from api.roles import Grant, withheld
 from api.service import Service, statement
-from api.sums import KNOWN_SOURCES, OF_ALL, OF_HOSTS, SOURCE_SUMS, levels, traffic
+from api.sums import KNOWN_SOURCES, OF_ALL, OF_HOSTS, OF_PLACES, SOURCE_SUMS, levels, traffic
 from api.tables import TABLES
 from api.times import MINUTE_US, SECOND_US, SLOT_S, Range, utc_text
 from pipeline.records import NAME_SOURCES, mac_text
@@ -37,6 +37,8 @@ _COLUMNS: dict[str | None, tuple[str, ...]] = {
     "category": ("category",),
     "site": ("site",),
 }
+#: Keys that the sums of hosts can tell, as long as nothing else is asked about.
+_USAGE = {"host": (OF_HOSTS, {"site", "client"}), "site": (OF_PLACES, {"site"})}
 #: A range at most this long is answered from the flow rows where its step is below a minute.
 FINE_RANGE_S = 1_800
 #: Series of a timeline; the rest is summed as the last.
@@ -105,8 +107,8 @@ def top(
         keys, names, groups = "toString(site) AS k0, toString(client) AS k1", "k0, k1", "site, client"
     else:
         keys, names, groups = f"{_key_sql(by, grant, raw=False)} AS k0", "k0", "k0"
-    if by == "host" and set(asked) <= {"site", "client"}:
-        summed, sources = traffic(span, OF_HOSTS, _COLUMNS[by], filters), KNOWN_SOURCES
+    if by in _USAGE and asked.keys() <= _USAGE[by][1]:
+        summed, sources = traffic(span, _USAGE[by][0], _COLUMNS[by], filters), KNOWN_SOURCES
     else:
         of = OF_ALL if by == "host" else levels(asked)
         summed, sources = traffic(span, of, (*_COLUMNS[by], "name_source"), filters), SOURCE_SUMS

@@ -35,12 +35,12 @@ MINUTES = Level("traffic_1m", "minute", 60)
 #: Coarsest first.
 OF_ALL = (Level("traffic_1h", "hour", 3_600), MINUTES)
 OF_SITES = (Level("sites_1h", "hour", 3_600), Level("sites_5m", "slot", 300), MINUTES)
-OF_HOSTS = (
-    Level("usage_1h", "toStartOfDay(hour)", 86_400),
-    Level("usage_1h", "hour", 3_600),
-    Level(MINUTES.table, "toStartOfFiveMinutes(minute)", 300),
-    MINUTES,
-)
+_USAGE = "usage_1h"
+_OF_USAGE = (Level(_USAGE, "toStartOfDay(hour)", 86_400), Level(_USAGE, "hour", 3_600))
+#: These know names' sources as sums.
+OF_HOSTS = (*_OF_USAGE, Level(MINUTES.table, "toStartOfFiveMinutes(minute)", 300), MINUTES)
+#: The same for sites, which have fewer hosts than services and groups in an hour, and more in five minutes.
+OF_PLACES = (*_OF_USAGE, *OF_SITES[1:])
 
 
 def _of_sites(asked: Iterable[str]) -> bool:
@@ -95,7 +95,9 @@ def traffic(
             f"{level.time} >= toDateTime({first}, 'UTC') AND {level.time} < toDateTime({last}, 'UTC')"
             for first, last in stretches
         )
-        split = [_SPLIT_SOURCE if level.table == MINUTES.table else _BY_SOURCE] if of is OF_HOSTS else []
+        split = (
+            [_BY_SOURCE if level.table == _USAGE else _SPLIT_SOURCE] if of in (OF_HOSTS, OF_PLACES) else []
+        )
         shown = [*(f"{level.time} AS {name}" for name in at), *columns, *split]
         part = _sums(shown, level.table, times, filters, [*(level.time for _ in at), *columns])
         parts.append(part)

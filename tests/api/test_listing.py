@@ -54,6 +54,24 @@ def test_inserts_do_not_move_pages(scratch: Running) -> None:
     assert len(got) == len(set(got))
 
 
+def test_pages_reach_over_hours_and_days(scratch: Running) -> None:
+    """However far apart rows are, pages of any size together are all of them, newest first."""
+    ages = [*range(0, 3_000, 1_000), *range(5_000, 80_000, 25_000), *range(100_000, 500_000, 90_000)]
+    put(
+        scratch.store,
+        "flows",
+        [flow(-age, TABLET, **{**PLAIN, "sensor": "far", "flow_id": age}) for age in ages],
+    )
+    asked = {"from": "2026-02-20T00:00:00Z", "to": "2026-03-02T17:10:00Z", "sensor": "far"}
+    for limit in (1, 2, 3, 4, 5, 7, len(ages)):
+        got, cursor = [], {}
+        while cursor is not None:
+            page = scratch.get("/v1/flows", "engineer", params={**asked, "limit": limit, **cursor}).json()
+            got += [row["flow_id"] for row in page["rows"]]
+            cursor = {"cursor": page["next"]} if page["next"] else None
+        assert got == ages
+
+
 def test_a_range_may_end_behind_the_last_hour_there_is(scratch: Running) -> None:
     """Rows of a wrong clock are found, and others beside them, whichever end of the range is past 2106."""
     late = int(datetime(2150, 1, 1, 0, 30, tzinfo=UTC).timestamp() - NINE / SECOND)

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.sums import OF_ALL, OF_HOSTS, OF_SITES, Level, levels, pieces, traffic
+from api.sums import OF_ALL, OF_HOSTS, OF_PLACES, OF_SITES, Level, levels, pieces, traffic
 from api.times import MINUTE_US, Range
 
 MINUTES = st.integers(0, 90 * 1_440)
 
 
-@given(MINUTES, st.integers(1, 40 * 1_440), st.sampled_from([OF_ALL, OF_SITES, OF_HOSTS]))
+@given(MINUTES, st.integers(1, 40 * 1_440), st.sampled_from([OF_ALL, OF_SITES, OF_HOSTS, OF_PLACES]))
 def test_each_minute_is_in_one_piece(first: int, length: int, of: tuple[Level, ...]) -> None:
     """The stretches of all sums together are the range, each of whole steps of its own sums."""
     told = pieces(Range(first * MINUTE_US, (first + length) * MINUTE_US), of)
