@@ -1,7 +1,10 @@
 """Coverage: counters, loss, gaps, and sensors that were silent."""
 
+import random
+
 import pytest
 
+from api.times import utc_text
 from tests.api.conftest import Running
 from tests.api.school import NINE, OFFICE, SECOND, TABLET, flow, put
 
@@ -25,6 +28,41 @@ def test_gaps_are_told(school: Running) -> None:
     aula = sensors(school, **MORNING)["aula"]
     assert aula["gaps"] == [{"from": "2026-03-02T17:03:20Z", "to": "2026-03-02T17:04:50Z", "seconds": 90.0}]
     assert aula["covered"] == pytest.approx(1 - 90 / 600)
+
+
+def test_gaps_are_where_neither_ticks_nor_records_are(scratch: Running) -> None:
+    """Whole slots, torn ones, the range's ends and a file's records together tell each gap once."""
+    chance = random.Random(7)
+    day = NINE + 86_400 * SECOND
+    ticks, at = [], 3
+    while at < 7_000:
+        ticks.append(at)
+        at += chance.choice((10, 10, 10, 10, 10, 20, 45, 10, 10, 10)) if at % 1_500 < 700 else 10
+        at += chance.choice((0,) * 99 + (700,))
+    put(scratch.store, "health", [
+        {"ts": day + at * SECOND, "sensor": "uneven", "boot": "u1", "sequence": n, "event": "tick"}
+        for n, at in enumerate(ticks)
+    ])  # fmt: skip
+    records = [(at, at + chance.randrange(1, 900)) for at in range(4_000, 9_000, 1_300)]
+    put(scratch.store, "batches", [
+        {"sensor": "uneven", "boot": "file", "sequence": n, "records": "flows", "rows": 5, "inserted": NINE,
+         "first": day + first * SECOND, "last": day + last * SECOND}
+        for n, (first, last) in enumerate(records)
+    ])  # fmt: skip
+    for first, last in ((0, 10_000), (77, 6_913), (1_490, 1_800), (600, 7_000)):
+        seen = [(at - 10, at) for at in ticks if first <= at < last + 10]
+        seen += [span for span in records if span[0] < last and span[1] >= first]
+        expected, until = [], first
+        for began, ended in [*sorted(seen), (last, last)]:
+            if began > until + 30 and until < last:
+                expected.append((until, min(began, last)))
+            until = max(until, ended)
+        bounds = {"from": utc_text(day + first * SECOND), "to": utc_text(day + last * SECOND)}
+        told = sensors(scratch, **bounds)["uneven"]["gaps"]
+        assert [(gap["from"], gap["to"]) for gap in told] == [
+            (utc_text(day + a * SECOND), utc_text(day + b * SECOND)) for a, b in expected
+        ]
+        assert expected
 
 
 def test_before_the_first_tick_is_a_gap(school: Running) -> None:
