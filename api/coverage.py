@@ -8,8 +8,6 @@ from api.times import MINUTE_US, SECOND_US, SLOT_S, Range, now_us, utc_text
 
 #: Silence of a sensor that counts as a gap, three of its ten-second ticks. Our default.
 GAP_S = 30
-#: Gaps that are told of a sensor, the first ones, and stretches between them that are looked at.
-MOST_GAPS, MOST_RUNS = 1_000, 20_000
 #: Words of `flows.sight` for what has a name that the mirror does not show, and for what may have another.
 HIDDEN, PERHAPS = ("tunnel", "encrypted_dns", "ech", "no_name"), ("ech_or_grease", "dns")
 
@@ -42,37 +40,14 @@ def _sensor(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _watched(desk: Service, slots: dict[str, int]) -> dict[str, list[tuple[int, int]]]:
-    """Stretches of each sensor that its reports, or where it has none its records, speak for, µs."""
-    told = slots | {"longest_us": GAP_S * SECOND_US, "most": MOST_RUNS}
-    reports, rest = desk.at_once(
-        lambda: desk.rows(statement("reports"), told),
-        lambda: desk.rows(statement("runs", spans=statement("unticked")), told),
-    )
-    if any(row["in_part"] for row in reports):
-        rest += desk.rows(statement("runs", spans=statement("torn")), told)
-    found: dict[str, list[tuple[int, int]]] = {}
-    for row in reports:
-        found.setdefault(row["name"], []).extend((began, ended) for began, ended in row["runs"])
-    for row in rest:
-        found.setdefault(row["name"], []).append((row["began"], row["ended"]))
-    return {name: sorted(runs) for name, runs in found.items() if runs}
-
-
-def _gaps(runs: list[tuple[int, int]], span: Range, end: int) -> list[tuple[int, int]]:
-    """Gaps of one sensor inside the range, its ends included, between its stretches in their order."""
+def _gaps(row: dict[str, Any], span: Range, end: int) -> list[tuple[int, int]]:
+    """Gaps of one sensor inside the range, its ends included."""
     longest = GAP_S * SECOND_US
-    earliest, latest = runs[0]
-    found = []
-    for began, ended in runs:
-        if began > latest + longest:
-            found.append((latest, began))
-        latest = max(latest, ended)
-    del found[MOST_GAPS:]
-    if earliest > span.first + longest:
-        found.insert(0, (span.first, earliest))
-    if latest < end - longest:
-        found.append((latest, end))
+    found = [(first, last) for first, last in row["gaps"]]
+    if row["earliest"] > span.first + longest:
+        found.insert(0, (span.first, row["earliest"]))
+    if row["latest"] < end - longest:
+        found.append((row["latest"], end))
     return [(max(a, span.first), min(b, end)) for a, b in found if min(b, end) > max(a, span.first)]
 
 
@@ -85,14 +60,15 @@ def coverage(desk: Service, span: Range) -> dict[str, Any]:
     bounds = {"first": span.first, "last": span.last}
     slots = bounds | span.inside("slot", SLOT_S)
     end = max(min(span.last, now_us()), span.first + 1)
-    reported, watched, incomplete, ever, names = desk.at_once(
+    reported, found, incomplete, ever, names = desk.at_once(
         lambda: desk.rows(statement("sensors"), slots),
-        lambda: _watched(desk, slots),
+        lambda: desk.rows(statement("gaps"), slots | {"longest_us": GAP_S * SECOND_US}),
         lambda: desk.rows(statement("incomplete"), bounds),
         lambda: desk.rows(statement("sensors_known")),
         lambda: visibility(desk, span),
     )
     sensors = {row["name"]: _sensor(row) for row in reported}
+    edges = {row["name"]: row for row in found}
     for row in incomplete:
         if row["name"] in sensors:
             sensors[row["name"]]["incomplete_batches"] = row["batches"]
@@ -102,12 +78,12 @@ def coverage(desk: Service, span: Range) -> dict[str, Any]:
             {"sensor": known["name"], "state": "unknown", "packets": None, "last": utc_text(known["latest"])},
         )
     for name, sensor in sensors.items():
-        if name not in watched:
+        if name not in edges:
             sensor |= {"covered": None if sensor["state"] == "unknown" else 0.0, "gaps": []}
             if end - span.first > GAP_S * SECOND_US:
                 sensor["gaps"] = [_gap(span.first, end)]
             continue
-        missed = _gaps(watched[name], span, end)
+        missed = _gaps(edges[name], span, end)
         if sensor["state"] == "unknown":
             sensor["state"] = "records only"
         sensor["covered"] = round(1 - sum(b - a for a, b in missed) / (end - span.first), 6)
