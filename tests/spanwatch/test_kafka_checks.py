@@ -115,7 +115,8 @@ def test_a_cluster_from_nothing_to_trouble(
         committed = False
         while not committed:
             assert time.monotonic() < deadline
-            consumer.poll(200)
+            # A place that is given between two short calls is given up again.
+            consumer.poll(10_000)
             if consumer.assignment():
                 with suppress(RebalanceInProgressError):
                     consumer.commit({TopicPartition(flows, 0): OffsetAndMetadata(4, "", -1)})
