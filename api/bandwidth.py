@@ -37,7 +37,7 @@ _COLUMNS: dict[str | None, tuple[str, ...]] = {
     "category": ("category",),
     "site": ("site",),
 }
-#: Keys that the sums of hosts can tell, as long as nothing else is asked about.
+#: What the sums of hosts can tell, and the columns that filters may then be about.
 _USAGE = {"host": (OF_HOSTS, {"site", "client"}), "site": (OF_PLACES, {"site"})}
 #: A range at most this long is answered from the flow rows where its step is below a minute.
 FINE_RANGE_S = 1_800
@@ -107,8 +107,9 @@ def top(
         keys, names, groups = "toString(site) AS k0, toString(client) AS k1", "k0, k1", "site, client"
     else:
         keys, names, groups = f"{_key_sql(by, grant, raw=False)} AS k0", "k0", "k0"
-    if by in _USAGE and asked.keys() <= _USAGE[by][1]:
-        summed, sources = traffic(span, _USAGE[by][0], _COLUMNS[by], filters), KNOWN_SOURCES
+    usage, told = _USAGE.get(by, ((), set()))
+    if usage and asked.keys() <= told:
+        summed, sources = traffic(span, usage, _COLUMNS[by], filters, split=True), KNOWN_SOURCES
     else:
         of = OF_ALL if by == "host" else levels(asked)
         summed, sources = traffic(span, of, (*_COLUMNS[by], "name_source"), filters), SOURCE_SUMS

@@ -169,6 +169,7 @@ class Listing(NamedTuple):
         """Rows of the statement, newest first: of the last hour, or day, if those hold as many as are wanted.
 
         Where a table's key begins with the hour, the rest of the range is then not read, nor sorted.
+        What spans a time is asked for at once: the range's begin bounds its end.
         """
         end = self.range.last if self.place is None else min(self.place.time, self.range.last)
         for length in () if self.table.until else LAST_US:

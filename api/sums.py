@@ -29,18 +29,18 @@ class Level(NamedTuple):
     time: str
     """SQL of the start of a step."""
     seconds: int
+    by_source: bool = False
+    """Whether a row has a sum for each source of names; otherwise a row is of one source."""
 
 
 MINUTES = Level("traffic_1m", "minute", 60)
 #: Coarsest first.
 OF_ALL = (Level("traffic_1h", "hour", 3_600), MINUTES)
 OF_SITES = (Level("sites_1h", "hour", 3_600), Level("sites_5m", "slot", 300), MINUTES)
-_USAGE = "usage_1h"
-_OF_USAGE = (Level(_USAGE, "toStartOfDay(hour)", 86_400), Level(_USAGE, "hour", 3_600))
-#: These know names' sources as sums.
-OF_HOSTS = (*_OF_USAGE, Level(MINUTES.table, "toStartOfFiveMinutes(minute)", 300), MINUTES)
-#: The same for sites, which have fewer hosts than services and groups in an hour, and more in five minutes.
-OF_PLACES = (*_OF_USAGE, *OF_SITES[1:])
+_USAGE = (Level("usage_1h", "toStartOfDay(hour)", 86_400, True), Level("usage_1h", "hour", 3_600, True))
+OF_HOSTS = (*_USAGE, Level(MINUTES.table, "toStartOfFiveMinutes(minute)", 300), MINUTES)
+#: In an hour a site has fewer hosts than services and groups, in five minutes more.
+OF_PLACES = (*_USAGE, *OF_SITES[1:])
 
 
 def _of_sites(asked: Iterable[str]) -> bool:
@@ -86,8 +86,12 @@ def traffic(
     filters: str,
     *,
     step_s: int | None = None,
+    split: bool = False,
 ) -> str:
-    """SQL of the sums by these columns; with a step also by `at`, the time of the sums."""
+    """SQL of the sums by these columns; with a step also by `at`, the time of the sums.
+
+    `split`: with `by_…`, the bytes (up and down) of each source of names.
+    """
     parts = []
     at = [] if step_s is None else ["at"]
     for level, stretches in pieces(span, of, step_s):
@@ -95,10 +99,8 @@ def traffic(
             f"{level.time} >= toDateTime({first}, 'UTC') AND {level.time} < toDateTime({last}, 'UTC')"
             for first, last in stretches
         )
-        split = (
-            [_BY_SOURCE if level.table == _USAGE else _SPLIT_SOURCE] if of in (OF_HOSTS, OF_PLACES) else []
-        )
-        shown = [*(f"{level.time} AS {name}" for name in at), *columns, *split]
+        sources = [_BY_SOURCE if level.by_source else _SPLIT_SOURCE] if split else []
+        shown = [*(f"{level.time} AS {name}" for name in at), *columns, *sources]
         part = _sums(shown, level.table, times, filters, [*(level.time for _ in at), *columns])
         parts.append(part)
     return f"({' UNION ALL '.join(parts)}) AS traffic"

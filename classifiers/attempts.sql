@@ -635,5 +635,5 @@ SELECT
         resolver, embedded, initiated, loss, samples)) AS content
 FROM attempted
 SETTINGS enable_named_columns_in_function_tuple = 1, prefer_column_name_to_alias = 1,
-    -- Rewritten conditions find nothing here, and looking for them takes a third of the planning.
+    -- Two rewritings of conditions that change nothing here, and take a third of the analysis.
     optimize_and_compare_chain = 0, optimize_extract_common_expressions = 0

@@ -33,7 +33,7 @@ def test_gaps_are_told(school: Running) -> None:
 def test_gaps_are_where_neither_ticks_nor_records_are(scratch: Running) -> None:
     """Whole slots, torn ones, the range's ends and a file's records together tell each gap once."""
     chance = random.Random(7)
-    day = NINE + 86_400 * SECOND
+    day = NINE - 7 * 86_400 * SECOND
     ticks, at = [], 3
     while at < 7_000:
         ticks.append(at)

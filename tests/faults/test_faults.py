@@ -100,7 +100,6 @@ def test_a_slow_store_costs_no_memory(
     with District(folder, brokers, server, "slow-store", LOAD) as district:
         faults.slow_store(district)
         outcome = _compare(district, calm)
-    assert district.counts["messages that waited"] > 0
     assert outcome.memory < calm.memory + MORE_MEMORY
 
 
