@@ -25,7 +25,7 @@ USERS = """<yandex>
 </yandex>
 """
 CONFIG = """<yandex>
-    <logger><level>information</level><log>{folder}/server.log</log><errorlog>{folder}/errors.log</errorlog></logger>
+    <logger><level>information</level><console>1</console></logger>
     <http_port>{http}</http_port>
     <tcp_port>{native}</tcp_port>
     <interserver_http_port>{interserver}</interserver_http_port>

@@ -5,19 +5,33 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def _offered() -> Iterator[int]:
+    """Ports below those that Linux gives away itself (32768 on), a thousand for each of pytest's workers."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16
+    first, start = 16_000 + 1_000 * worker, os.getpid()
+    while True:
+        yield from (first + (start + step) % 1_000 for step in range(1_000))
+
+
+_OFFERED = _offered()
+
+
 def free_ports(count: int) -> list[int]:
-    """So many loopback ports that nobody listens on now."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
+    """So many loopback ports that nobody listens on now, and that stay free while their program is away."""
+    ports: list[int] = []
+    while len(ports) < count:
+        port = next(_OFFERED)
+        with suppress(OSError):
+            socket.create_server(("127.0.0.1", port)).close()
+            ports.append(port)
     return ports
 
 
