@@ -35,6 +35,15 @@ SELECT client FROM
         FROM flows
         WHERE start >= {since:DateTime64(6, 'UTC')} + toIntervalSecond({step:UInt32}) - INTERVAL 100 MINUTE
             AND start < {since:DateTime64(6, 'UTC')} + toIntervalSecond({step:UInt32})
+            -- Of whoever failed at few pairs, or in few hours, it does not matter what answered.
+            AND client IN
+            (
+                SELECT client FROM failed_1h
+                WHERE hour >= toStartOfHour(greatest({from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}), toDateTime64(0, 6, 'UTC')))
+                    AND hour < {to:DateTime64(6, 'UTC')}
+                GROUP BY site, client
+                HAVING uniq(hour) >= {hours:Float64} AND uniq(cityHash64(server, port, protocol)) >= {pairs:Float64}
+            )
             AND payload_down > 0 AND state NOT IN ('S0', 'REJ', 'RSTOS0', 'SH')
     )
     GROUP BY site, client
