@@ -19,7 +19,7 @@ SELECT client FROM flows
 WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')}
     AND application = 'ssh' AND payload_up + payload_down > 0
     AND NOT arrayExists((a, b) -> client BETWEEN a AND b, {exempt_from:Array(IPv6)}, {exempt_to:Array(IPv6)})
--- A connection has one port of its client's, which is less to read than all that tells connections apart.
+-- A connection has one port of its client's: to read that alone costs less, and joins connections but parts none.
 GROUP BY client, client_port
 HAVING greatest(sum(payload_up), sum(payload_down)) >= 1e6 * {megabytes_min:Float64}
     AND least(sum(payload_up), sum(payload_down)) >= 1000 * {kilobytes_back:Float64}

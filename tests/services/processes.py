@@ -1,31 +1,27 @@
 """Programs that tests start: with a log, until they are ready, and gone for good at the end."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 from typing import Self
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _offered() -> Iterator[int]:
-    """Ports below those that Linux gives away itself (32768 on), a thousand for each of pytest's workers."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16
-    first, start = 16_000 + 1_000 * worker, os.getpid()
-    while True:
-        yield from (first + (start + step) % 1_000 for step in range(1_000))
-
-
-_OFFERED = _offered()
+#: Ports below those that Linux gives away itself (32768 on): a thousand for each of pytest's workers.
+_FIRST = 16_000 + 1_000 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16)
+_OFFERED = cycle(random.sample(range(_FIRST, _FIRST + 1_000), 1_000))
 
 
 def free_ports(count: int) -> list[int]:
-    """So many loopback ports that nobody listens on now, and that stay free while their program is away."""
+    """So many loopback ports that nobody listens on now, or is given while their program is away."""
     ports: list[int] = []
     while len(ports) < count:
         port = next(_OFFERED)

@@ -1,5 +1,6 @@
--- `failed` and `hollow` (0024) are kept with each row: a byte that packs to a tenth, where a question read eight columns to
--- make it. Rows stored before get theirs here: to make it anew at each look would cost more than the aliases did.
+-- `failed` and `hollow` (0024) are kept with each row: a byte each that packs to 0.3 at most, where a question read ten
+-- columns to make them. Rows stored before get theirs here: to make them at each look would cost two to three times the
+-- aliases.
 -- Without a byte of payload: all bytes are framing (0033).
 
 ALTER TABLE flows MODIFY COLUMN failed Bool MATERIALIZED
