@@ -16,12 +16,15 @@ from pipeline.records import mapped_text
 
 STRONGEST_SQL = Path(__file__).with_name("strongest.sql").read_text("utf-8")
 #: Event time that one statement looks over for suspects: bounds its memory; statements that depend on it bind
-#: it as `within`. `slow_scan` needs it below 23 h. Our default.
+#: it as `within`. `slow_scan` needs it below 22 h. Our default.
 SUSPECTS_WITHIN = timedelta(hours=2)
 #: Suspects that a statement is told one by one. Where several pieces may have more they are asked for in each
 #: of them; of more in one piece the statement asks itself. No SELECT of suspects may stop
 #: short of it. Our default.
 SUSPECTS_TOLD = 1_000
+
+#: What is asked of each host once its rows are counted would else be asked of each of its rows.
+UNPUSHED = "SETTINGS query_plan_filter_push_down = 0"
 
 _KIND = re.compile(r"\bAS subject_kind\b")
 
@@ -63,7 +66,7 @@ class Asking:
         """Rows of `strongest.sql` for each of some pieces next to each other."""
         if not detector.suspects:
             return [self._strongest(detector, detector.sql, *piece) for piece in pieces]
-        first_of = f"SELECT DISTINCT * FROM (\n{detector.suspects}\n) LIMIT {SUSPECTS_TOLD + 1}"
+        first_of = f"SELECT DISTINCT * FROM (\n{detector.suspects}\n) LIMIT {SUSPECTS_TOLD + 1}\n{UNPUSHED}"
         rows = self._asked(detector, first_of, pieces[0][0], pieces[-1][1])
         if not rows:
             return [[] for _ in pieces]

@@ -7,6 +7,7 @@ path outranks a block on another. Method and points: docs/attempts.md.
 
 import tomllib
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,7 @@ from classifiers.selective import SELECTIVE_SQL, keys, words_of
 ATTEMPTS_SQL = hourly(Path(__file__).with_name("attempts.sql").read_text("utf-8"))
 #: Event time judged by one statement, so that memory does not grow with the range.
 PIECE = timedelta(hours=1)
+HOUR = timedelta(hours=1)
 _KEY = ("site", "client", "name", "window_start")
 _STORED_SQL = """
 SELECT site, client, name, window_start, content FROM attempts FINAL
@@ -55,6 +57,29 @@ class Rebuilt(NamedTuple):
 def method() -> dict[str, Any]:
     """The content of `verdict.toml`."""
     return tomllib.loads(Path(__file__).with_name("verdict.toml").read_text("utf-8"))
+
+
+def _keys(attempts: pa.Table) -> list[tuple[Any, ...]]:
+    """The key of each row, its time in µs since 1970: datetimes would take five times as long as the rest."""
+    columns = [attempts.column(name) for name in _KEY]
+    return list(
+        zip(
+            *((c.cast(pa.int64()) if pa.types.is_timestamp(c.type) else c).to_pylist() for c in columns),
+            strict=True,
+        )
+    )
+
+
+def pieces(hours: Iterable[datetime], since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+    """The parts of a range that lie in some hours, in order; neighbours are one where `PIECE` holds both."""
+    parts: list[tuple[datetime, datetime]] = []
+    for hour in sorted(hours):
+        start, end = max(since, hour), min(until, hour + HOUR)
+        if parts and parts[-1][1] == start and end - parts[-1][0] <= PIECE:
+            parts[-1] = parts[-1][0], end
+        elif start < end:
+            parts.append((start, end))
+    return parts
 
 
 class Verdicts:
@@ -113,19 +138,14 @@ class Verdicts:
         until = floor(last, self._slot) + 4 * slot
         since, until = max(since, begin or since), min(until, end or until)
         rows = self._store.rows(_HOURS_SQL, {"from": sql_time(since), "to": sql_time(until + self._reach)})
-        changed = 0
-        for hour in sorted(moment(row["hour"] * 1_000_000) for row in rows):
-            start, end = max(since, hour), min(until, hour + PIECE)
-            if start < end:
-                changed += self._piece(start, end)
-        return Rebuilt(changed, since)
+        hours = [moment(row["hour"] * 1_000_000) for row in rows]
+        return Rebuilt(sum(self._piece(*piece) for piece in pieces(hours, since, until)), since)
 
     def _piece(self, start: datetime, end: datetime) -> int:
         slot = timedelta(seconds=self._slot)
         read_from, read_to = start - 4 * slot, end + 4 * slot
-        stored = {
-            tuple(row[name] for name in _KEY): row["content"] for row in self._stored(start, end).to_pylist()
-        }
+        held = self._stored(start, end)
+        stored = dict(zip(_keys(held), held.column("content").to_pylist(), strict=True))
         parameters = {
             **self._parameters,
             **self._loss(start, end),
@@ -136,7 +156,7 @@ class Verdicts:
         }
         parameters["selective_keys"] = ["", *self._selective(start, end, parameters)]
         judged = self._store.arrow(ATTEMPTS_SQL, parameters)
-        keys = [tuple(row[name] for name in _KEY) for row in judged.select(_KEY).to_pylist()]
+        keys = _keys(judged)
         content = judged.column("content").to_pylist()
         differs = [stored.get(key) != value for key, value in zip(keys, content, strict=True)]
         gone = sorted(stored.keys() - set(keys), key=str)

@@ -89,7 +89,8 @@ tries AS
         AND NOT (protocol = 1 AND (has({approved_dhcp:Array(IPv6)}, client) OR has({approved_routers:Array(IPv6)}, client)
             OR (site, client) IN (SELECT site, ip FROM lessors))) AS silent
     FROM flows
-    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {to:DateTime64(6, 'UTC')} AND client IN {suspects:Array(IPv6)}
+    WHERE start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
+        AND start < {to:DateTime64(6, 'UTC')} AND client IN {suspects:Array(IPv6)}
 ),
 -- Whoever could pass a threshold by what the windows hold, and how many of 32 parts of its pairs are looked at. A window
 -- touches two blocks of its own length, next to each other.
@@ -115,7 +116,7 @@ tries AS
                     intDiv(toUnixTimestamp64Micro(start) - toUnixTimestamp64Micro({from:DateTime64(6, 'UTC')}) - {lookback:UInt32} * 1000000,
                         {window:UInt32} * 1000000) AS block
                 FROM tries
-                WHERE silent AND start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
+                WHERE silent
             )
             GROUP BY client, protocol, port HAVING hosts > {few_hosts:Float64}
         )
@@ -127,23 +128,37 @@ tries AS
         ORDER BY sum(hosts) DESC, client LIMIT 1000
     )
 ) AS found,
--- Each pair by step; what was before the first window is one step.
+looked_at AS
+(
+    SELECT * FROM tries
+    WHERE (client, cityHash64(server, port, protocol) % 32) IN (SELECT f.1, arrayJoin(range(f.2)) FROM (SELECT arrayJoin(found) AS f))
+),
+-- Each pair by step; what was before the first window is one step. Of pairs that are in no window nothing is asked before.
 stepwise AS
 (
     SELECT
-        site, client, server, port, protocol,
-        if(start >= {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}),
-            toStartOfInterval(start, toIntervalSecond({step:UInt32})), toDateTime(0, 'UTC')) AS step,
+        site, client, server, port, protocol, toStartOfInterval(start, toIntervalSecond({step:UInt32})) AS step,
         minIf(start, reached AND (filled OR empty_handed)) AS first_answer, countIf(reached AND (filled OR empty_handed)) AS answers,
         max(reached) AS was_reached, max(filled AND protocol NOT IN (1, 58)) AS talked,
         max(application IN ('bittorrent', 'gnutella', 'ethereum')) AS shares,
         min(start) AS first_try, max(start) AS last_try,
         countIf(silent) AS in_vain, minIf(start, silent) AS seen, maxIf(start, silent) AS seen_last,
-        minIf(sample, silent) AS first_sample
-    FROM tries
-    WHERE client IN (SELECT arrayJoin(found).1)
-        AND (client, cityHash64(server, port, protocol) % 32) IN (SELECT f.1, arrayJoin(range(f.2)) FROM (SELECT arrayJoin(found) AS f))
+        [minIf(sample, silent)] AS first_samples
+    FROM looked_at
     GROUP BY site, client, server, port, protocol, step
+    UNION ALL
+    SELECT
+        site, client, server, if(protocol IN (1, 58), 0, server_port) AS port, protocol, toDateTime(0, 'UTC') AS step,
+        minIf(start, packets_down > 0 AND (payload_down > 0 OR hollow)) AS first_answer,
+        countIf(packets_down > 0 AND (payload_down > 0 OR hollow)) AS answers,
+        max(packets_down > 0) AS was_reached, false AS talked, false AS shares,
+        min(start) AS first_try, max(start) AS last_try,
+        0 AS in_vain, first_try AS seen, first_try AS seen_last, [] AS first_samples
+    FROM flows
+    WHERE start >= {from:DateTime64(6, 'UTC')} AND start < {from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32})
+        AND client IN (SELECT arrayJoin(found).1)
+        AND cityHash64(client, server, port, protocol) IN (SELECT cityHash64(client, server, port, protocol) FROM looked_at)
+    GROUP BY site, client, server, port, protocol
 ),
 pairs_known AS
 (
@@ -231,7 +246,7 @@ steps AS
             AND (site, server) NOT IN (SELECT site, host FROM used)) AS unused_state,
         groupUniqArray(port) AS step_ports,
         min(seen) AS seen, max(seen_last) AS seen_last,
-        groupArraySorted(10)(first_sample) AS samples
+        groupArraySorted(10)(first_samples[1]) AS samples
     FROM shaped
     WHERE swept > {few_hosts:Float64} AND victim_ports <= {few_ports:Float64}
     GROUP BY site, client, step

@@ -21,7 +21,7 @@
 SELECT client FROM
 (
     SELECT client, uniqIf(pair, in_vain) AS failures FROM
-    -- Whoever failed at pairs enough in a day, for those that answered in hours that are part of all windows.
+    -- Whoever failed at pairs enough in a day, for those that answered in two whole hours that are part of all windows.
     (
         SELECT
             site, client, hour, true AS in_vain, cityHash64(server, port, protocol) AS pair
@@ -33,8 +33,7 @@ SELECT client FROM
             site, client, toDateTime(0, 'UTC') AS hour, false AS in_vain,
             cityHash64(server, toUInt16(if(protocol IN (1, 58), 0, server_port)), protocol) AS pair
         FROM flows
-        WHERE start >= {since:DateTime64(6, 'UTC')} + toIntervalSecond({step:UInt32}) - INTERVAL 100 MINUTE
-            AND start < {since:DateTime64(6, 'UTC')} + toIntervalSecond({step:UInt32})
+        WHERE start >= {since:DateTime64(6, 'UTC')} - INTERVAL 2 HOUR AND start < {since:DateTime64(6, 'UTC')}
             -- Of whoever failed at few pairs, or in few hours, it does not matter what answered.
             AND client IN
             (
@@ -42,7 +41,7 @@ SELECT client FROM
                 WHERE hour >= toStartOfHour(greatest({from:DateTime64(6, 'UTC')} + toIntervalSecond({lookback:UInt32}), toDateTime64(0, 6, 'UTC')))
                     AND hour < {to:DateTime64(6, 'UTC')}
                 GROUP BY site, client
-                HAVING uniq(hour) >= {hours:Float64} AND uniq(cityHash64(server, port, protocol)) >= {pairs:Float64}
+                HAVING uniq(hour) >= {hours:Float64} AND count() >= {pairs:Float64}
             )
             AND payload_down > 0 AND state NOT IN ('S0', 'REJ', 'RSTOS0', 'SH')
     )

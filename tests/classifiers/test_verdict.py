@@ -2,13 +2,13 @@
 
 import random
 import zlib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from classifiers.facts import Facts
-from classifiers.verdict import Verdicts, method
+from classifiers.verdict import Verdicts, method, pieces
 from pipeline.records import address_bytes
 from tests.classifiers.conftest import Scribe, at, make_policy
 
@@ -777,6 +777,26 @@ def test_attempts_do_not_depend_on_the_ranges_of_rounds(scribe):
     assert [{**row, "updated": None} for row in scribe.attempts()] == [
         {**row, "updated": None} for row in expected
     ]
+
+
+def test_a_range_over_the_turn_of_an_hour_is_one_piece():
+    """Neighbouring hours are judged together up to an hour's length; hours without rows are left out."""
+
+    def of(*minutes):
+        return datetime(2026, 3, 4, 8, tzinfo=UTC) + timedelta(minutes=sum(minutes))
+
+    hours = [of(60 * hour) for hour in range(5)]
+    assert pieces(hours, of(42), of(67)) == [(of(42), of(67))]
+    assert pieces(hours, of(0), of(60)) == [(of(0), of(60))]
+    assert pieces(hours, of(42), of(110)) == [(of(42), of(60)), (of(60), of(110))]
+    assert pieces(hours, of(42), of(200)) == [
+        (of(42), of(60)),
+        (of(60), of(120)),
+        (of(120), of(180)),
+        (of(180), of(200)),
+    ]
+    assert pieces([hours[2], hours[0]], of(42), of(200)) == [(of(42), of(60)), (of(120), of(180))]
+    assert pieces([], of(42), of(200)) == []
 
 
 def test_rebuild_is_quiet_about_what_did_not_change(scribe):
